@@ -1,0 +1,1 @@
+//! STUN and TURN bytes.
