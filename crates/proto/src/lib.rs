@@ -1,1 +1,112 @@
-//! STUN and TURN bytes.
+//! The TURN server as a pure state machine.
+//!
+//! What lives here: every rule of RFC 8656 and RFC 8489 about what a server answers, remembers and
+//! forwards. What does not: sockets, clocks, threads, logs, files. `Cargo.toml` proves it.
+//!
+//! # The contract
+//!
+//! Inputs, each with the time: [`Server::handle_datagram`] (from a client), [`Server::to_client`]
+//! (from a peer), [`Server::handle_answer`], [`Server::handle_claim`], [`Server::handle_timeout`].
+//! `now` never goes back.
+//!
+//! Outputs: the two relay directions *return* where the data goes and queue nothing. Everything else
+//! is drained from [`Server::poll_output`] until it is empty, after every input and before the next.
+//!
+//! * [`Output::Reply`] is sent as it is.
+//! * [`Output::Ask`] is answered, sooner or later, by [`Server::handle_answer`] with the same id. A
+//!   question about a relay socket must be answered exactly once; one about keys may stay open.
+//! * [`Output::CloseRelay`] names a socket that was opened before.
+//! * [`Output::Event`] may be logged or dropped.
+//!
+//! Whoever drives a server comes back at [`Server::next_timeout`], or whenever it likes.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use turnd_proto::{
+//!     Access, Answer, Ask, Client, DefaultFamily, FiveTuple, Instant, Lifetimes, Limits, ListenerId,
+//!     LiveRelays, Now, Output, PeerPolicy, PeerRules, Quotas, RelayRefusal, Server, Settings,
+//! };
+//! use turnd_wire::{Class, Family, Message, Method, Writer};
+//!
+//! let relays = Arc::new(LiveRelays::default());
+//! let settings = Settings {
+//!     access: Access::DangerousAnyone,
+//!     lifetimes: Lifetimes::default(),
+//!     limits: Limits::default(),
+//!     quotas: Arc::new(Quotas::default()),
+//!     peers: PeerPolicy::new(PeerRules::default(), vec![], vec![], relays.clone()),
+//!     relays,
+//!     default_family: DefaultFamily::Is(Family::V4),
+//!     fingerprint: false,
+//!     legacy_channels: false,
+//!     stun: true,
+//!     turn: true,
+//! };
+//! let mut server = Server::new(Arc::new(settings), 0, &[0; 32]);
+//!
+//! // The loop: an input ...
+//! let now = Now { instant: Instant::from_millis(0), unix: 1_700_000_000 };
+//! let path = FiveTuple {
+//!     client: "192.0.2.1:4000".parse().unwrap(),
+//!     server: "192.0.2.9:3478".parse().unwrap(),
+//! };
+//! let from = Client { listener: ListenerId(0), path };
+//! let mut buffer = [0; 64];
+//! let request = Writer::new(&mut buffer, Class::Request, Method::BINDING, [1; 12].into());
+//! if let Some(hop) = server.handle_datagram(now, from, request.finish().unwrap()) {
+//!     // ... send `hop.data` of the datagram from `hop.relay` to `hop.peer.wire()` ...
+//! }
+//! // ... and all its outputs.
+//! let mut replies = Vec::new();
+//! while let Some(output) = server.poll_output() {
+//!     match output {
+//!         Output::Reply { to, bytes } => replies.push((to, bytes)),
+//!         Output::Ask(id, Ask::FindKeys { .. }) => server.handle_answer(now, id, Answer::Keys(vec![])),
+//!         Output::Ask(id, _) => {
+//!             server.handle_answer(now, id, Answer::Relay(Err(RelayRefusal::NoCapacity)));
+//!         }
+//!         Output::CloseRelay(_) | Output::Event(_) => {}
+//!     }
+//! }
+//! let (to, bytes) = &replies[0];
+//! assert_eq!(*to, from);
+//! assert_eq!(Message::parse(bytes).unwrap().class(), Class::Success);
+//! assert_eq!(bytes.len(), 32);
+//! ```
+
+mod allocate;
+mod allocation;
+mod auth;
+mod binding;
+mod channel_bind;
+mod frame;
+mod io;
+mod live_relays;
+mod nonce;
+pub mod peers;
+mod permission;
+mod quota;
+mod refresh;
+mod refusal;
+mod relay;
+mod request;
+mod reservation;
+mod server;
+mod settings;
+mod table;
+mod time;
+mod timers;
+
+pub use frame::Wrapping;
+pub use io::{
+    AllocationId, Answer, Ask, AskId, Client, ClientHop, Credential, Ending, Event, FiveTuple,
+    Frame, ListenerId, OpenedRelay, Output, PeerHop, PortWish, RelayId, RelayRefusal,
+    ReservationToken, UserId,
+};
+pub use live_relays::LiveRelays;
+pub use peers::{Peer, PeerPolicy, PeerRules};
+pub use quota::Quotas;
+pub use refusal::Fault;
+pub use server::Server;
+pub use settings::{Access, DefaultFamily, Lifetimes, Limits, LongTerm, Settings};
+pub use time::{Instant, Now};

@@ -260,7 +260,15 @@ impl<'a> Message<'a> {
         self.find(kind).is_some()
     }
 
-    /// A 16-bit value at the front of an attribute that is `length` bytes long.
+    /// Where in the message the value of this attribute stands; see [`Self::attribute`].
+    #[must_use]
+    pub fn position(&self, kind: AttributeType) -> Option<core::ops::Range<usize>> {
+        let attribute = self.find(kind)?;
+        let start = attribute.offset + 4;
+        Some(start..start + attribute.value.len())
+    }
+
+    /// The 16-bit number at the front of an attribute's value.
     #[must_use]
     pub fn number16(&self, kind: AttributeType) -> Option<u16> {
         let value = self.attribute(kind)?;

@@ -1,0 +1,430 @@
+//! Allocate (RFC 8656 section 7): from the request, over the asks for one or two relay sockets, to the
+//! success reply, which leaves only when they are there.
+
+use core::{net::SocketAddr, time::Duration};
+
+use turnd_wire::{ErrorCode, Family, Message, attr};
+
+use crate::{
+    allocation::{Allocation, Birth, Relay},
+    auth::Identity,
+    io::{Ask, Event, OpenedRelay, PortWish, RelayId, RelayRefusal, ReservationToken},
+    peers,
+    quota::Place,
+    refusal::Refusal,
+    request::ReplyTo,
+    reservation::Reservation,
+    server::{Server, Waiting},
+    settings::{DefaultFamily, Lifetimes, Settings},
+    time::Instant,
+};
+
+/// The protocol number of UDP in REQUESTED-TRANSPORT.
+const UDP: u8 = 17;
+
+/// A sound Allocate request.
+#[derive(Clone, Debug)]
+struct AllocateRequest {
+    lifetime: Duration,
+    relay: RelayWish,
+}
+
+/// Where the relay sockets come from.
+#[derive(Clone, Debug)]
+enum RelayWish {
+    /// From a reservation.
+    Reserved(ReservationToken),
+    /// New ones.
+    New {
+        family: Family,
+        /// ADDITIONAL-ADDRESS-FAMILY: IPv6 as well.
+        and_v6: bool,
+        port: Port,
+    },
+}
+
+/// EVEN-PORT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Port {
+    Any,
+    Even,
+    EvenAndNext,
+}
+
+impl AllocateRequest {
+    /// The checks of RFC 8656 section 7.2, in its order.
+    fn parse(
+        message: &Message<'_>,
+        settings: &Settings,
+        client: SocketAddr,
+    ) -> Result<Self, Refusal> {
+        match message.attribute(attr::REQUESTED_TRANSPORT) {
+            Some(&[UDP, _, _, _]) => {}
+            Some(&[_, _, _, _]) => return Err(Refusal::UNSUPPORTED_TRANSPORT),
+            _ => return Err(Refusal::BAD_REQUEST),
+        }
+        match message.attribute(attr::MOBILITY_TICKET) {
+            None => {}
+            Some([]) => return Err(Refusal::MOBILITY_FORBIDDEN),
+            Some(_) => return Err(Refusal::BAD_REQUEST),
+        }
+        Ok(Self {
+            relay: RelayWish::parse(message, settings, client)?,
+            lifetime: granted_lifetime(message, &settings.lifetimes)?,
+        })
+    }
+}
+
+impl RelayWish {
+    fn parse(
+        message: &Message<'_>,
+        settings: &Settings,
+        client: SocketAddr,
+    ) -> Result<Self, Refusal> {
+        let port = match message.attribute(attr::EVEN_PORT) {
+            None => Port::Any,
+            Some([bits]) if bits & 0x80 == 0 => Port::Even,
+            Some([_]) => Port::EvenAndNext,
+            Some(_) => return Err(Refusal::BAD_REQUEST),
+        };
+        let requested = family(message, attr::REQUESTED_ADDRESS_FAMILY)?;
+        let additional = family(message, attr::ADDITIONAL_ADDRESS_FAMILY)?;
+        if let Some(token) = message.attribute(attr::RESERVATION_TOKEN) {
+            if port != Port::Any || requested.is_some() || additional.is_some() {
+                return Err(Refusal::BAD_REQUEST);
+            }
+            return Ok(Self::Reserved(
+                token.try_into().map_err(|_| Refusal::BAD_REQUEST)?,
+            ));
+        }
+        let family = match (requested, additional) {
+            (Some(_), Some(_)) => return Err(Refusal::BAD_REQUEST),
+            (None, Some(additional)) => {
+                if additional != Some(Family::V6) || port == Port::EvenAndNext {
+                    return Err(Refusal::BAD_REQUEST);
+                }
+                Family::V4
+            }
+            (Some(requested), None) => requested.ok_or(Refusal::NO_SUCH_FAMILY)?,
+            (None, None) => default_family(settings, client),
+        };
+        Ok(Self::New {
+            family,
+            and_v6: additional.is_some(),
+            port,
+        })
+    }
+}
+
+/// The family an attribute names; `Some(None)` for a number that is no family.
+fn family(
+    message: &Message<'_>,
+    kind: attr::AttributeType,
+) -> Result<Option<Option<Family>>, Refusal> {
+    match message.attribute(kind) {
+        None => Ok(None),
+        Some(&[number, _, _, _]) => Ok(Some(Family::from_number(number))),
+        Some(_) => Err(Refusal::BAD_REQUEST),
+    }
+}
+
+fn default_family(settings: &Settings, client: SocketAddr) -> Family {
+    match settings.default_family {
+        DefaultFamily::Is(family) => family,
+        DefaultFamily::AsClient => {
+            let family = Family::of(client.ip());
+            if settings.relays.has_family(family) {
+                family
+            } else {
+                Family::V4
+            }
+        }
+    }
+}
+
+/// LIFETIME as it is granted: at least the default, at most the maximum (RFC 8656 section 7.2).
+pub(crate) fn granted_lifetime(
+    message: &Message<'_>,
+    lifetimes: &Lifetimes,
+) -> Result<Duration, Refusal> {
+    let asked = match message.attribute(attr::LIFETIME) {
+        None => Duration::ZERO,
+        Some(_) => {
+            let seconds = message
+                .number32(attr::LIFETIME)
+                .ok_or(Refusal::BAD_REQUEST)?;
+            Duration::from_secs(u64::from(seconds))
+        }
+    };
+    Ok(asked
+        .max(Lifetimes::DEFAULT_ALLOCATION)
+        .min(lifetimes.max_allocation))
+}
+
+/// An allocation on its way: what is known while relay sockets are being opened.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    pub(crate) reply: ReplyTo,
+    owner: Identity,
+    place: Place,
+    lifetime: Duration,
+    /// The socket that is asked for now.
+    asked: Asked,
+    /// The family still to be asked for.
+    remaining: Option<Family>,
+    /// Whether the request wanted both families.
+    dual: bool,
+    opened: Vec<Relay>,
+    failed: Option<(Family, RelayRefusal)>,
+    token: Option<ReservationToken>,
+}
+
+/// A socket that is asked for.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    relay: RelayId,
+    next: Option<RelayId>,
+    /// `None` for a reservation, which has its family already.
+    family: Option<Family>,
+}
+
+impl Server {
+    pub(crate) fn allocate(
+        &mut self,
+        now: Instant,
+        message: &Message<'_>,
+        reply: &ReplyTo,
+        owner: Identity,
+    ) -> Result<(), Refusal> {
+        if let Some(allocation) = self.table.of_client(&reply.client.path) {
+            if allocation.birth.id != reply.id || allocation.owner.name() != owner.name() {
+                return Err(Refusal::MISMATCH);
+            }
+            let again = allocation.birth.reply.to_vec();
+            self.reply(reply, again);
+            return Ok(());
+        }
+        if self.is_opening(&reply.client.path) {
+            return Ok(());
+        }
+        self.refuse_unknown(message)?;
+        let client = reply.client.path.client;
+        let request = AllocateRequest::parse(message, &self.settings, client)?;
+        if peers::is_tunnel(client.ip()) || self.settings.peers.is_live_relay(client) {
+            return Err(Refusal::FORBIDDEN);
+        }
+        let place = self
+            .settings
+            .quotas
+            .take(owner.account())
+            .ok_or(Refusal::QUOTA_REACHED)?;
+        self.open(now, reply.clone(), owner, place, &request);
+        Ok(())
+    }
+
+    /// Asks for the first socket.
+    fn open(
+        &mut self,
+        now: Instant,
+        reply: ReplyTo,
+        owner: Identity,
+        place: Place,
+        request: &AllocateRequest,
+    ) {
+        let relay = self.table.name_relay();
+        let (asked, remaining, ask) = match request.relay {
+            RelayWish::Reserved(token) => {
+                let asked = Asked {
+                    relay,
+                    next: None,
+                    family: None,
+                };
+                (asked, None, Ask::ClaimReservation { relay, token })
+            }
+            RelayWish::New {
+                family,
+                and_v6,
+                port,
+            } => {
+                let next = (port == Port::EvenAndNext).then(|| self.table.name_relay());
+                let port = match (port, next) {
+                    (Port::Any, _) => PortWish::Any,
+                    (_, Some(next)) => PortWish::EvenAndNext(next),
+                    (_, None) => PortWish::Even,
+                };
+                let asked = Asked {
+                    relay,
+                    next,
+                    family: Some(family),
+                };
+                (
+                    asked,
+                    and_v6.then_some(Family::V6),
+                    Ask::OpenRelay {
+                        relay,
+                        family,
+                        port,
+                    },
+                )
+            }
+        };
+        let opening = Opening {
+            reply,
+            owner,
+            place,
+            lifetime: request.lifetime,
+            asked,
+            remaining,
+            dual: remaining.is_some(),
+            opened: Vec::new(),
+            failed: None,
+            token: None,
+        };
+        match ask {
+            Ask::ClaimReservation { token, .. } if self.reservations.is_ours(token) => {
+                self.open_own_reservation(now, opening, token);
+            }
+            ask => self.ask(now, Waiting::Relay(Box::new(opening)), ask),
+        }
+    }
+
+    /// A reservation of this very server: the socket is here already, under a name of its own.
+    fn open_own_reservation(
+        &mut self,
+        now: Instant,
+        mut opening: Opening,
+        token: ReservationToken,
+    ) {
+        let answer = match self.redeem(now, token) {
+            Some((relay, address)) => {
+                self.table.forget_relay(opening.asked.relay);
+                opening.asked.relay = relay;
+                Ok(OpenedRelay {
+                    address,
+                    next: None,
+                })
+            }
+            None => Err(RelayRefusal::NoSuchReservation),
+        };
+        self.opening_answered(now, opening, answer);
+    }
+
+    /// A socket is there, or not: ask for the next one or finish.
+    pub(crate) fn opening_answered(
+        &mut self,
+        now: Instant,
+        mut opening: Opening,
+        answer: Result<OpenedRelay, RelayRefusal>,
+    ) {
+        let asked = opening.asked;
+        match answer {
+            Ok(opened) => {
+                opening.opened.push(Relay {
+                    id: asked.relay,
+                    address: opened.address,
+                    expires: now + opening.lifetime,
+                });
+                if let (Some(next), Some(address)) = (asked.next, opened.next) {
+                    opening.token = Some(self.reserve(now, next, address));
+                }
+            }
+            Err(why) => {
+                self.table.forget_relay(asked.relay);
+                if let Some(next) = asked.next {
+                    self.table.forget_relay(next);
+                }
+                opening.failed = Some((asked.family.unwrap_or(Family::V4), why));
+            }
+        }
+        match opening.remaining.take() {
+            Some(family) => {
+                let relay = self.table.name_relay();
+                opening.asked = Asked {
+                    relay,
+                    next: None,
+                    family: Some(family),
+                };
+                let ask = Ask::OpenRelay {
+                    relay,
+                    family,
+                    port: PortWish::Any,
+                };
+                self.ask(now, Waiting::Relay(Box::new(opening)), ask);
+            }
+            None => self.finish_opening(now, opening),
+        }
+    }
+
+    fn reserve(&mut self, now: Instant, relay: RelayId, address: SocketAddr) -> ReservationToken {
+        self.table.reserve(relay, address);
+        let expires = now + Lifetimes::RESERVATION;
+        self.set_reservation_timer(expires, relay);
+        self.reservations.keep(Reservation { relay, expires })
+    }
+
+    fn finish_opening(&mut self, now: Instant, opening: Opening) {
+        if opening.opened.is_empty() {
+            let refusal = match opening.failed {
+                Some((_, RelayRefusal::NoSuchFamily)) if !opening.dual => Refusal::NO_SUCH_FAMILY,
+                _ => Refusal::NO_CAPACITY,
+            };
+            return self.refuse(now, &opening.reply, Some(opening.owner.name()), &refusal);
+        }
+        let bytes = self.success_reply(&opening);
+        let relayed = opening
+            .opened
+            .iter()
+            .map(|relay| self.settings.relays.external(relay.address));
+        let (user, relayed) = (opening.owner.name().to_owned(), relayed.collect());
+        let lifetime = u32::try_from(opening.lifetime.as_secs()).unwrap_or(u32::MAX);
+        let client = opening.reply.client;
+        let birth = Birth {
+            id: opening.reply.id,
+            reply: bytes.clone().into_boxed_slice(),
+        };
+        let allocation =
+            Allocation::new(client, opening.owner, birth, opening.opened, opening.place);
+        let id = self.table.insert(allocation);
+        self.set_allocation_timer(id);
+        self.reply(&opening.reply, bytes);
+        self.event(Event::Allocated {
+            allocation: id,
+            user,
+            client: client.path.client,
+            relayed,
+            lifetime,
+        });
+    }
+
+    fn success_reply(&self, opening: &Opening) -> Vec<u8> {
+        opening.reply.success(|writer| {
+            for relay in &opening.opened {
+                writer.xor_address(
+                    attr::XOR_RELAYED_ADDRESS,
+                    self.settings.relays.external(relay.address),
+                );
+            }
+            let lifetime = u32::try_from(opening.lifetime.as_secs()).unwrap_or(u32::MAX);
+            writer.number32(attr::LIFETIME, lifetime);
+            if let Some(token) = &opening.token {
+                writer.bytes(attr::RESERVATION_TOKEN, token);
+            }
+            writer.xor_address(attr::XOR_MAPPED_ADDRESS, opening.reply.client.path.client);
+            if let Some((family, why)) = opening.failed {
+                writer.bytes(attr::ADDRESS_ERROR_CODE, &address_error(family, why));
+            }
+        })
+    }
+}
+
+/// The value of ADDRESS-ERROR-CODE (RFC 8656 section 18.12), without a reason phrase.
+fn address_error(family: Family, why: RelayRefusal) -> [u8; 4] {
+    let code = match why {
+        RelayRefusal::NoSuchFamily => ErrorCode::ADDRESS_FAMILY_NOT_SUPPORTED,
+        RelayRefusal::NoCapacity | RelayRefusal::NoSuchReservation => {
+            ErrorCode::INSUFFICIENT_CAPACITY
+        }
+    };
+    let [_, _, class, number] = code.to_bytes();
+    [family.number(), 0, class, number]
+}

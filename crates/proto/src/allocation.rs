@@ -1,0 +1,253 @@
+//! One allocation: its relays, permissions and channels (RFC 8656 section 3).
+
+use core::{net::SocketAddr, ops::RangeInclusive};
+
+use turnd_wire::{Family, TransactionId};
+
+use crate::{
+    auth::Identity,
+    io::{Client, RelayId},
+    peers::{Host, Peer},
+    quota::Place,
+    time::Instant,
+};
+
+/// An allocation, from the success reply to its end.
+#[derive(Debug)]
+pub(crate) struct Allocation {
+    pub(crate) client: Client,
+    pub(crate) owner: Identity,
+    /// The Allocate request that made it and the answer it got, for when it is sent again.
+    pub(crate) birth: Birth,
+    /// One or two relays of different families.
+    pub(crate) relays: Vec<Relay>,
+    permissions: Vec<Permission>,
+    channels: Vec<Channel>,
+    /// The earliest timer that is set for this allocation.
+    pub(crate) timer: Option<Instant>,
+    /// Held for its end, when dropping it gives the place back.
+    pub(crate) _place: Place,
+}
+
+/// What made an allocation.
+#[derive(Debug)]
+pub(crate) struct Birth {
+    pub(crate) id: TransactionId,
+    pub(crate) reply: Box<[u8]>,
+}
+
+/// One relayed transport address.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Relay {
+    pub(crate) id: RelayId,
+    /// The address it is bound to.
+    pub(crate) address: SocketAddr,
+    pub(crate) expires: Instant,
+}
+
+/// Lets datagrams of a host through, both ways, whatever their port (RFC 8656 section 9).
+#[derive(Clone, Copy, Debug)]
+struct Permission {
+    host: Host,
+    expires: Instant,
+}
+
+/// A channel and the peer it stands for (RFC 8656 section 12).
+#[derive(Clone, Copy, Debug)]
+struct Channel {
+    number: u16,
+    peer: Peer,
+    expires: Instant,
+    /// When the permission for its host ends: the one thing a packet must know of it.
+    permitted_until: Instant,
+}
+
+impl Channel {
+    fn carries(&self, now: Instant) -> bool {
+        now < self.expires && now < self.permitted_until
+    }
+}
+
+/// Why a permission or channel cannot be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoRoom {
+    /// The table is full: 508.
+    Full,
+    /// The number or the peer is bound otherwise: 400.
+    BoundElsewhere,
+}
+
+impl Allocation {
+    pub(crate) fn new(
+        client: Client,
+        owner: Identity,
+        birth: Birth,
+        relays: Vec<Relay>,
+        place: Place,
+    ) -> Self {
+        Self {
+            client,
+            owner,
+            birth,
+            relays,
+            permissions: Vec::new(),
+            channels: Vec::new(),
+            timer: None,
+            _place: place,
+        }
+    }
+
+    /// The live relay of this family.
+    pub(crate) fn relay(&self, family: Family, now: Instant) -> Option<&Relay> {
+        self.relays
+            .iter()
+            .find(|relay| Family::of(relay.address.ip()) == family && now < relay.expires)
+    }
+
+    /// Installs or refreshes permissions for all of `hosts`, or for none if they do not fit.
+    pub(crate) fn permit(
+        &mut self,
+        hosts: &[Host],
+        now: Instant,
+        until: Instant,
+        limit: usize,
+    ) -> Result<(), NoRoom> {
+        if self.permissions.len() + hosts.len() > limit {
+            self.permissions
+                .retain(|permission| now < permission.expires);
+            let mut new = Vec::new();
+            for host in hosts {
+                if !new.contains(&host.ip()) && self.permission_at(host).is_none() {
+                    new.push(host.ip());
+                }
+            }
+            if self.permissions.len() + new.len() > limit {
+                return Err(NoRoom::Full);
+            }
+        }
+        for host in hosts {
+            self.permit_one(*host, until);
+        }
+        Ok(())
+    }
+
+    fn permit_one(&mut self, host: Host, until: Instant) {
+        let permission = Permission {
+            host,
+            expires: until,
+        };
+        match self.permission_at(&host) {
+            Some(at) => self.permissions[at] = permission,
+            None => self.permissions.push(permission),
+        }
+        for channel in &mut self.channels {
+            if channel.peer.asked().ip() == host.ip() {
+                channel.permitted_until = until;
+            }
+        }
+    }
+
+    fn permission_at(&self, host: &Host) -> Option<usize> {
+        self.permissions
+            .iter()
+            .position(|permission| permission.host.ip() == host.ip())
+    }
+
+    /// The permitted host with the address of `peer`.
+    pub(crate) fn permitted(&self, peer: SocketAddr, now: Instant) -> Option<Host> {
+        self.permissions
+            .iter()
+            .find(|permission| permission.host.ip() == peer.ip() && now < permission.expires)
+            .map(|permission| permission.host)
+    }
+
+    /// Whether this channel may be bound to this peer (RFC 8656 section 12.2).
+    pub(crate) fn may_bind(
+        &self,
+        number: u16,
+        peer: Peer,
+        now: Instant,
+        limit: usize,
+    ) -> Result<(), NoRoom> {
+        let mut live = 0;
+        for channel in self.channels.iter().filter(|channel| now < channel.expires) {
+            match (
+                channel.number == number,
+                channel.peer.asked() == peer.asked(),
+            ) {
+                (true, true) => return Ok(()),
+                (false, false) => live += 1,
+                _ => return Err(NoRoom::BoundElsewhere),
+            }
+        }
+        if live < limit {
+            Ok(())
+        } else {
+            Err(NoRoom::Full)
+        }
+    }
+
+    /// Binds or refreshes a channel that [`Self::may_bind`] agreed to and whose peer is permitted.
+    pub(crate) fn bind(&mut self, number: u16, peer: Peer, now: Instant, life: ChannelLife) {
+        self.channels
+            .retain(|channel| now < channel.expires && channel.number != number);
+        self.channels.push(Channel {
+            number,
+            peer,
+            expires: life.channel,
+            permitted_until: life.permission,
+        });
+    }
+
+    /// The peer behind a channel that carries data now.
+    pub(crate) fn channel_peer(&self, number: u16, now: Instant) -> Option<Peer> {
+        self.channels
+            .iter()
+            .find(|channel| channel.number == number)
+            .filter(|channel| channel.carries(now))
+            .map(|channel| channel.peer)
+    }
+
+    /// The channel on which data from this address travels now.
+    pub(crate) fn channel_of(&self, wire: SocketAddr, now: Instant) -> Option<u16> {
+        self.channels
+            .iter()
+            .find(|channel| channel.peer.wire() == wire)
+            .filter(|channel| channel.carries(now))
+            .map(|channel| channel.number)
+    }
+
+    /// Takes out the relays that have expired, and forgets permissions and channels that have.
+    pub(crate) fn expire(&mut self, now: Instant) -> Vec<Relay> {
+        self.permissions
+            .retain(|permission| now < permission.expires);
+        self.channels.retain(|channel| now < channel.expires);
+        self.relays
+            .extract_if(.., |relay| relay.expires <= now)
+            .collect()
+    }
+
+    /// When something of this allocation expires next.
+    pub(crate) fn next_expiry(&self) -> Option<Instant> {
+        let relays = self.relays.iter().map(|relay| relay.expires);
+        let permissions = self.permissions.iter().map(|permission| permission.expires);
+        let channels = self.channels.iter().map(|channel| channel.expires);
+        relays.chain(permissions).chain(channels).min()
+    }
+}
+
+/// When a channel and the permission that comes with it end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ChannelLife {
+    pub(crate) channel: Instant,
+    pub(crate) permission: Instant,
+}
+
+/// The channel numbers that may be bound: those of RFC 8656, or also the rest of RFC 5766's.
+pub(crate) const fn channel_numbers(legacy: bool) -> RangeInclusive<u16> {
+    if legacy {
+        turnd_wire::channel_data::LEGACY_CHANNELS
+    } else {
+        turnd_wire::channel_data::CHANNELS
+    }
+}

@@ -1,0 +1,195 @@
+//! The long-term credential mechanism (RFC 8489 section 9.2), one question after the other: cheap
+//! checks first, and no key is looked for before the nonce has proved to be ours.
+
+use core::net::SocketAddr;
+
+use turnd_wire::{Algorithm, Integrity, Key, Message, attr, integrity};
+
+use crate::{
+    io::{Credential, UserId},
+    refusal::Refusal,
+    settings::LongTerm,
+    time::Instant,
+};
+
+/// RFC 8489 section 14.3: fewer than 509 bytes.
+const MAX_USERNAME: usize = 508;
+/// RFC 8489 sections 14.9 and 14.10: fewer than 128 characters.
+const MAX_TEXT: usize = 127;
+/// How PASSWORD-ALGORITHMS reads when SHA-256 is on offer: SHA-256, then MD5, no parameters.
+pub(crate) const ALGORITHMS: [u8; 8] = [0, 2, 0, 0, 0, 1, 0, 0];
+
+/// What a request says about who sent it. Its nonce is good; the signature is not checked yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Claim {
+    pub(crate) user: UserId,
+    pub(crate) algorithm: Algorithm,
+    pub(crate) integrity: Integrity,
+}
+
+/// Who sent a request.
+#[derive(Clone, Debug)]
+pub(crate) enum Identity {
+    /// Anyone: nothing is signed.
+    Anyone,
+    /// A user whose signature was right.
+    User(Box<Credential>),
+}
+
+impl Identity {
+    /// The name for logs.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Anyone => "",
+            Self::User(credential) => &credential.name,
+        }
+    }
+
+    /// Whom the quota counts.
+    pub(crate) fn account(&self) -> &str {
+        match self {
+            Self::Anyone => "",
+            Self::User(credential) => &credential.account,
+        }
+    }
+}
+
+/// How to sign an answer: as the request was.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Signer {
+    pub(crate) integrity: Integrity,
+    pub(crate) key: Key,
+}
+
+impl LongTerm {
+    /// Reads the claim out of a request.
+    pub(crate) fn claim(
+        &self,
+        message: &Message<'_>,
+        now: Instant,
+        client: SocketAddr,
+    ) -> Result<Claim, Refusal> {
+        let Some(integrity) = message.integrity() else {
+            return Err(Refusal::CHALLENGE);
+        };
+        let user = user_id(message)?;
+        let realm = text(message, attr::REALM, MAX_TEXT * 4)?;
+        let nonce = message.attribute(attr::NONCE).ok_or(Refusal::BAD_REQUEST)?;
+        if realm.chars().count() > MAX_TEXT || nonce.len() > MAX_TEXT * 4 {
+            return Err(Refusal::BAD_REQUEST);
+        }
+        if message
+            .attribute(attr::MESSAGE_INTEGRITY_SHA256)
+            .is_some_and(is_misshapen)
+        {
+            return Err(Refusal::BAD_REQUEST);
+        }
+        let algorithm = self.algorithm(message)?;
+        if !self.nonces.is_good(nonce, now, client) {
+            return Err(Refusal::STALE_NONCE);
+        }
+        if realm != self.realm {
+            return Err(Refusal::UNAUTHENTICATED);
+        }
+        Ok(Claim {
+            user,
+            algorithm,
+            integrity,
+        })
+    }
+
+    /// Which key the client chose, with the checks against bidding down of RFC 8489 section 9.2.4.
+    /// Without either attribute it is MD5, as before RFC 8489.
+    fn algorithm(&self, message: &Message<'_>) -> Result<Algorithm, Refusal> {
+        let chosen = message.attribute(attr::PASSWORD_ALGORITHM);
+        let offered = message.attribute(attr::PASSWORD_ALGORITHMS);
+        if !self.sha256 {
+            return Ok(Algorithm::Md5);
+        }
+        match (chosen, offered) {
+            (None, None) => Ok(Algorithm::Md5),
+            (Some(&[n0, n1, 0, 0]), Some(offered)) if offered == ALGORITHMS => {
+                Algorithm::from_number(u16::from_be_bytes([n0, n1])).ok_or(Refusal::BAD_REQUEST)
+            }
+            _ => Err(Refusal::BAD_REQUEST),
+        }
+    }
+
+    /// The credential that signed the message, out of those that the user may have, and how to sign
+    /// the answer.
+    pub(crate) fn verify(
+        &self,
+        message: &Message<'_>,
+        claim: &Claim,
+        credentials: &[Credential],
+    ) -> Result<(Identity, Signer), Refusal> {
+        for credential in credentials {
+            let Some(key) = claim.key(credential) else {
+                continue;
+            };
+            if message.verify(claim.integrity, &key) {
+                let signer = Signer {
+                    integrity: claim.integrity,
+                    key,
+                };
+                return Ok((Identity::User(Box::new(credential.clone())), signer));
+            }
+        }
+        if credentials.is_empty() {
+            // As much work as for a user who exists, so that time does not tell them apart.
+            let nobody = Key::long_term(claim.algorithm, "", &self.realm, "");
+            let _ = message.verify(claim.integrity, &nobody);
+        }
+        Err(Refusal::UNAUTHENTICATED)
+    }
+}
+
+impl Claim {
+    /// Whether the claim names this credential.
+    pub(crate) fn names(&self, credential: &Credential, realm: &str) -> bool {
+        match &self.user {
+            UserId::Name(name) => *name == credential.name,
+            UserId::Hash(hash) => *hash == integrity::user_hash(&credential.name, realm),
+        }
+    }
+
+    fn key(&self, credential: &Credential) -> Option<Key> {
+        match self.algorithm {
+            Algorithm::Md5 => Some(credential.md5),
+            Algorithm::Sha256 => credential.sha256,
+        }
+    }
+}
+
+fn user_id(message: &Message<'_>) -> Result<UserId, Refusal> {
+    if message.has(attr::USERNAME) {
+        return Ok(UserId::Name(
+            text(message, attr::USERNAME, MAX_USERNAME)?.to_owned(),
+        ));
+    }
+    let hash = message
+        .attribute(attr::USERHASH)
+        .ok_or(Refusal::BAD_REQUEST)?;
+    Ok(UserId::Hash(
+        hash.try_into().map_err(|_| Refusal::BAD_REQUEST)?,
+    ))
+}
+
+fn text<'a>(
+    message: &Message<'a>,
+    kind: attr::AttributeType,
+    longest: usize,
+) -> Result<&'a str, Refusal> {
+    let value = message
+        .attribute(kind)
+        .filter(|value| value.len() <= longest);
+    value
+        .and_then(|value| core::str::from_utf8(value).ok())
+        .ok_or(Refusal::BAD_REQUEST)
+}
+
+/// A code that no sender may produce: 16 to 32 bytes in steps of four (RFC 8489 section 14.6). What
+/// is allowed there but shorter than 32 fails its check, because TURN does not shorten it.
+fn is_misshapen(code: &[u8]) -> bool {
+    !(16..=32).contains(&code.len()) || !code.len().is_multiple_of(4)
+}

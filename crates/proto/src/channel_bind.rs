@@ -1,0 +1,75 @@
+//! ChannelBind (RFC 8656 section 12): a short name for a peer.
+
+use core::net::SocketAddr;
+
+use turnd_wire::{Message, attr};
+
+use crate::{
+    allocation::{ChannelLife, NoRoom, channel_numbers},
+    io::{AllocationId, Event},
+    refusal::Refusal,
+    request::ReplyTo,
+    server::Server,
+    time::Instant,
+};
+
+struct ChannelBindRequest {
+    channel: u16,
+    peer: SocketAddr,
+}
+
+impl ChannelBindRequest {
+    fn parse(message: &Message<'_>, legacy_channels: bool) -> Result<Self, Refusal> {
+        let Some(&[n0, n1, _, _]) = message.attribute(attr::CHANNEL_NUMBER) else {
+            return Err(Refusal::BAD_REQUEST);
+        };
+        let channel = u16::from_be_bytes([n0, n1]);
+        let peer = message
+            .xor_address(attr::XOR_PEER_ADDRESS)
+            .ok_or(Refusal::BAD_REQUEST)?;
+        if !channel_numbers(legacy_channels).contains(&channel) {
+            return Err(Refusal::BAD_REQUEST);
+        }
+        Ok(Self { channel, peer })
+    }
+}
+
+impl Server {
+    /// Binds or refreshes a channel and, with it, the permission for the peer's host.
+    pub(crate) fn channel_bind(
+        &mut self,
+        now: Instant,
+        message: &Message<'_>,
+        reply: &ReplyTo,
+        id: AllocationId,
+    ) -> Result<(), Refusal> {
+        let request = ChannelBindRequest::parse(message, self.settings.legacy_channels)?;
+        let host = self.host(now, id, request.peer)?;
+        let peer = self.settings.peers.peer(host, request.peer.port());
+        let peer = peer.map_err(|_| Refusal::FORBIDDEN)?;
+        let limit = self.settings.limits.channels;
+        let allocation = self.table.allocation(id).ok_or(Refusal::MISMATCH)?;
+        allocation
+            .may_bind(request.channel, peer, now, limit)
+            .map_err(|why| match why {
+                NoRoom::Full => Refusal::NO_CAPACITY,
+                NoRoom::BoundElsewhere => Refusal::BAD_REQUEST,
+            })?;
+        self.permit(now, id, &[host])?;
+        let life = ChannelLife {
+            channel: now + self.settings.lifetimes.channel,
+            permission: now + self.settings.lifetimes.permission,
+        };
+        if let Some(allocation) = self.table.allocation_mut(id) {
+            allocation.bind(request.channel, peer, now, life);
+        }
+        self.set_allocation_timer(id);
+        self.event(Event::Bound {
+            allocation: id,
+            channel: request.channel,
+            peer: request.peer,
+        });
+        self.reply(reply, reply.success(|_| ()));
+        Ok(())
+    }
+}

@@ -1,0 +1,276 @@
+//! What goes into the state machine and what comes out of it: plain values.
+
+use core::{net::SocketAddr, ops::Range};
+
+use turnd_wire::{ErrorCode, Family, Key, Method, TransactionId};
+
+use crate::{peers::Peer, refusal::Fault};
+
+/// The listening socket that a datagram came in through; the caller numbers them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ListenerId(pub u32);
+
+/// Both ends of a client's path to the server. The protocol is UDP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FiveTuple {
+    /// The client's address as this server sees it.
+    pub client: SocketAddr,
+    /// The address of this server that the client wrote to.
+    pub server: SocketAddr,
+}
+
+/// Where a client's datagrams come from and where its answers go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// The socket to answer through.
+    pub listener: ListenerId,
+    /// Who and where.
+    pub path: FiveTuple,
+}
+
+slotmap::new_key_type! {
+    /// A relay socket, from the moment it is asked for until it is closed. Its bits
+    /// (`slotmap::Key::data`) are a slot and a generation, so that a late event for a socket that is
+    /// gone names nobody else.
+    pub struct RelayId;
+
+    /// A question that waits for its answer.
+    pub struct AskId;
+
+    /// An allocation; names it in events.
+    pub struct AllocationId;
+}
+
+/// One hop towards a peer: send `data` of the datagram that was handled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerHop {
+    /// The socket to send from.
+    pub relay: RelayId,
+    /// Whom to.
+    pub peer: Peer,
+    /// Which bytes of the datagram are the application data.
+    pub data: Range<usize>,
+    /// Whether the datagram must leave with DF set (RFC 8656 section 14).
+    pub dont_fragment: bool,
+}
+
+/// One hop towards a client: send the peer's datagram, framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientHop {
+    /// Whom to, and through which socket.
+    pub to: Client,
+    /// What to put around the data.
+    pub frame: Frame,
+}
+
+/// How a peer's datagram is wrapped for the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// As ChannelData on this channel.
+    Channel(u16),
+    /// As a Data indication.
+    Indication {
+        /// Transaction id of the first one; for a run, [`Frame::indication_id`] counts on from it.
+        id: TransactionId,
+        /// The peer as the client knows it.
+        peer: SocketAddr,
+        /// Whether to end with FINGERPRINT.
+        fingerprint: bool,
+    },
+}
+
+/// A request for something that can fail and that only the caller can do. The answer comes back
+/// through [`crate::Server::handle_answer`] with the same id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Find every key under which this user may have signed. Answer: [`Answer::Keys`].
+    FindKeys {
+        /// Who claims to write.
+        user: UserId,
+    },
+    /// Bind a UDP socket for an allocation. Answer: [`Answer::Relay`].
+    OpenRelay {
+        /// Names the socket from now on.
+        relay: RelayId,
+        /// Its address family.
+        family: Family,
+        /// Which port it may have.
+        port: PortWish,
+    },
+    /// Take over the socket behind a reservation that another server of this process made.
+    /// Answer: [`Answer::Relay`].
+    ClaimReservation {
+        /// Names the socket here.
+        relay: RelayId,
+        /// The token the client presented; its first byte is the index of the server that made it.
+        token: ReservationToken,
+    },
+}
+
+/// The answer to an [`Ask`].
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// The keys to try in turn; none if nobody has that name.
+    Keys(Vec<Credential>),
+    /// The socket is bound, or why it is not.
+    Relay(Result<OpenedRelay, RelayRefusal>),
+}
+
+/// A relay socket that was bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenedRelay {
+    /// The address it is bound to.
+    pub address: SocketAddr,
+    /// For [`PortWish::EvenAndNext`], the address of the second socket.
+    pub next: Option<SocketAddr>,
+}
+
+/// Why a relay socket could not be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RelayRefusal {
+    /// No port, descriptor or memory is left: 508.
+    NoCapacity,
+    /// There is no relay address of that family: 440.
+    NoSuchFamily,
+    /// The reservation is unknown, used or expired: 508.
+    NoSuchReservation,
+}
+
+/// Which port a relay socket may have (RFC 8656 section 7.2, EVEN-PORT).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PortWish {
+    /// Any free one.
+    Any,
+    /// An even one.
+    Even,
+    /// An even one, with the next one bound too, under this name.
+    EvenAndNext(RelayId),
+}
+
+/// RESERVATION-TOKEN.
+pub type ReservationToken = [u8; 8];
+
+/// How a client names its user.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum UserId {
+    /// USERNAME.
+    Name(String),
+    /// USERHASH: SHA-256 of name and realm (RFC 8489 section 14.4).
+    Hash([u8; 32]),
+}
+
+/// A key under which a user may sign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// USERNAME as clients send it, also when the client sent USERHASH.
+    pub name: String,
+    /// Whom the quota counts: for time-limited credentials the part without the time.
+    pub account: String,
+    /// The MD5 key.
+    pub md5: Key,
+    /// The SHA-256 key, where the password is known.
+    pub sha256: Option<Key>,
+}
+
+/// What the caller has to do, in order.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Send these bytes to a client.
+    Reply {
+        /// Whom to.
+        to: Client,
+        /// A whole STUN message.
+        bytes: Vec<u8>,
+    },
+    /// Do something that can fail and answer it.
+    Ask(AskId, Ask),
+    /// Close this relay socket; its port is free again.
+    CloseRelay(RelayId),
+    /// Something worth a log line or a counter.
+    Event(Event),
+}
+
+/// What happened, for logs and counters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// An allocation was made.
+    Allocated {
+        /// Which.
+        allocation: AllocationId,
+        /// Whose.
+        user: String,
+        /// From where.
+        client: SocketAddr,
+        /// Its relayed transport addresses, as peers see them.
+        relayed: Vec<SocketAddr>,
+        /// Granted life time in seconds.
+        lifetime: u32,
+    },
+    /// An allocation was refreshed.
+    Refreshed {
+        /// Which.
+        allocation: AllocationId,
+        /// Whose.
+        user: String,
+        /// Granted life time in seconds.
+        lifetime: u32,
+    },
+    /// An allocation ended.
+    Deleted {
+        /// Which.
+        allocation: AllocationId,
+        /// Whose.
+        user: String,
+        /// From where.
+        client: SocketAddr,
+        /// Why.
+        cause: Ending,
+    },
+    /// A permission was installed or refreshed.
+    Permitted {
+        /// For which allocation.
+        allocation: AllocationId,
+        /// The peer's address as the client gave it.
+        peer: SocketAddr,
+    },
+    /// A channel was bound or refreshed.
+    Bound {
+        /// For which allocation.
+        allocation: AllocationId,
+        /// The channel.
+        channel: u16,
+        /// The peer's address as the client gave it.
+        peer: SocketAddr,
+    },
+    /// A request was refused.
+    Refused {
+        /// From where.
+        client: SocketAddr,
+        /// Whose, if that much is known.
+        user: Option<String>,
+        /// Which request.
+        method: Method,
+        /// With which code.
+        code: ErrorCode,
+        /// Whose fault it was.
+        fault: Fault,
+    },
+    /// A peer was refused by the peer policy.
+    PeerForbidden {
+        /// For which allocation.
+        allocation: AllocationId,
+        /// Whose.
+        user: String,
+        /// The peer's address as the client gave it.
+        peer: SocketAddr,
+    },
+}
+
+/// Why an allocation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The client asked for life time 0.
+    Deleted,
+    /// Nobody refreshed it.
+    Expired,
+}

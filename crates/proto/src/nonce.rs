@@ -1,0 +1,187 @@
+//! Nonces that need no memory: a time stamp and an authentication code over it, the client's address
+//! and the security features on offer, behind the nonce cookie (RFC 8489 section 9.2).
+//!
+//! `obMatJos2` (9) + feature bits (4) + base64url of 3 bytes of time and 8 bytes of code (15): 28
+//! characters. A smaller nonce would keep less than 64 bits of code, a longer one would make the
+//! challenge, which anyone can ask for, longer than three times the request.
+
+use core::{net::IpAddr, net::SocketAddr, time::Duration};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use crate::time::Instant;
+
+/// What every nonce with feature bits starts with.
+const COOKIE: &[u8; 9] = b"obMatJos2";
+/// Time stamps count seconds and wrap after 194 days.
+const TIME_MASK: u64 = 0xFF_FFFF;
+const CODE_LENGTH: usize = 8;
+const BODY_LENGTH: usize = 3 + CODE_LENGTH;
+/// Length of every nonce made here, in bytes.
+pub(crate) const LENGTH: usize = 9 + 4 + 15;
+
+/// A nonce's text.
+pub(crate) type Nonce = [u8; LENGTH];
+
+/// The security feature bits of the nonce cookie (RFC 8489 section 18.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Features {
+    /// Bit 0: the server sends PASSWORD-ALGORITHMS.
+    pub(crate) password_algorithms: bool,
+    /// Bit 1: the server understands USERHASH.
+    pub(crate) username_anonymity: bool,
+}
+
+impl Features {
+    /// The 24 bits as four base64 characters; bit 0 is the first bit of the first character.
+    fn text(self) -> [u8; 4] {
+        let bits = u8::from(self.password_algorithms) << 7 | u8::from(self.username_anonymity) << 6;
+        let mut text = [0; 4];
+        encode(&[bits, 0, 0], &mut text);
+        text
+    }
+}
+
+/// Makes and judges nonces. Every server of a process, and of a fleet, may share the key.
+#[derive(Clone)]
+pub(crate) struct Nonces {
+    mac: Hmac<Sha256>,
+    lifetime: Option<Duration>,
+    features: Features,
+}
+
+impl Nonces {
+    /// `lifetime` of `None`: nonces never go stale.
+    pub(crate) fn new(key: &[u8; 32], lifetime: Option<Duration>, features: Features) -> Self {
+        Self {
+            mac: Hmac::new_from_slice(key).expect("HMAC takes keys of any length"),
+            lifetime,
+            features,
+        }
+    }
+
+    /// A nonce for this client.
+    pub(crate) fn make(&self, now: Instant, client: SocketAddr) -> Nonce {
+        self.stamped(now.as_secs() & TIME_MASK, client)
+    }
+
+    /// Whether this nonce was made here for this client and is still fresh.
+    pub(crate) fn is_good(&self, nonce: &[u8], now: Instant, client: SocketAddr) -> bool {
+        let Some(stamp) = time_stamp(nonce) else {
+            return false;
+        };
+        let made = self.stamped(stamp, client);
+        if !bool::from(subtle::ConstantTimeEq::ct_eq(&made[..], nonce)) {
+            return false;
+        }
+        let age = now.as_secs().wrapping_sub(stamp) & TIME_MASK;
+        self.lifetime
+            .is_none_or(|lifetime| age < lifetime.as_secs())
+    }
+
+    fn stamped(&self, stamp: u64, client: SocketAddr) -> Nonce {
+        let features = self.features.text();
+        let stamp = &stamp.to_be_bytes()[5..];
+        let mut mac = self.mac.clone();
+        mac.update(stamp);
+        mac.update(&features);
+        mac.update(&client.port().to_be_bytes());
+        match client.ip() {
+            IpAddr::V4(ip) => mac.update(&ip.octets()),
+            IpAddr::V6(ip) => mac.update(&ip.octets()),
+        }
+        let mut body = [0; BODY_LENGTH];
+        body[..3].copy_from_slice(stamp);
+        body[3..].copy_from_slice(&mac.finalize().into_bytes()[..CODE_LENGTH]);
+
+        let mut nonce = [0; LENGTH];
+        nonce[..9].copy_from_slice(COOKIE);
+        nonce[9..13].copy_from_slice(&features);
+        encode(&body, &mut nonce[13..]);
+        nonce
+    }
+}
+
+/// The time stamp that a nonce claims.
+fn time_stamp(nonce: &[u8]) -> Option<u64> {
+    let nonce: &Nonce = nonce.try_into().ok()?;
+    let mut body = [0; BODY_LENGTH + 1];
+    URL_SAFE_NO_PAD.decode_slice(&nonce[13..], &mut body).ok()?;
+    Some(u64::from(u32::from_be_bytes([
+        0, body[0], body[1], body[2],
+    ])))
+}
+
+fn encode(bytes: &[u8], text: &mut [u8]) {
+    URL_SAFE_NO_PAD
+        .encode_slice(bytes, text)
+        .expect("the lengths are constants that fit");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FEATURES: Features = Features {
+        password_algorithms: true,
+        username_anonymity: true,
+    };
+
+    fn nonces() -> Nonces {
+        Nonces::new(&[7; 32], Some(Duration::from_secs(600)), FEATURES)
+    }
+
+    fn client() -> SocketAddr {
+        "192.0.2.1:4000".parse().unwrap()
+    }
+
+    #[test]
+    fn both_feature_bits_read_w_a_a_a() {
+        let nonce = nonces().make(Instant::default(), client());
+        assert_eq!(&nonce[..13], b"obMatJos2wAAA");
+    }
+
+    #[test]
+    fn a_nonce_is_good_for_its_client_until_it_is_old() {
+        let made = Instant::from_millis(5_000_000);
+        let nonce = nonces().make(made, client());
+        assert!(nonces().is_good(&nonce, made, client()));
+        assert!(nonces().is_good(&nonce, made + Duration::from_secs(599), client()));
+        assert!(!nonces().is_good(&nonce, made + Duration::from_secs(600), client()));
+        for other in ["192.0.2.1:4001", "192.0.2.2:4000", "[2001:db8::1]:4000"] {
+            assert!(!nonces().is_good(&nonce, made, other.parse().unwrap()));
+        }
+    }
+
+    #[test]
+    fn a_nonce_from_the_future_or_another_key_is_refused() {
+        let nonce = nonces().make(Instant::from_millis(9_000_000), client());
+        assert!(!nonces().is_good(&nonce, Instant::from_millis(8_000_000), client()));
+        let other = Nonces::new(&[8; 32], None, FEATURES);
+        assert!(!other.is_good(&nonce, Instant::from_millis(9_000_000), client()));
+    }
+
+    #[test]
+    fn no_single_character_can_be_changed() {
+        let now = Instant::from_millis(77_000);
+        let good = nonces().make(now, client());
+        for at in 0..good.len() {
+            for byte in (0..=255).filter(|&byte| byte != good[at]) {
+                let mut changed = good;
+                changed[at] = byte;
+                assert!(!nonces().is_good(&changed, now, client()), "{at} {byte}");
+            }
+        }
+        assert!(!nonces().is_good(&good[..27], now, client()));
+        assert!(!nonces().is_good(&[], now, client()));
+    }
+
+    #[test]
+    fn without_a_lifetime_a_nonce_stays_good() {
+        let nonces = Nonces::new(&[7; 32], None, FEATURES);
+        let nonce = nonces.make(Instant::default(), client());
+        assert!(nonces.is_good(&nonce, Instant::from_millis(1_000_000_000), client()));
+    }
+}

@@ -1,0 +1,538 @@
+//! Whom clients may reach through a relay.
+//!
+//! A peer address becomes a [`Host`] or a [`Peer`] here and nowhere else, and only those can be sent
+//! to: [`PeerPolicy::check`] is the single gate. Default: what is not plainly somebody else's public
+//! address is refused. An operator's allow rules come before the deny rules.
+
+use core::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    ops::RangeInclusive,
+};
+use std::sync::Arc;
+
+use crate::live_relays::LiveRelays;
+
+/// What an operator decides about peers.
+#[derive(Clone, Debug, Default)]
+pub struct PeerRules {
+    /// Reachable whatever else says no. Ranges open [`Class::Private`] and [`Class::Special`]; a
+    /// single address also opens [`Class::Reserved`].
+    pub allowed: Vec<RangeInclusive<IpAddr>>,
+    /// Refused unless allowed.
+    pub denied: Vec<RangeInclusive<IpAddr>>,
+    /// Opens 127.0.0.0/8 and ::1, for trying things out on one machine.
+    pub allow_loopback: bool,
+    /// Opens [`Class::Private`]: a LAN's own addresses.
+    pub allow_private: bool,
+}
+
+/// What kind of address is refused by default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Unspecified, multicast, broadcast, and IPv6 forms that carry an IPv4 address: never a peer,
+    /// whatever is allowed, because the kernel or a gateway would send elsewhere than it says.
+    Never,
+    /// Loopback, link-local, documentation, metadata services: only single addresses can be allowed.
+    Reserved,
+    /// The addresses of private networks.
+    Private,
+    /// Reachable in principle, but no media peer lives there.
+    Special,
+}
+
+/// Merged from the IANA special-purpose address registries, the multicast and deprecated ranges, and
+/// the addresses of cloud metadata services. The first match counts.
+const REFUSED: &[(&str, Class)] = &[
+    // IPv4
+    ("0.0.0.0/8", Class::Never),
+    ("224.0.0.0/4", Class::Never),
+    ("255.255.255.255/32", Class::Never),
+    ("127.0.0.0/8", Class::Reserved),
+    ("169.254.0.0/16", Class::Reserved),
+    ("192.0.0.0/24", Class::Reserved),
+    ("192.0.2.0/24", Class::Reserved),
+    ("192.88.99.0/24", Class::Reserved),
+    ("198.51.100.0/24", Class::Reserved),
+    ("203.0.113.0/24", Class::Reserved),
+    ("240.0.0.0/4", Class::Reserved),
+    ("168.63.129.16/32", Class::Reserved),
+    ("100.100.100.200/32", Class::Reserved),
+    ("10.0.0.0/8", Class::Private),
+    ("100.64.0.0/10", Class::Private),
+    ("172.16.0.0/12", Class::Private),
+    ("192.168.0.0/16", Class::Private),
+    ("198.18.0.0/15", Class::Private),
+    ("192.31.196.0/24", Class::Special),
+    ("192.52.193.0/24", Class::Special),
+    ("192.175.48.0/24", Class::Special),
+    // IPv6: ::1 before the IPv4-compatible block that contains it.
+    ("::1/128", Class::Reserved),
+    ("::/96", Class::Never),
+    ("::ffff:0:0/96", Class::Never),
+    ("::ffff:0:0:0/96", Class::Never),
+    ("64:ff9b::/96", Class::Never),
+    ("64:ff9b:1::/48", Class::Never),
+    ("2001::/32", Class::Never),
+    ("2002::/16", Class::Never),
+    ("ff00::/8", Class::Never),
+    ("100::/64", Class::Reserved),
+    ("100:0:0:1::/64", Class::Reserved),
+    ("2001:2::/48", Class::Reserved),
+    ("2001:10::/28", Class::Reserved),
+    ("2001:db8::/32", Class::Reserved),
+    ("3fff::/20", Class::Reserved),
+    ("5f00::/16", Class::Reserved),
+    ("fe80::/10", Class::Reserved),
+    ("fec0::/10", Class::Reserved),
+    ("fd00:ec2::254/128", Class::Reserved),
+    ("fd20:ce::254/128", Class::Reserved),
+    ("fc00::/7", Class::Private),
+    ("2001::/23", Class::Special),
+    ("2620:4f:8000::/48", Class::Special),
+];
+
+/// The default class of an address, `None` for an ordinary public one.
+#[must_use]
+pub fn class(ip: IpAddr) -> Option<Class> {
+    if let IpAddr::V6(ip) = ip
+        && is_isatap(ip)
+    {
+        return Some(Class::Never);
+    }
+    static TABLE: std::sync::LazyLock<Vec<(RangeInclusive<IpAddr>, Class)>> =
+        std::sync::LazyLock::new(|| {
+            let row = |&(block, class)| (parse_block(block).expect("a constant block"), class);
+            REFUSED.iter().map(row).collect()
+        });
+    let row = TABLE.iter().find(|(block, _)| block.contains(&ip))?;
+    Some(row.1)
+}
+
+/// An interface id that ISATAP makes of an IPv4 address (RFC 5214 section 6.1).
+fn is_isatap(ip: Ipv6Addr) -> bool {
+    let words = ip.segments();
+    words[4] & !0x0200 == 0 && words[5] == 0x5EFE
+}
+
+/// Whether this address belongs to a tunnel that must not carry TURN, on either side (RFC 8656
+/// section 21.4): Teredo and 6to4.
+#[must_use]
+pub fn is_tunnel(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(ip) => {
+            let words = ip.segments();
+            words[0] == 0x2002 || (words[0] == 0x2001 && words[1] == 0)
+        }
+    }
+}
+
+/// Reads `address/bits` into the range it covers.
+fn parse_block(text: &str) -> Option<RangeInclusive<IpAddr>> {
+    let (first, bits) = text.split_once('/')?;
+    let bits: u32 = bits.parse().ok()?;
+    match first.parse().ok()? {
+        IpAddr::V4(first) => {
+            let last = first.to_bits() | u32::MAX.checked_shr(bits).unwrap_or(0);
+            Some(first.into()..=Ipv4Addr::from_bits(last).into())
+        }
+        IpAddr::V6(first) => {
+            let last = first.to_bits() | u128::MAX.checked_shr(bits).unwrap_or(0);
+            Some(first.into()..=Ipv6Addr::from_bits(last).into())
+        }
+    }
+}
+
+/// A host that a client may send to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Host {
+    ip: IpAddr,
+    reach: Reach,
+}
+
+impl Host {
+    /// Its address, as the client gave it.
+    #[must_use]
+    pub const fn ip(&self) -> IpAddr {
+        self.ip
+    }
+}
+
+/// Which of a host's ports may be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// Somebody else's machine: all.
+    Everything,
+    /// This machine, allowed by a rule: all but the listeners.
+    AllButListeners,
+    /// This machine: only the ports of live relays.
+    LiveRelays,
+}
+
+/// A transport address that a client may send to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    asked: SocketAddr,
+    wire: SocketAddr,
+}
+
+impl Peer {
+    /// The address as the client gave it.
+    #[must_use]
+    pub const fn asked(&self) -> SocketAddr {
+        self.asked
+    }
+
+    /// Where its datagrams go and come from. Differs from what the client gave where that is the
+    /// outside address of a relay of this server.
+    #[must_use]
+    pub const fn wire(&self) -> SocketAddr {
+        self.wire
+    }
+}
+
+/// Why a peer is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forbidden {
+    /// By the default table.
+    Class(Class),
+    /// By a deny rule.
+    Denied,
+    /// It is this machine, and no live relay.
+    Own,
+    /// Port 0 is nowhere.
+    NoPort,
+}
+
+impl fmt::Display for Forbidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Class(Class::Never) => "no unicast address of its own",
+            Self::Class(Class::Reserved) => "a reserved address",
+            Self::Class(Class::Private) => "a private address",
+            Self::Class(Class::Special) => "a special-purpose address",
+            Self::Denied => "denied by a rule",
+            Self::Own => "this server itself",
+            Self::NoPort => "port 0",
+        })
+    }
+}
+
+/// Judges peers.
+#[derive(Debug)]
+pub struct PeerPolicy {
+    rules: PeerRules,
+    /// Every address of this machine's interfaces.
+    own: Vec<IpAddr>,
+    /// Where this server listens; an unspecified address stands for all.
+    listeners: Vec<SocketAddr>,
+    relays: Arc<LiveRelays>,
+}
+
+impl PeerPolicy {
+    /// `own` are the addresses of this machine, `listeners` the addresses this server listens on.
+    #[must_use]
+    pub fn new(
+        rules: PeerRules,
+        own: Vec<IpAddr>,
+        listeners: Vec<SocketAddr>,
+        relays: Arc<LiveRelays>,
+    ) -> Self {
+        Self {
+            rules,
+            own,
+            listeners,
+            relays,
+        }
+    }
+
+    /// Whether a client may have a permission for the host of `address`. The port counts only where
+    /// the host is this machine.
+    ///
+    /// # Errors
+    /// [`Forbidden`] says why not: 403.
+    pub fn check(&self, address: SocketAddr) -> Result<Host, Forbidden> {
+        let ip = address.ip();
+        let class = class(ip);
+        if class == Some(Class::Never) {
+            return Err(Forbidden::Class(Class::Never));
+        }
+        let is_own = self.is_own(ip);
+        if self.is_allowed(ip, class) {
+            let reach = if is_own {
+                Reach::AllButListeners
+            } else {
+                Reach::Everything
+            };
+            return Ok(Host { ip, reach });
+        }
+        if contains(&self.rules.denied, ip) {
+            return Err(Forbidden::Denied);
+        }
+        if is_own {
+            return match self.relays.find(address) {
+                Some(_) => Ok(Host {
+                    ip,
+                    reach: Reach::LiveRelays,
+                }),
+                None => Err(Forbidden::Own),
+            };
+        }
+        match class {
+            Some(Class::Private) if self.rules.allow_private => {}
+            Some(class) => return Err(Forbidden::Class(class)),
+            None => {}
+        }
+        Ok(Host {
+            ip,
+            reach: Reach::Everything,
+        })
+    }
+
+    /// The peer at `port` of a permitted host.
+    ///
+    /// # Errors
+    /// [`Forbidden`] says why that port is out of reach.
+    pub fn peer(&self, host: Host, port: u16) -> Result<Peer, Forbidden> {
+        let asked = SocketAddr::new(host.ip, port);
+        if port == 0 {
+            return Err(Forbidden::NoPort);
+        }
+        let wire = match host.reach {
+            Reach::Everything => asked,
+            Reach::AllButListeners if self.is_listener(asked) => return Err(Forbidden::Own),
+            Reach::AllButListeners => self.relays.find(asked).unwrap_or(asked),
+            Reach::LiveRelays => self.relays.find(asked).ok_or(Forbidden::Own)?,
+        };
+        Ok(Peer { asked, wire })
+    }
+
+    /// The address by which clients know the sender of a datagram: for a relay of this server its
+    /// outside address.
+    #[must_use]
+    pub fn known_as(&self, wire: SocketAddr) -> SocketAddr {
+        self.relays.external(wire)
+    }
+
+    /// Whether this is the address of a relay of this server: no client may come from there, or
+    /// packets could be made to circle.
+    #[must_use]
+    pub fn is_live_relay(&self, address: SocketAddr) -> bool {
+        self.relays.find(address).is_some()
+    }
+
+    fn is_allowed(&self, ip: IpAddr, class: Option<Class>) -> bool {
+        if ip.is_loopback() && self.rules.allow_loopback {
+            return true;
+        }
+        self.rules
+            .allowed
+            .iter()
+            .filter(|range| range.contains(&ip))
+            .any(|range| class != Some(Class::Reserved) || range.start() == range.end())
+    }
+
+    fn is_own(&self, ip: IpAddr) -> bool {
+        self.own.contains(&ip) || self.relays.is_relay_address(ip)
+    }
+
+    fn is_listener(&self, address: SocketAddr) -> bool {
+        self.listeners.iter().any(|listener| {
+            listener.port() == address.port()
+                && (listener.ip() == address.ip() || listener.ip().is_unspecified())
+        })
+    }
+}
+
+fn contains(ranges: &[RangeInclusive<IpAddr>], ip: IpAddr) -> bool {
+    ranges.iter().any(|range| range.contains(&ip))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(rules: PeerRules) -> PeerPolicy {
+        let relays = LiveRelays::new([
+            (ip("10.0.0.5"), ip("9.9.9.9")),
+            (ip("127.0.0.1"), ip("127.0.0.1")),
+        ]);
+        relays.set_live(address("10.0.0.5:50000"), true);
+        PeerPolicy::new(
+            rules,
+            vec![ip("10.0.0.5"), ip("127.0.0.1")],
+            vec![address("127.0.0.1:3478"), address("10.0.0.5:3478")],
+            Arc::new(relays),
+        )
+    }
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    fn reach(policy: &PeerPolicy, text: &str) -> Result<SocketAddr, Forbidden> {
+        let asked = address(text);
+        let host = policy.check(asked)?;
+        Ok(policy.peer(host, asked.port())?.wire())
+    }
+
+    #[test]
+    fn by_default_only_public_addresses_are_peers() {
+        let policy = policy(PeerRules::default());
+        for refused in [
+            "0.0.0.0:9",
+            "0.1.2.3:9",
+            "127.0.0.1:9",
+            "169.254.169.254:80",
+            "192.0.0.192:9",
+            "10.1.2.3:9",
+            "100.64.0.1:9",
+            "172.31.255.255:9",
+            "192.168.1.1:9",
+            "224.0.0.1:9",
+            "239.1.1.1:9",
+            "255.255.255.255:9",
+            "240.0.0.1:9",
+            "168.63.129.16:9",
+            "100.100.100.200:9",
+            "198.18.0.1:9",
+            "192.0.2.1:9",
+            "198.51.100.1:9",
+            "203.0.113.1:9",
+            "192.88.99.1:9",
+            "192.175.48.1:9",
+            "[::]:9",
+            "[::1]:9",
+            "[::7f00:1]:9",
+            "[::ffff:8.8.8.8]:9",
+            "[::ffff:0:808:808]:9",
+            "[64:ff9b::808:808]:9",
+            "[64:ff9b:1::1]:9",
+            "[2002:808:808::1]:9",
+            "[2001::1]:9",
+            "[fe80::1]:9",
+            "[fec0::1]:9",
+            "[fc00::1]:9",
+            "[fd00:ec2::254]:80",
+            "[fd20:ce::254]:80",
+            "[ff02::1]:9",
+            "[2001:db8::1]:9",
+            "[3fff::1]:9",
+            "[5f00::1]:9",
+            "[100::1]:9",
+            "[100:0:0:1::1]:9",
+            "[2001:2::1]:9",
+            "[2001:10::1]:9",
+            "[2001:20::1]:9",
+            "[2620:4f:8000::1]:9",
+            "[2a00:1450::5efe:808:808]:9",
+            "[2a00:1450::200:5efe:808:808]:9",
+            "8.8.8.8:0",
+        ] {
+            assert!(reach(&policy, refused).is_err(), "{refused}");
+        }
+        for reached in [
+            "8.8.8.8:9",
+            "1.1.1.1:1",
+            "172.32.0.1:9",
+            "11.0.0.0:9",
+            "[2a00:1450::1]:9",
+            "[2606::1]:65535",
+        ] {
+            assert_eq!(reach(&policy, reached), Ok(address(reached)));
+        }
+    }
+
+    #[test]
+    fn one_word_opens_the_lan_but_not_this_machine() {
+        let policy = policy(PeerRules {
+            allow_private: true,
+            ..PeerRules::default()
+        });
+        for reached in [
+            "10.1.2.3:9",
+            "192.168.1.1:9",
+            "172.16.0.1:9",
+            "100.64.0.1:9",
+            "[fd12::1]:9",
+        ] {
+            assert!(reach(&policy, reached).is_ok(), "{reached}");
+        }
+        for refused in [
+            "10.0.0.5:22",
+            "127.0.0.1:9",
+            "169.254.169.254:80",
+            "[fe80::1]:9",
+            "[fd00:ec2::254]:80",
+        ] {
+            assert!(reach(&policy, refused).is_err(), "{refused}");
+        }
+    }
+
+    #[test]
+    fn allow_comes_before_deny_and_single_addresses_open_more_than_ranges() {
+        let range = |first, last| ip(first)..=ip(last);
+        let policy = policy(PeerRules {
+            allowed: vec![
+                range("10.1.0.0", "10.1.255.255"),
+                range("169.254.0.0", "169.254.255.255"),
+                range("203.0.113.7", "203.0.113.7"),
+                range("224.0.0.1", "224.0.0.1"),
+            ],
+            denied: vec![
+                range("10.0.0.0", "10.255.255.255"),
+                range("8.8.8.0", "8.8.8.255"),
+            ],
+            ..PeerRules::default()
+        });
+        assert!(reach(&policy, "10.1.2.3:9").is_ok());
+        assert!(reach(&policy, "203.0.113.7:9").is_ok());
+        assert_eq!(reach(&policy, "8.8.8.8:9"), Err(Forbidden::Denied));
+        assert_eq!(reach(&policy, "10.2.0.1:9"), Err(Forbidden::Denied));
+        assert_eq!(
+            reach(&policy, "169.254.1.1:9"),
+            Err(Forbidden::Class(Class::Reserved))
+        );
+        assert_eq!(
+            reach(&policy, "224.0.0.1:9"),
+            Err(Forbidden::Class(Class::Never))
+        );
+    }
+
+    #[test]
+    fn this_machine_is_reached_only_at_live_relays() {
+        let policy = policy(PeerRules::default());
+        let inside = address("10.0.0.5:50000");
+        assert_eq!(reach(&policy, "10.0.0.5:50000"), Ok(inside));
+        assert_eq!(reach(&policy, "9.9.9.9:50000"), Ok(inside));
+        for refused in [
+            "9.9.9.9:22",
+            "9.9.9.9:50001",
+            "10.0.0.5:3478",
+            "127.0.0.1:50000",
+        ] {
+            assert_eq!(reach(&policy, refused), Err(Forbidden::Own), "{refused}");
+        }
+    }
+
+    #[test]
+    fn an_allowed_own_address_still_hides_the_listeners() {
+        let policy = policy(PeerRules {
+            allow_loopback: true,
+            ..PeerRules::default()
+        });
+        assert!(reach(&policy, "127.0.0.1:9").is_ok());
+        assert_eq!(reach(&policy, "127.0.0.1:3478"), Err(Forbidden::Own));
+    }
+
+    #[test]
+    fn tunnels_are_known() {
+        assert!(is_tunnel(ip("2002::1")) && is_tunnel(ip("2001:0:1::1")));
+        assert!(!is_tunnel(ip("2001:470::1")) && !is_tunnel(ip("8.8.8.8")));
+    }
+}

@@ -1,0 +1,98 @@
+//! CreatePermission (RFC 8656 section 10), and the check of a peer that ChannelBind shares.
+
+use core::net::SocketAddr;
+
+use turnd_wire::{Family, Message, address, attr};
+
+use crate::{
+    io::{AllocationId, Event},
+    peers::Host,
+    refusal::Refusal,
+    request::ReplyTo,
+    server::Server,
+    time::Instant,
+};
+
+impl Server {
+    /// All peers of the request get their permission, or none.
+    pub(crate) fn create_permission(
+        &mut self,
+        now: Instant,
+        message: &Message<'_>,
+        reply: &ReplyTo,
+        id: AllocationId,
+    ) -> Result<(), Refusal> {
+        let peers = peers(message)?;
+        if peers.len() > self.settings.limits.permissions {
+            return Err(Refusal::NO_CAPACITY);
+        }
+        let hosts: Vec<Host> = peers
+            .iter()
+            .map(|&peer| self.host(now, id, peer))
+            .collect::<Result<_, _>>()?;
+        self.permit(now, id, &hosts)?;
+        for &peer in &peers {
+            self.event(Event::Permitted {
+                allocation: id,
+                peer,
+            });
+        }
+        self.reply(reply, reply.success(|_| ()));
+        Ok(())
+    }
+
+    /// Whether the allocation may reach this peer at all.
+    pub(crate) fn host(
+        &mut self,
+        now: Instant,
+        id: AllocationId,
+        peer: SocketAddr,
+    ) -> Result<Host, Refusal> {
+        let Some(allocation) = self.table.allocation(id) else {
+            return Err(Refusal::MISMATCH);
+        };
+        if allocation.relay(Family::of(peer.ip()), now).is_none() {
+            return Err(Refusal::PEER_FAMILY_MISMATCH);
+        }
+        if let Ok(host) = self.settings.peers.check(peer) {
+            return Ok(host);
+        }
+        let user = allocation.owner.name().to_owned();
+        self.event(Event::PeerForbidden {
+            allocation: id,
+            user,
+            peer,
+        });
+        Err(Refusal::FORBIDDEN)
+    }
+
+    /// Installs or refreshes permissions.
+    pub(crate) fn permit(
+        &mut self,
+        now: Instant,
+        id: AllocationId,
+        hosts: &[Host],
+    ) -> Result<(), Refusal> {
+        let until = now + self.settings.lifetimes.permission;
+        let limit = self.settings.limits.permissions;
+        let allocation = self.table.allocation_mut(id).ok_or(Refusal::MISMATCH)?;
+        allocation
+            .permit(hosts, now, until, limit)
+            .map_err(|_| Refusal::NO_CAPACITY)?;
+        self.set_allocation_timer(id);
+        Ok(())
+    }
+}
+
+fn peers(message: &Message<'_>) -> Result<Vec<SocketAddr>, Refusal> {
+    let peers: Vec<SocketAddr> = message
+        .attributes()
+        .filter(|attribute| attribute.kind == attr::XOR_PEER_ADDRESS)
+        .map(|attribute| address::read_xor(attribute.value, message.transaction_id()))
+        .collect::<Option<_>>()
+        .ok_or(Refusal::BAD_REQUEST)?;
+    if peers.is_empty() {
+        return Err(Refusal::BAD_REQUEST);
+    }
+    Ok(peers)
+}

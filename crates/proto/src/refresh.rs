@@ -1,0 +1,89 @@
+//! Refresh (RFC 8656 section 8): more life, or none.
+
+use core::time::Duration;
+
+use turnd_wire::{Family, Message, attr};
+
+use crate::{
+    allocate::granted_lifetime,
+    io::{AllocationId, Ending, Event},
+    refusal::Refusal,
+    request::ReplyTo,
+    server::Server,
+    settings::Lifetimes,
+    time::Instant,
+};
+
+struct RefreshRequest {
+    /// Zero ends the allocation.
+    lifetime: Duration,
+    /// The half of a dual allocation that is meant; `None`: all of it.
+    family: Option<Family>,
+}
+
+impl RefreshRequest {
+    fn parse(message: &Message<'_>, lifetimes: &Lifetimes) -> Result<Self, Refusal> {
+        let family = match message.attribute(attr::REQUESTED_ADDRESS_FAMILY) {
+            None => None,
+            Some(&[number, _, _, _]) => {
+                Some(Family::from_number(number).ok_or(Refusal::PEER_FAMILY_MISMATCH)?)
+            }
+            Some(_) => return Err(Refusal::BAD_REQUEST),
+        };
+        let lifetime = granted_lifetime(message, lifetimes)?;
+        let asks_for_end = message.number32(attr::LIFETIME) == Some(0);
+        Ok(Self {
+            lifetime: if asks_for_end {
+                Duration::ZERO
+            } else {
+                lifetime
+            },
+            family,
+        })
+    }
+}
+
+impl Server {
+    pub(crate) fn refresh(
+        &mut self,
+        now: Instant,
+        message: &Message<'_>,
+        reply: &ReplyTo,
+        id: AllocationId,
+    ) -> Result<(), Refusal> {
+        let request = RefreshRequest::parse(message, &self.settings.lifetimes)?;
+        let Some(allocation) = self.table.allocation_mut(id) else {
+            return Err(Refusal::MISMATCH);
+        };
+        let mut found = false;
+        for relay in &mut allocation.relays {
+            if request
+                .family
+                .is_none_or(|family| family == Family::of(relay.address.ip()))
+            {
+                relay.expires = now + request.lifetime;
+                found = true;
+            }
+        }
+        if !found {
+            return Err(Refusal::PEER_FAMILY_MISMATCH);
+        }
+        let user = allocation.owner.name().to_owned();
+        let lifetime = u32::try_from(request.lifetime.as_secs()).unwrap_or(u32::MAX);
+        self.reply(
+            reply,
+            reply.success(|writer| writer.number32(attr::LIFETIME, lifetime)),
+        );
+        if lifetime == 0 {
+            self.expire_allocation(now, id, Ending::Deleted);
+        } else {
+            self.set_allocation_timer(id);
+            self.event(Event::Refreshed {
+                allocation: id,
+                user,
+                lifetime,
+            });
+        }
+        Ok(())
+    }
+}

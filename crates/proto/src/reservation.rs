@@ -1,0 +1,71 @@
+//! Reserved ports: the odd neighbour that EVEN-PORT asked to keep (RFC 8656 sections 7.2 and 18.10).
+
+use std::collections::HashMap;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use crate::{
+    io::{RelayId, ReservationToken},
+    time::Instant,
+};
+
+/// Tokens and the relays they stand for.
+pub(crate) struct Reservations {
+    /// First byte of every token made here, by which another server finds this one.
+    index: u8,
+    secret: Hmac<Sha256>,
+    made: u64,
+    relays: HashMap<ReservationToken, Reservation>,
+}
+
+/// A relay that is bound and waits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reservation {
+    pub(crate) relay: RelayId,
+    pub(crate) expires: Instant,
+}
+
+impl Reservations {
+    /// `seed` must be unpredictable.
+    pub(crate) fn new(index: u8, seed: &[u8; 32]) -> Self {
+        Self {
+            index,
+            secret: Hmac::new_from_slice(seed).expect("HMAC takes keys of any length"),
+            made: 0,
+            relays: HashMap::new(),
+        }
+    }
+
+    /// Keeps a relay under a new token.
+    pub(crate) fn keep(&mut self, reservation: Reservation) -> ReservationToken {
+        self.made = self.made.wrapping_add(1);
+        let mut mac = self.secret.clone();
+        mac.update(&self.made.to_be_bytes());
+        let mut token = [0; 8];
+        token[0] = self.index;
+        token[1..].copy_from_slice(&mac.finalize().into_bytes()[..7]);
+        self.relays.insert(token, reservation);
+        token
+    }
+
+    /// Whether this server made the token, if anyone did.
+    pub(crate) fn is_ours(&self, token: ReservationToken) -> bool {
+        token[0] == self.index
+    }
+
+    /// Redeems a token, once.
+    pub(crate) fn redeem(&mut self, token: ReservationToken, now: Instant) -> Option<Reservation> {
+        let reservation = *self.relays.get(&token)?;
+        if reservation.expires <= now {
+            return None;
+        }
+        self.relays.remove(&token)
+    }
+
+    /// Forgets the token of a relay that nobody asked for in time.
+    pub(crate) fn forget(&mut self, relay: RelayId) {
+        self.relays
+            .retain(|_, reservation| reservation.relay != relay);
+    }
+}

@@ -1,0 +1,437 @@
+//! The server: takes an input, finds out what it is, and hands it to the file that knows the rules.
+
+use core::net::{IpAddr, SocketAddr};
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+};
+
+use foldhash::fast::RandomState;
+use slotmap::SlotMap;
+use turnd_wire::{Class, Message, Method, Protocol, demultiplex};
+
+use crate::{
+    allocate::Opening,
+    auth::{Claim, Identity, Signer},
+    io::{
+        AllocationId, Answer, Ask, AskId, Client, Credential, Ending, Event, FiveTuple, Output,
+        PeerHop, RelayId, RelayRefusal, ReservationToken,
+    },
+    refusal::Refusal,
+    request::{ReplyTo, unknown_attributes},
+    reservation::Reservations,
+    settings::{Access, Lifetimes, LongTerm, Settings},
+    table::Table,
+    time::{Instant, Now},
+    timers::{Timer, Timers},
+};
+
+/// Requests that wait for a key are kept whole; a longer one than this has no business being one.
+const MAX_KEPT_REQUEST: usize = 2048;
+
+/// One TURN server: the allocations of one worker.
+pub struct Server {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) table: Table,
+    pub(crate) reservations: Reservations,
+    pub(crate) indication_salt: [u8; 4],
+    pub(crate) indications: u64,
+    waiting: SlotMap<AskId, Waiting>,
+    /// Clients whose Allocate waits for a relay socket, so that sending it again opens no second one.
+    opening: HashSet<FiveTuple, RandomState>,
+    timers: Timers,
+    outputs: VecDeque<Output>,
+}
+
+/// What waits for an answer.
+#[derive(Debug)]
+pub(crate) enum Waiting {
+    /// A request whose signature cannot be checked yet.
+    Keys {
+        client: Client,
+        request: Box<[u8]>,
+        claim: Claim,
+        until: Instant,
+    },
+    /// An allocation whose socket is not there yet.
+    Relay(Box<Opening>),
+}
+
+impl Server {
+    /// A server with nothing in it. `index` tells the servers of a process apart; `seed` must be
+    /// unpredictable and different for each of them.
+    #[must_use]
+    pub fn new(settings: Arc<Settings>, index: u8, seed: &[u8; 32]) -> Self {
+        let [s0, s1, s2, s3, ..] = *seed;
+        Self {
+            table: Table::new(settings.relays.clone()),
+            reservations: Reservations::new(index, seed),
+            indication_salt: [!s0, s1, !s2, s3],
+            indications: 0,
+            waiting: SlotMap::with_key(),
+            opening: HashSet::default(),
+            timers: Timers::default(),
+            outputs: VecDeque::new(),
+            settings,
+        }
+    }
+
+    /// Takes a datagram from a client. Where its data goes is returned; everything else comes out of
+    /// [`Self::poll_output`].
+    pub fn handle_datagram(&mut self, now: Now, from: Client, datagram: &[u8]) -> Option<PeerHop> {
+        let now = now.instant;
+        match demultiplex(*datagram.first()?) {
+            Protocol::Channel => self.channel_to_peer(now, &from.path, datagram),
+            Protocol::ReservedChannel if self.settings.legacy_channels => {
+                self.channel_to_peer(now, &from.path, datagram)
+            }
+            Protocol::Stun => self.handle_message(now, from, datagram),
+            _ => None,
+        }
+    }
+
+    /// Takes the answer to an [`Ask`]. An answer that nobody waits for any more is ignored.
+    pub fn handle_answer(&mut self, now: Now, id: AskId, answer: Answer) {
+        let now = now.instant;
+        match (self.waiting.remove(id), answer) {
+            (
+                Some(Waiting::Keys {
+                    client,
+                    request,
+                    claim,
+                    until,
+                }),
+                Answer::Keys(credentials),
+            ) => {
+                self.timers.unset(until, Timer::Ask(id));
+                self.keys_found(now, client, &request, &claim, &credentials);
+            }
+            (Some(Waiting::Relay(opening)), Answer::Relay(result)) => {
+                self.opening.remove(&opening.reply.client.path);
+                self.opening_answered(now, *opening, result);
+            }
+            _ => {}
+        }
+    }
+
+    /// Gives up a reservation to the server that a client redeems it at: the socket of this relay
+    /// belongs there from now on.
+    pub fn handle_claim(
+        &mut self,
+        now: Now,
+        token: ReservationToken,
+    ) -> Option<(RelayId, SocketAddr)> {
+        let (relay, address) = self.redeem(now.instant, token)?;
+        self.table.forget_relay(relay);
+        Some((relay, address))
+    }
+
+    /// Does what is due. Call it when [`Self::next_timeout`] has come.
+    pub fn handle_timeout(&mut self, now: Now) {
+        let now = now.instant;
+        while let Some(timer) = self.timers.take_due(now) {
+            match timer {
+                Timer::Allocation(id) => self.allocation_due(now, id),
+                Timer::Ask(id) => drop(self.waiting.remove(id)),
+                Timer::Reservation(relay) => {
+                    self.reservations.forget(relay);
+                    self.table.forget_relay(relay);
+                    self.outputs.push_back(Output::CloseRelay(relay));
+                }
+            }
+        }
+    }
+
+    /// The next thing to do. Drain it after every input.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to call [`Self::handle_timeout`] next.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// How many allocations there are.
+    #[must_use]
+    pub fn allocations(&self) -> usize {
+        self.table.len()
+    }
+
+    fn handle_message(&mut self, now: Instant, from: Client, datagram: &[u8]) -> Option<PeerHop> {
+        let message = Message::parse(datagram).ok()?;
+        if !is_plausible(from.path.client) || message.fingerprint() == Some(false) {
+            return None;
+        }
+        match (message.class(), message.method()) {
+            (Class::Indication, Method::SEND) => {
+                return self.send_to_peer(now, &from.path, &message);
+            }
+            (Class::Request, Method::BINDING) if self.settings.stun => {
+                let reply = ReplyTo::new(&self.settings, from, &message);
+                self.binding(now, &message, &reply);
+            }
+            (
+                Class::Request,
+                Method::ALLOCATE
+                | Method::REFRESH
+                | Method::CREATE_PERMISSION
+                | Method::CHANNEL_BIND,
+            ) if self.settings.turn => self.authenticate(now, from, &message),
+            _ => {}
+        }
+        None
+    }
+
+    /// Finds out who sends a TURN request, at once or by asking.
+    fn authenticate(&mut self, now: Instant, from: Client, message: &Message<'_>) {
+        let settings = self.settings.clone();
+        let reply = ReplyTo::new(&settings, from, message);
+        let Access::LongTerm(long_term) = &settings.access else {
+            return self.serve(now, message, reply, Identity::Anyone);
+        };
+        let claim = match long_term.claim(message, now, from.path.client) {
+            Ok(claim) => claim,
+            Err(refusal) => return self.refuse(now, &reply, None, &refusal),
+        };
+        if let Some((owner, signer)) = self.owner_of(long_term, from, message, &claim) {
+            let signer = Some(signer);
+            return self.serve(now, message, ReplyTo { signer, ..reply }, owner);
+        }
+        if message.bytes().len() > MAX_KEPT_REQUEST {
+            return;
+        }
+        let ask = Ask::FindKeys {
+            user: claim.user.clone(),
+        };
+        let waiting = Waiting::Keys {
+            client: from,
+            request: message.bytes().into(),
+            claim,
+            until: now + Lifetimes::ANSWER,
+        };
+        self.ask(now, waiting, ask);
+    }
+
+    /// The owner of the client's allocation, if that is who signed: the key found for the first
+    /// request serves as long as the allocation lives, even if the credential expires meanwhile.
+    fn owner_of(
+        &self,
+        long_term: &LongTerm,
+        from: Client,
+        message: &Message<'_>,
+        claim: &Claim,
+    ) -> Option<(Identity, Signer)> {
+        let allocation = self.table.of_client(&from.path)?;
+        let Identity::User(credential) = &allocation.owner else {
+            return None;
+        };
+        if !claim.names(credential, &long_term.realm) {
+            return None;
+        }
+        let own = core::slice::from_ref(&**credential);
+        long_term.verify(message, claim, own).ok()
+    }
+
+    fn keys_found(
+        &mut self,
+        now: Instant,
+        client: Client,
+        request: &[u8],
+        claim: &Claim,
+        credentials: &[Credential],
+    ) {
+        let settings = self.settings.clone();
+        let (Ok(message), Access::LongTerm(long_term)) =
+            (Message::parse(request), &settings.access)
+        else {
+            return;
+        };
+        let reply = ReplyTo::new(&settings, client, &message);
+        match long_term.verify(&message, claim, credentials) {
+            Ok((identity, signer)) => {
+                let signer = Some(signer);
+                self.serve(now, &message, ReplyTo { signer, ..reply }, identity);
+            }
+            Err(refusal) => {
+                let user = credentials
+                    .first()
+                    .map(|credential| credential.name.clone());
+                self.refuse(now, &reply, user.as_deref(), &refusal);
+            }
+        }
+    }
+
+    /// Serves a request whose sender is known.
+    fn serve(&mut self, now: Instant, message: &Message<'_>, reply: ReplyTo, identity: Identity) {
+        let user = identity.name().to_owned();
+        let done = match message.method() {
+            Method::ALLOCATE => self.allocate(now, message, &reply, identity),
+            _ => self.serve_allocation(now, message, &reply, &identity),
+        };
+        if let Err(refusal) = done {
+            self.refuse(now, &reply, Some(&user), &refusal);
+        }
+    }
+
+    /// Serves a request that is about an allocation which must exist.
+    fn serve_allocation(
+        &mut self,
+        now: Instant,
+        message: &Message<'_>,
+        reply: &ReplyTo,
+        identity: &Identity,
+    ) -> Result<(), Refusal> {
+        let id = self
+            .table
+            .find(&reply.client.path)
+            .ok_or(Refusal::MISMATCH)?;
+        let allocation = self.table.allocation(id).ok_or(Refusal::MISMATCH)?;
+        if allocation.owner.name() != identity.name() {
+            return Err(Refusal::WRONG_CREDENTIALS);
+        }
+        self.refuse_unknown(message)?;
+        match message.method() {
+            Method::REFRESH => self.refresh(now, message, reply, id),
+            Method::CREATE_PERMISSION => self.create_permission(now, message, reply, id),
+            Method::CHANNEL_BIND => self.channel_bind(now, message, reply, id),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn refuse_unknown(&self, message: &Message<'_>) -> Result<(), Refusal> {
+        let unknown = unknown_attributes(message);
+        if unknown.is_empty() {
+            Ok(())
+        } else {
+            Err(Refusal::unknown(unknown))
+        }
+    }
+
+    /// Answers with an error; the one place where refusals are built, signed and reported.
+    pub(crate) fn refuse(
+        &mut self,
+        now: Instant,
+        reply: &ReplyTo,
+        user: Option<&str>,
+        refusal: &Refusal,
+    ) {
+        let bytes = reply.error(&self.settings, now, refusal);
+        self.reply(reply, bytes);
+        self.event(Event::Refused {
+            client: reply.client.path.client,
+            user: user.map(str::to_owned),
+            method: reply.method,
+            code: refusal.code,
+            fault: refusal.fault,
+        });
+    }
+
+    pub(crate) fn reply(&mut self, reply: &ReplyTo, bytes: Vec<u8>) {
+        if !bytes.is_empty() {
+            let to = reply.client;
+            self.outputs.push_back(Output::Reply { to, bytes });
+        }
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    /// Asks, and remembers what for. With too much waiting already the request is dropped as if it
+    /// had been lost on the way; the client sends it again.
+    pub(crate) fn ask(&mut self, now: Instant, waiting: Waiting, ask: Ask) {
+        if self.waiting.len() >= self.settings.limits.waiting {
+            if let Waiting::Relay(opening) = waiting {
+                self.opening_answered(now, *opening, Err(RelayRefusal::NoCapacity));
+            }
+            return;
+        }
+        let id = self.waiting.insert(waiting);
+        match &self.waiting[id] {
+            Waiting::Keys { until, .. } => self.timers.set(*until, Timer::Ask(id)),
+            Waiting::Relay(opening) => {
+                self.opening.insert(opening.reply.client.path);
+            }
+        }
+        self.outputs.push_back(Output::Ask(id, ask));
+    }
+
+    pub(crate) fn is_opening(&self, path: &FiveTuple) -> bool {
+        self.opening.contains(path)
+    }
+
+    /// Redeems a token of this server: the relay and its address.
+    pub(crate) fn redeem(
+        &mut self,
+        now: Instant,
+        token: ReservationToken,
+    ) -> Option<(RelayId, SocketAddr)> {
+        let reservation = self.reservations.redeem(token, now)?;
+        self.timers
+            .unset(reservation.expires, Timer::Reservation(reservation.relay));
+        let address = self.table.reserved(reservation.relay)?;
+        Some((reservation.relay, address))
+    }
+
+    pub(crate) fn set_reservation_timer(&mut self, expires: Instant, relay: RelayId) {
+        self.timers.set(expires, Timer::Reservation(relay));
+    }
+
+    /// Makes sure that an allocation is looked at when something of it expires.
+    pub(crate) fn set_allocation_timer(&mut self, id: AllocationId) {
+        let Some(allocation) = self.table.allocation_mut(id) else {
+            return;
+        };
+        let Some(next) = allocation.next_expiry() else {
+            return;
+        };
+        match allocation.timer {
+            Some(timer) if timer <= next => {}
+            earlier => {
+                allocation.timer = Some(next);
+                if let Some(earlier) = earlier {
+                    self.timers.unset(earlier, Timer::Allocation(id));
+                }
+                self.timers.set(next, Timer::Allocation(id));
+            }
+        }
+    }
+
+    fn allocation_due(&mut self, now: Instant, id: AllocationId) {
+        if let Some(allocation) = self.table.allocation_mut(id) {
+            allocation.timer = None;
+        }
+        self.expire_allocation(now, id, Ending::Expired);
+        self.set_allocation_timer(id);
+    }
+
+    /// Ends what has expired of an allocation.
+    pub(crate) fn expire_allocation(&mut self, now: Instant, id: AllocationId, cause: Ending) {
+        let expired = self.table.expire(id, now);
+        for relay in expired.relays {
+            self.outputs.push_back(Output::CloseRelay(relay.id));
+        }
+        if let Some(ended) = expired.ended {
+            if let Some(timer) = ended.timer {
+                self.timers.unset(timer, Timer::Allocation(id));
+            }
+            self.event(Event::Deleted {
+                allocation: id,
+                user: ended.owner.name().to_owned(),
+                client: ended.client.path.client,
+                cause,
+            });
+        }
+    }
+}
+
+/// Whether an answer to this address could reach anyone: no port 0, no multicast or broadcast.
+fn is_plausible(client: SocketAddr) -> bool {
+    let is_unicast = match client.ip() {
+        IpAddr::V4(ip) => !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast(),
+        IpAddr::V6(ip) => !ip.is_unspecified() && !ip.is_multicast(),
+    };
+    client.port() != 0 && is_unicast
+}

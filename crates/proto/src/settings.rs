@@ -1,0 +1,138 @@
+//! What one server needs to know, in this crate's own terms. Shared by all servers of a process.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use turnd_wire::Family;
+
+use crate::{
+    live_relays::LiveRelays,
+    nonce::{Features, Nonces},
+    peers::PeerPolicy,
+    quota::Quotas,
+};
+
+/// Everything that is the same for all servers of a process.
+pub struct Settings {
+    /// Who may allocate.
+    pub access: Access,
+    /// Life times.
+    pub lifetimes: Lifetimes,
+    /// How much one allocation, and one server, may hold.
+    pub limits: Limits,
+    /// How many allocations there may be.
+    pub quotas: Arc<Quotas>,
+    /// Whom clients may reach.
+    pub peers: PeerPolicy,
+    /// The relay addresses, and which of their ports are in use.
+    pub relays: Arc<LiveRelays>,
+    /// The family of a relay when the client asks for none.
+    pub default_family: DefaultFamily,
+    /// Add FINGERPRINT to every message, not only in answer to one that has it.
+    pub fingerprint: bool,
+    /// Accept the channel numbers 0x5000 to 0x7FFF of RFC 5766 too.
+    pub legacy_channels: bool,
+    /// Answer Binding requests.
+    pub stun: bool,
+    /// Serve TURN.
+    pub turn: bool,
+}
+
+/// Who may allocate.
+pub enum Access {
+    /// Anyone: an open relay. Never a default.
+    DangerousAnyone,
+    /// Users with a key, by the long-term credential mechanism (RFC 8489 section 9.2).
+    LongTerm(LongTerm),
+}
+
+/// How the long-term credential mechanism is offered.
+pub struct LongTerm {
+    pub(crate) realm: String,
+    pub(crate) nonces: Nonces,
+    pub(crate) sha256: bool,
+}
+
+impl LongTerm {
+    /// `nonce_key` must be the same for all servers of the process; `nonce_lifetime` of `None` means
+    /// that nonces never go stale. `sha256` offers PASSWORD-ALGORITHMS with SHA-256 and may only be
+    /// set if every password is known; `user_hashes` tells clients that USERHASH is understood.
+    #[must_use]
+    pub fn new(
+        realm: String,
+        nonce_key: &[u8; 32],
+        nonce_lifetime: Option<Duration>,
+        sha256: bool,
+        user_hashes: bool,
+    ) -> Self {
+        let features = Features {
+            password_algorithms: sha256,
+            username_anonymity: user_hashes,
+        };
+        Self {
+            realm,
+            nonces: Nonces::new(nonce_key, nonce_lifetime, features),
+            sha256,
+        }
+    }
+}
+
+/// Life times.
+#[derive(Clone, Copy, Debug)]
+pub struct Lifetimes {
+    /// Most that an allocation is granted at a time; RFC 8656 section 7.2 recommends an hour.
+    pub max_allocation: Duration,
+    /// RFC 8656 section 9: 5 minutes.
+    pub permission: Duration,
+    /// RFC 8656 section 12: 10 minutes.
+    pub channel: Duration,
+}
+
+impl Lifetimes {
+    /// What an allocation gets that asks for nothing or less (RFC 8656 section 3.2).
+    pub const DEFAULT_ALLOCATION: Duration = Duration::from_secs(600);
+    /// How long a reserved port is held (RFC 8656 section 7.2: at least 30 seconds).
+    pub const RESERVATION: Duration = Duration::from_secs(30);
+    /// How long an answer is waited for; clients have given up by then.
+    pub const ANSWER: Duration = Duration::from_secs(10);
+}
+
+impl Default for Lifetimes {
+    fn default() -> Self {
+        Self {
+            max_allocation: Duration::from_secs(3600),
+            permission: Duration::from_secs(300),
+            channel: Duration::from_secs(600),
+        }
+    }
+}
+
+/// Bounds on what clients can make grow.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Permissions of one allocation; beyond it 508.
+    pub permissions: usize,
+    /// Channels of one allocation; beyond it 508.
+    pub channels: usize,
+    /// Requests of one server that wait for an answer; beyond it they are dropped.
+    pub waiting: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            permissions: 128,
+            channels: 64,
+            waiting: 4096,
+        }
+    }
+}
+
+/// The family of a relay when the client asks for none (RFC 8656 section 7.2 says IPv4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DefaultFamily {
+    /// This one.
+    Is(Family),
+    /// The one the client itself uses, if there are relays of it; else IPv4.
+    AsClient,
+}

@@ -1,0 +1,165 @@
+//! The one place that knows every allocation and relay, and the maps between them. The maps hold
+//! names only; what they name lives in two slabs. Written here and nowhere else.
+
+use std::{collections::HashMap, sync::Arc};
+
+use foldhash::fast::RandomState;
+use slotmap::SlotMap;
+
+use crate::{
+    allocation::{Allocation, Relay},
+    io::{AllocationId, FiveTuple, RelayId},
+    live_relays::LiveRelays,
+    time::Instant,
+};
+use core::net::SocketAddr;
+
+/// Allocations by client and by relay.
+#[derive(Debug)]
+pub(crate) struct Table {
+    allocations: SlotMap<AllocationId, Allocation>,
+    by_client: HashMap<FiveTuple, AllocationId, RandomState>,
+    relays: SlotMap<RelayId, RelayState>,
+    live: Arc<LiveRelays>,
+}
+
+/// What a relay socket is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RelayState {
+    /// Asked for; no answer yet.
+    Asked,
+    /// Bound and kept for whoever presents the token of a reservation.
+    Reserved(SocketAddr),
+    /// Relaying.
+    Serves(AllocationId),
+}
+
+impl Table {
+    pub(crate) fn new(live: Arc<LiveRelays>) -> Self {
+        Self {
+            allocations: SlotMap::with_key(),
+            by_client: HashMap::default(),
+            relays: SlotMap::with_key(),
+            live,
+        }
+    }
+
+    pub(crate) fn allocation(&self, id: AllocationId) -> Option<&Allocation> {
+        self.allocations.get(id)
+    }
+
+    pub(crate) fn allocation_mut(&mut self, id: AllocationId) -> Option<&mut Allocation> {
+        self.allocations.get_mut(id)
+    }
+
+    /// The allocation of this five-tuple.
+    pub(crate) fn find(&self, path: &FiveTuple) -> Option<AllocationId> {
+        self.by_client.get(path).copied()
+    }
+
+    /// The allocation of this five-tuple, itself.
+    pub(crate) fn of_client(&self, path: &FiveTuple) -> Option<&Allocation> {
+        self.allocations.get(self.find(path)?)
+    }
+
+    /// The allocation that a relay serves.
+    pub(crate) fn of_relay(&self, relay: RelayId) -> Option<&Allocation> {
+        match self.relays.get(relay)? {
+            RelayState::Serves(id) => self.allocations.get(*id),
+            RelayState::Asked | RelayState::Reserved(_) => None,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.allocations.len()
+    }
+
+    /// Names a relay that is about to be asked for.
+    pub(crate) fn name_relay(&mut self) -> RelayId {
+        self.relays.insert(RelayState::Asked)
+    }
+
+    /// Keeps a bound relay for whoever presents the token.
+    pub(crate) fn reserve(&mut self, relay: RelayId, address: SocketAddr) {
+        self.relays[relay] = RelayState::Reserved(address);
+    }
+
+    /// The address of a relay that is reserved.
+    pub(crate) fn reserved(&self, relay: RelayId) -> Option<SocketAddr> {
+        match self.relays.get(relay)? {
+            RelayState::Reserved(address) => Some(*address),
+            RelayState::Asked | RelayState::Serves(_) => None,
+        }
+    }
+
+    /// Adds an allocation; its client has none, and its relays were named here.
+    pub(crate) fn insert(&mut self, allocation: Allocation) -> AllocationId {
+        let path = allocation.client.path;
+        let relays: Vec<Relay> = allocation.relays.clone();
+        let id = self.allocations.insert(allocation);
+        self.by_client.insert(path, id);
+        for relay in relays {
+            self.relays[relay.id] = RelayState::Serves(id);
+            self.live.set_live(relay.address, true);
+        }
+        id
+    }
+
+    /// Takes expired relays out of an allocation, and the allocation itself if none is left.
+    pub(crate) fn expire(&mut self, id: AllocationId, now: Instant) -> Expired {
+        let Some(allocation) = self.allocations.get_mut(id) else {
+            return Expired::default();
+        };
+        let relays = allocation.expire(now);
+        let is_over = allocation.relays.is_empty();
+        for relay in &relays {
+            self.relays.remove(relay.id);
+            self.live.set_live(relay.address, false);
+        }
+        let ended = is_over.then(|| self.allocations.remove(id)).flatten();
+        if let Some(ended) = &ended {
+            self.by_client.remove(&ended.client.path);
+        }
+        Expired { relays, ended }
+    }
+
+    /// Forgets a relay that serves nobody. The caller closes its socket.
+    pub(crate) fn forget_relay(&mut self, relay: RelayId) {
+        self.relays.remove(relay);
+    }
+
+    /// Fails if a map names something that is not there, or the other way round.
+    #[cfg(test)]
+    pub(crate) fn check(&self) {
+        assert_eq!(self.by_client.len(), self.allocations.len());
+        for (path, id) in &self.by_client {
+            assert_eq!(self.allocations[*id].client.path, *path);
+        }
+        for (id, allocation) in &self.allocations {
+            assert!(matches!(allocation.relays.len(), 1 | 2));
+            for relay in &allocation.relays {
+                assert_eq!(self.relays[relay.id], RelayState::Serves(id));
+                assert_eq!(self.live.find(relay.address), Some(relay.address));
+            }
+        }
+        for (relay, state) in &self.relays {
+            if let RelayState::Serves(id) = state {
+                assert!(
+                    self.allocations[*id]
+                        .relays
+                        .iter()
+                        .any(|has| has.id == relay)
+                );
+            }
+        }
+    }
+}
+
+/// What an allocation lost.
+#[derive(Debug, Default)]
+pub(crate) struct Expired {
+    /// Sockets to close.
+    pub(crate) relays: Vec<Relay>,
+    /// The allocation, if that was its end.
+    pub(crate) ended: Option<Allocation>,
+}
