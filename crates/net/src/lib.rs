@@ -1,1 +1,26 @@
-//! STUN and TURN bytes.
+//! Sockets only: batched UDP with segmentation offload both ways, a poller, this machine's addresses.
+//!
+//! What lives here: system calls, and every `unsafe` block of the workspace, each with its reason.
+//! What does not: any knowledge of STUN or TURN, threads, logs. Linux only.
+//!
+//! The way of a datagram: [`UdpSocket::recv`] fills [`Slots`]; whoever decides where it goes names its
+//! bytes by [`Piece`]s and pushes them into the [`Outbox`]; [`Outbox::flush`] sends them from where
+//! they lie.
+
+mod cmsg;
+mod interfaces;
+mod log_limit;
+mod offload;
+mod outbox;
+mod poller;
+mod slots;
+mod sys;
+mod udp;
+
+pub use interfaces::local_addresses;
+pub use log_limit::LogLimit;
+pub use offload::Offload;
+pub use outbox::{Flushed, Outbox};
+pub use poller::{Events, Interest, Poller, Readiness, Token, Waker};
+pub use slots::{HEADROOM, Piece, Received, Segments, Slots};
+pub use udp::{UdpOptions, UdpSocket};

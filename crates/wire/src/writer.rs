@@ -83,7 +83,7 @@ impl<'b> Writer<'b> {
         self.bytes(kind, &value[..length]);
     }
 
-    /// Appends ERROR-CODE with a reason phrase, which may be empty.
+    /// Appends ERROR-CODE with a reason phrase, which may be empty and is cut to 127 bytes.
     pub fn error_code(&mut self, code: ErrorCode, reason: &str) {
         let reason = &reason.as_bytes()[..reason.floor_char_boundary(127)];
         let mut value = [0; 4 + 127];

@@ -1,0 +1,248 @@
+//! Which sockets have something: epoll, level-triggered, with a wake-up from other threads.
+
+use std::{
+    io,
+    os::fd::{AsFd, OwnedFd},
+    sync::Arc,
+    time::Duration,
+};
+
+use rustix::event::{
+    EventfdFlags, Timespec,
+    epoll::{self, CreateFlags, EventData, EventFlags},
+    eventfd,
+};
+
+/// Longest wait; whoever has nothing to do may look around once an hour.
+const MAX_WAIT: Duration = Duration::from_secs(3600);
+/// The waker's own token. No caller can have it: its generation is never given out.
+const WAKER: u64 = u64::MAX;
+
+/// Names a socket in events: a slot of the caller's, and the generation of what is in it, so that a
+/// late event for something that is gone names nobody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Token {
+    /// The slot.
+    pub slot: u32,
+    /// Its generation, less than `u32::MAX`.
+    pub generation: u32,
+}
+
+impl From<Token> for u64 {
+    fn from(token: Token) -> Self {
+        Self::from(token.generation) << 32 | Self::from(token.slot)
+    }
+}
+
+impl From<u64> for Token {
+    fn from(bits: u64) -> Self {
+        Self {
+            slot: bits as u32,
+            generation: (bits >> 32) as u32,
+        }
+    }
+}
+
+/// What to wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interest(EventFlags);
+
+impl Interest {
+    /// Something can be read.
+    pub const READABLE: Self = Self(EventFlags::IN);
+    /// Something can be written.
+    pub const WRITABLE: Self = Self(EventFlags::OUT);
+    /// Either.
+    pub const BOTH: Self = Self(EventFlags::IN.union(EventFlags::OUT));
+}
+
+/// What a socket is ready for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Readiness {
+    /// Something can be read, if only an error or the end.
+    pub readable: bool,
+    /// Something can be written.
+    pub writable: bool,
+    /// The socket has an error, or its other end is closed.
+    pub closed: bool,
+}
+
+/// Waits for sockets.
+#[derive(Debug)]
+pub struct Poller {
+    epoll: OwnedFd,
+    waker: Waker,
+}
+
+/// Ends a wait from any thread. Waking several times before the wait ends is waking once.
+#[derive(Clone, Debug)]
+pub struct Waker {
+    eventfd: Arc<OwnedFd>,
+}
+
+impl Waker {
+    /// Ends the wait that goes on, or the next one.
+    pub fn wake(&self) {
+        // Fails only when the counter is full, and then the wake-up is pending already.
+        let _ = rustix::io::write(&*self.eventfd, &1_u64.to_ne_bytes());
+    }
+}
+
+impl Poller {
+    /// A poller with nothing to wait for.
+    ///
+    /// # Errors
+    /// When the system has no descriptor left.
+    pub fn new() -> io::Result<Self> {
+        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        let eventfd = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        epoll::add(&epoll, &eventfd, EventData::new_u64(WAKER), EventFlags::IN)?;
+        let waker = Waker {
+            eventfd: Arc::new(eventfd),
+        };
+        Ok(Self { epoll, waker })
+    }
+
+    /// What wakes this poller.
+    #[must_use]
+    pub fn waker(&self) -> Waker {
+        self.waker.clone()
+    }
+
+    /// Waits for `source` too. It is forgotten when it is closed.
+    ///
+    /// # Errors
+    /// Those of `epoll_ctl`: no memory, too many watches, already added.
+    pub fn add(&self, source: impl AsFd, token: Token, interest: Interest) -> io::Result<()> {
+        let data = EventData::new_u64(token.into());
+        Ok(epoll::add(&self.epoll, source, data, interest.0)?)
+    }
+
+    /// Changes what is waited for.
+    ///
+    /// # Errors
+    /// Those of `epoll_ctl`: not added.
+    pub fn modify(&self, source: impl AsFd, token: Token, interest: Interest) -> io::Result<()> {
+        let data = EventData::new_u64(token.into());
+        Ok(epoll::modify(&self.epoll, source, data, interest.0)?)
+    }
+
+    /// Forgets a source that stays open.
+    ///
+    /// # Errors
+    /// Those of `epoll_ctl`: not added.
+    pub fn remove(&self, source: impl AsFd) -> io::Result<()> {
+        Ok(epoll::delete(&self.epoll, source)?)
+    }
+
+    /// Waits until a source is ready, somebody wakes, or `timeout` has passed: never before, up to a
+    /// millisecond later. `None` waits as long as it takes; a signal may end any wait early.
+    ///
+    /// # Errors
+    /// Those of `epoll_wait`, which only a broken program gets.
+    pub fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
+        events.woken = false;
+        events.list.clear();
+        let timeout = timeout.unwrap_or(MAX_WAIT).min(MAX_WAIT);
+        let millis = timeout.as_nanos().div_ceil(1_000_000) as i64;
+        let timeout = Timespec {
+            tv_sec: millis / 1000,
+            tv_nsec: (millis % 1000) * 1_000_000,
+        };
+        let spare = rustix::buffer::spare_capacity(&mut events.list);
+        match epoll::wait(&self.epoll, spare, Some(&timeout)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let before = events.list.len();
+        events.list.retain(|event| event.data.u64() != WAKER);
+        if events.list.len() < before {
+            events.woken = true;
+            let mut count = [0; 8];
+            let _ = rustix::io::read(&*self.waker.eventfd, &mut count);
+        }
+        Ok(())
+    }
+}
+
+/// What a wait found.
+pub struct Events {
+    list: Vec<epoll::Event>,
+    woken: bool,
+}
+
+impl Events {
+    /// Room for this many sources at a time; the others are found by the next wait.
+    #[must_use]
+    pub fn with_capacity(count: usize) -> Self {
+        Self {
+            list: Vec::with_capacity(count.max(1)),
+            woken: false,
+        }
+    }
+
+    /// Whether somebody woke the poller.
+    #[must_use]
+    pub const fn woken(&self) -> bool {
+        self.woken
+    }
+
+    /// The sources that are ready.
+    pub fn iter(&self) -> impl Iterator<Item = (Token, Readiness)> + '_ {
+        self.list.iter().map(|event| {
+            let flags = event.flags;
+            let closed = flags.intersects(EventFlags::ERR | EventFlags::HUP | EventFlags::RDHUP);
+            let readiness = Readiness {
+                readable: flags.contains(EventFlags::IN) || closed,
+                writable: flags.contains(EventFlags::OUT),
+                closed,
+            };
+            (Token::from(event.data.u64()), readiness)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_wait_is_never_shorter_than_asked() {
+        let poller = Poller::new().unwrap();
+        let mut events = Events::with_capacity(4);
+        let start = Instant::now();
+        let timeout = Duration::from_micros(5300);
+        poller.wait(&mut events, Some(timeout)).unwrap();
+        assert!(start.elapsed() >= timeout);
+        assert!(!events.woken());
+    }
+
+    #[test]
+    fn waking_twice_is_waking_once_and_counts_before_the_wait() {
+        let poller = Poller::new().unwrap();
+        let waker = poller.waker();
+        std::thread::spawn(move || {
+            waker.wake();
+            waker.wake();
+        })
+        .join()
+        .unwrap();
+        let mut events = Events::with_capacity(4);
+        poller.wait(&mut events, None).unwrap();
+        assert!(events.woken());
+        assert_eq!(events.iter().count(), 0);
+        poller.wait(&mut events, Some(Duration::ZERO)).unwrap();
+        assert!(!events.woken());
+    }
+
+    #[test]
+    fn a_token_carries_slot_and_generation() {
+        let token = Token {
+            slot: 7,
+            generation: 9,
+        };
+        assert_eq!(Token::from(u64::from(token)), token);
+    }
+}

@@ -1,0 +1,216 @@
+//! Memory that datagrams are received into, and the names of byte ranges in it.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    ops::Range,
+};
+
+use crate::{
+    cmsg::Control,
+    sys::{RawAddress, no_address},
+};
+
+/// Bytes left free in front of each datagram, for a header.
+pub const HEADROOM: usize = 64;
+/// The longest thing that can be received: a full UDP payload, or a run put together by the kernel.
+const CAPACITY: usize = 65_536;
+const STRIDE: usize = HEADROOM + CAPACITY;
+
+/// What was received in one go: a datagram, or several of equal size from one sender that the kernel
+/// put together, of which the last may be shorter.
+#[derive(Clone, Copy, Debug)]
+pub struct Received {
+    pub(crate) slot: u32,
+    /// Bytes in all.
+    pub len: usize,
+    /// Bytes of each datagram; the same as `len` when there is only one.
+    pub stride: usize,
+    /// Who sent it.
+    pub from: SocketAddr,
+    /// The address it was sent to, if the socket was told to find out.
+    pub local: Option<IpAddr>,
+}
+
+/// The name of a byte range, in the slots or in an outbox's own memory. Good until that memory is
+/// cleared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    pub(crate) place: Place,
+    pub(crate) start: u32,
+    pub(crate) length: u32,
+}
+
+/// Which memory a piece lies in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Slots,
+    Scratch,
+}
+
+impl Piece {
+    /// A part of it.
+    ///
+    /// # Panics
+    /// If the range is not inside.
+    #[must_use]
+    pub fn slice(self, range: Range<usize>) -> Self {
+        assert!(
+            range.start <= range.end && range.end <= self.len(),
+            "a part of a piece lies inside it"
+        );
+        Self {
+            place: self.place,
+            start: self.start + range.start as u32,
+            length: (range.end - range.start) as u32,
+        }
+    }
+
+    /// How many bytes it names.
+    #[must_use]
+    pub const fn len(self) -> usize {
+        self.length as usize
+    }
+
+    /// Whether it names none.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.length == 0
+    }
+
+    pub(crate) const fn range(self) -> Range<usize> {
+        self.start as usize..self.start as usize + self.length as usize
+    }
+}
+
+/// The datagrams of something received, in order.
+#[derive(Clone, Debug)]
+pub struct Segments {
+    rest: Option<Piece>,
+    stride: usize,
+}
+
+impl Iterator for Segments {
+    type Item = Piece;
+
+    fn next(&mut self) -> Option<Piece> {
+        let rest = self.rest.take()?;
+        if rest.len() > self.stride {
+            self.rest = Some(rest.slice(self.stride..rest.len()));
+            return Some(rest.slice(0..self.stride));
+        }
+        Some(rest)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = match self.rest {
+            None => 0,
+            // An empty datagram is one datagram.
+            Some(rest) => rest.len().div_ceil(self.stride).max(1),
+        };
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for Segments {}
+
+/// A fixed number of slots. Received datagrams take the next free ones; [`Slots::clear`] frees all.
+pub struct Slots {
+    /// Zeroed by the kernel when first touched, so that slots never used cost nothing.
+    memory: Box<[u8]>,
+    used: usize,
+    pub(crate) headers: Vec<libc::mmsghdr>,
+    pub(crate) vectors: Vec<libc::iovec>,
+    pub(crate) addresses: Vec<RawAddress>,
+    pub(crate) controls: Vec<Control>,
+}
+
+// SAFETY: the raw pointers in `headers` and `vectors` point into the other fields, all on the heap, are
+// written anew before each system call and read by nobody else.
+unsafe impl Send for Slots {}
+
+impl Slots {
+    /// Room for `count` datagrams or runs, 1 to 1024.
+    ///
+    /// # Panics
+    /// If `count` is out of range.
+    #[must_use]
+    pub fn new(count: usize) -> Self {
+        assert!((1..=1024).contains(&count), "1 to 1024 slots");
+        // SAFETY: all bytes zero is a valid mmsghdr (null pointers, lengths 0).
+        let header: libc::mmsghdr = unsafe { std::mem::zeroed() };
+        let vector = libc::iovec {
+            iov_base: std::ptr::null_mut(),
+            iov_len: 0,
+        };
+        Self {
+            memory: vec![0; count * STRIDE].into_boxed_slice(),
+            used: 0,
+            headers: vec![header; count],
+            vectors: vec![vector; count],
+            addresses: vec![no_address(); count],
+            controls: vec![Control::EMPTY; count],
+        }
+    }
+
+    /// How many more can be received before [`Self::clear`].
+    #[must_use]
+    pub fn free(&self) -> usize {
+        self.headers.len() - self.used
+    }
+
+    /// Forgets everything received.
+    pub fn clear(&mut self) {
+        self.used = 0;
+    }
+
+    /// The bytes of a piece that names a part of something received.
+    ///
+    /// # Panics
+    /// If the piece lies elsewhere.
+    #[must_use]
+    pub fn bytes(&self, piece: Piece) -> &[u8] {
+        assert_eq!(piece.place, Place::Slots, "this piece lies in an outbox");
+        &self.memory[piece.range()]
+    }
+
+    /// The datagrams of something received.
+    #[must_use]
+    pub fn segments(&self, received: &Received) -> Segments {
+        let start = received.slot as usize * STRIDE + HEADROOM;
+        Segments {
+            rest: Some(Piece {
+                place: Place::Slots,
+                start: start as u32,
+                length: received.len as u32,
+            }),
+            stride: received.stride.max(1),
+        }
+    }
+
+    /// Points the headers of up to `max` free slots at their memory; returns which.
+    pub(crate) fn prepare(&mut self, max: usize) -> Range<usize> {
+        let range = self.used..self.used + max.min(self.free());
+        for at in range.clone() {
+            let start = at * STRIDE + HEADROOM;
+            let room = &mut self.memory[start..start + CAPACITY];
+            self.vectors[at] = libc::iovec {
+                iov_base: room.as_mut_ptr().cast(),
+                iov_len: room.len(),
+            };
+            let header = &mut self.headers[at].msg_hdr;
+            header.msg_name = (&raw mut self.addresses[at]).cast();
+            header.msg_namelen = crate::sys::length_of::<RawAddress>();
+            header.msg_iov = &raw mut self.vectors[at];
+            header.msg_iovlen = 1;
+            header.msg_control = self.controls[at].0.as_mut_ptr().cast();
+            header.msg_controllen = Control::LENGTH;
+            header.msg_flags = 0;
+        }
+        range
+    }
+
+    /// The kernel filled this many.
+    pub(crate) fn take(&mut self, count: usize) {
+        self.used += count;
+    }
+}
