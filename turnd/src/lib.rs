@@ -1,1 +1,17 @@
-//! STUN and TURN bytes.
+//! turnd, a STUN/TURN server that takes coturn's place: the program around the state machine.
+//!
+//! The story of a run is in [`app`]; the loop that moves packets in [`worker`]; what can be configured
+//! in [`config`].
+
+pub mod addresses;
+pub mod app;
+pub mod auth;
+pub mod clock;
+pub mod config;
+pub mod log;
+pub mod mailbox;
+pub mod ports;
+pub mod session_log;
+pub mod setup;
+pub mod summary;
+pub mod worker;

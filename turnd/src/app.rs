@@ -1,0 +1,211 @@
+//! The life of the program: set up, serve, stop.
+
+use std::{
+    io,
+    path::Path,
+    process::ExitCode,
+    thread::{self, JoinHandle},
+};
+
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::mpsc,
+};
+use turnd_net::Poller;
+use turnd_proto::Server;
+
+use crate::{
+    clock::Clock,
+    config::{Loaded, Settings, Severity},
+    log, mailbox,
+    mailbox::{Letter, Mailbox, Sender},
+    session_log::SessionLog,
+    setup::{Setup, StartError, random_key, system},
+    summary,
+    worker::{Listener, Parts, Worker},
+};
+
+/// Serves until a signal ends it.
+#[must_use]
+pub fn run(loaded: &Loaded) -> ExitCode {
+    let _guard = match log::start(&loaded.settings.log) {
+        Ok(guard) => guard,
+        Err(error) => {
+            let file = loaded.settings.log.file.as_deref().unwrap_or(Path::new(""));
+            eprintln!(
+                "turnd: cannot write the log file {}: {error} (option log-file)",
+                file.display()
+            );
+            return ExitCode::FAILURE;
+        }
+    };
+    tracing::info!("turnd {}", env!("CARGO_PKG_VERSION"));
+    for note in &loaded.notes {
+        match note.severity {
+            Severity::Warning => tracing::warn!("{note}"),
+            Severity::Info => tracing::info!("{note}"),
+        }
+    }
+    match serve(&loaded.settings) {
+        Ok(()) => {
+            tracing::info!("turnd has stopped");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(settings: &Settings) -> Result<(), StartError> {
+    raise_descriptor_limit();
+    // Before anything else: a signal that comes while we start must not be lost.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()
+        .map_err(system("start the control runtime"))?;
+    let mut signals = {
+        let _context = runtime.enter();
+        Signals::new().map_err(system("watch for signals"))?
+    };
+
+    let setup = Setup::new(settings)?;
+    summary::log(settings, &setup);
+    let mut workers = start_workers(settings, setup)?;
+    tracing::info!("turnd is ready");
+
+    let failed = runtime.block_on(async {
+        tokio::select! {
+            name = signals.next() => {
+                tracing::info!("{name} received, stopping");
+                None
+            }
+            failure = workers.failures.recv() => failure,
+        }
+    });
+    workers.stop();
+    match failed {
+        Some(error) => Err(system("go on serving")(error)),
+        None => Ok(()),
+    }
+}
+
+/// The signals that end the program.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+/// The running workers.
+struct Workers {
+    senders: Vec<Sender>,
+    threads: Vec<JoinHandle<()>>,
+    /// A worker that ended without being told to says why.
+    failures: mpsc::UnboundedReceiver<io::Error>,
+}
+
+impl Workers {
+    fn stop(self) {
+        for sender in &self.senders {
+            // A mailbox that is full belongs to a worker that hangs; it ends with the process.
+            let _ = sender.send(Letter::Stop);
+        }
+        for thread in self.threads {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn start_workers(settings: &Settings, setup: Setup) -> Result<Workers, StartError> {
+    let clock = Clock::start();
+    let (report, failures) = mpsc::unbounded_channel();
+    let doors = (0..settings.relay_threads)
+        .map(|_| {
+            let poller = Poller::new()?;
+            let (sender, mailbox) = mailbox::mailbox(poller.waker());
+            Ok((poller, sender, mailbox))
+        })
+        .collect::<io::Result<Vec<(Poller, Sender, Mailbox)>>>()
+        .map_err(system("create a poller"))?;
+    let senders: Vec<Sender> = doors.iter().map(|(_, sender, _)| sender.clone()).collect();
+
+    let mut threads = Vec::new();
+    for (index, ((poller, _, mailbox), sockets)) in
+        doors.into_iter().zip(setup.listeners).enumerate()
+    {
+        let number = u8::try_from(index).expect("at most 128 workers");
+        let parts = Parts {
+            index,
+            server: Server::new(setup.server.clone(), number, &random_key()?),
+            poller,
+            listeners: sockets.into_iter().map(Listener::new).collect(),
+            mailbox,
+            workers: senders.clone(),
+            keys: setup.keys.clone(),
+            ports: setup.ports.clone(),
+            clock,
+            log: SessionLog::new(index, &settings.realm),
+        };
+        let worker = Worker::new(parts).map_err(system("poll a listener"))?;
+        let report = Report(report.clone());
+        let thread = thread::Builder::new()
+            .name(format!("turnd-{index}"))
+            .spawn(move || report.watch(worker))
+            .map_err(system("start a worker"))?;
+        threads.push(thread);
+    }
+    Ok(Workers {
+        senders,
+        threads,
+        failures,
+    })
+}
+
+/// Tells the main thread when a worker ends that should not have.
+struct Report(mpsc::UnboundedSender<io::Error>);
+
+impl Report {
+    fn watch(self, worker: Worker) {
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| worker.run()));
+        let error = match ended {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error,
+            Err(_) => io::Error::other("a worker panicked"),
+        };
+        // Nobody listens any more once the program is on its way out.
+        let _ = self.0.send(error);
+    }
+}
+
+/// Every allocation needs a descriptor. Not being allowed more is no reason not to start.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(
+            "cannot raise the limit of open files above {:?}: {error}",
+            limit.current
+        );
+    }
+}

@@ -1,0 +1,29 @@
+//! Where keys come from: the static users of the configuration, and shared secrets.
+
+mod shared_secret;
+mod users;
+
+use turnd_proto::{Credential, UserId};
+
+pub use shared_secret::SharedSecrets;
+pub use users::Users;
+
+/// All key sources, asked in turn.
+pub struct KeySources {
+    /// Users named in the configuration.
+    pub users: Users,
+    /// Time-limited credentials.
+    pub secrets: SharedSecrets,
+}
+
+impl KeySources {
+    /// Every key under which this user may have signed, at `unix` seconds since 1970.
+    #[must_use]
+    pub fn find(&self, user: &UserId, unix: u64) -> Vec<Credential> {
+        let mut found: Vec<Credential> = self.users.find(user).into_iter().collect();
+        if let UserId::Name(name) = user {
+            found.extend(self.secrets.find(name, unix));
+        }
+        found
+    }
+}

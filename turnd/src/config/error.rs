@@ -1,0 +1,177 @@
+//! What is said about a configuration: where, and what. Errors end the start, notes do not.
+
+use std::{fmt, path::Path, sync::Arc};
+
+/// Most errors, and most notes, that are kept; the rest are counted. A file that is no
+/// configuration at all should not fill the journal.
+const MOST: usize = 100;
+
+/// Where a value was written.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// A line of a file, counted from 1.
+    File {
+        /// The file, as it was named or found.
+        path: Arc<Path>,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// The command line.
+    CommandLine,
+    /// Nowhere: it follows from what was not written.
+    Configuration,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Self::CommandLine => f.write_str("command line"),
+            Self::Configuration => f.write_str("configuration"),
+        }
+    }
+}
+
+/// Something in the configuration that the server cannot start with. Never holds a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// Where.
+    pub origin: Origin,
+    /// What is wrong and what is expected, in one line that names the option.
+    pub text: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.origin, self.text)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// How much a note matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// The server does something else than the writer may expect.
+    Warning,
+}
+
+/// Something to tell at the start. Never holds a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// How much it matters.
+    pub severity: Severity,
+    /// Where.
+    pub origin: Origin,
+    /// One line; names the option if it is about one.
+    pub text: String,
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.origin, self.text)
+    }
+}
+
+/// Everything found while the configuration is read, so that all of it can be told at once.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    errors: Vec<ConfigError>,
+    notes: Vec<Note>,
+    more_errors: usize,
+    more_notes: usize,
+    accepted: Vec<(Origin, &'static str)>,
+}
+
+impl Findings {
+    pub(super) fn error(&mut self, origin: &Origin, text: impl Into<String>) {
+        if self.errors.len() == MOST {
+            self.more_errors += 1;
+            return;
+        }
+        let (origin, text) = (origin.clone(), text.into());
+        self.errors.push(ConfigError { origin, text });
+    }
+
+    pub(super) fn warn(&mut self, origin: &Origin, text: impl Into<String>) {
+        self.note(Severity::Warning, origin, text.into());
+    }
+
+    /// An option that asks for what is done anyway. They share one note.
+    pub(super) fn accepted(&mut self, origin: &Origin, name: &'static str) {
+        self.accepted.push((origin.clone(), name));
+    }
+
+    /// A warning whose text is only made if it is kept.
+    pub(super) fn warn_with(&mut self, origin: &Origin, text: impl FnOnce() -> String) {
+        let text = if self.has_room() {
+            text()
+        } else {
+            String::new()
+        };
+        self.note(Severity::Warning, origin, text);
+    }
+
+    fn has_room(&self) -> bool {
+        self.notes.len() < MOST
+    }
+
+    fn note(&mut self, severity: Severity, origin: &Origin, text: String) {
+        if !self.has_room() {
+            self.more_notes += 1;
+            return;
+        }
+        let origin = origin.clone();
+        self.notes.push(Note {
+            severity,
+            origin,
+            text,
+        });
+    }
+
+    /// All notes if there is no error, else all errors in the order of the lines.
+    pub(super) fn finish(mut self) -> Result<Vec<Note>, Vec<ConfigError>> {
+        self.errors.sort_by(|a, b| a.origin.cmp(&b.origin));
+        if self.more_errors > 0 {
+            self.errors.push(ConfigError {
+                origin: last_origin(&self.errors),
+                text: format!("{} more errors are not shown", self.more_errors),
+            });
+        }
+        if !self.errors.is_empty() {
+            return Err(self.errors);
+        }
+        self.tell_accepted();
+        if self.more_notes > 0 {
+            self.notes.push(Note {
+                severity: Severity::Warning,
+                origin: Origin::Configuration,
+                text: format!("{} more notes are not shown", self.more_notes),
+            });
+        }
+        Ok(self.notes)
+    }
+
+    fn tell_accepted(&mut self) {
+        let Some((first, _)) = self.accepted.first() else {
+            return;
+        };
+        let names = self.accepted.iter().map(|(origin, name)| match origin {
+            Origin::File { line, .. } => format!("{name} (line {line})"),
+            other => format!("{name} ({other})"),
+        });
+        let text = format!(
+            "accepted, nothing to do for: {}",
+            names.collect::<Vec<_>>().join(", ")
+        );
+        self.note(Severity::Info, &first.clone(), text);
+    }
+}
+
+fn last_origin(errors: &[ConfigError]) -> Origin {
+    errors
+        .last()
+        .map_or(Origin::Configuration, |error| error.origin.clone())
+}

@@ -1,0 +1,291 @@
+//! From what was written to what is to be done: defaults, and the rules that bind several options.
+//! Whatever is contradictory or would open more than the file asks for is an error.
+
+use std::{net::IpAddr, ops::RangeInclusive, path::PathBuf, time::Duration};
+
+use super::{
+    access::{access, realm, shared_secrets, users},
+    error::Findings,
+    raw::{At, Raw, Slot},
+    search::Machine,
+    settings::{
+        DefaultFamily, External, ExternalPair, LogSettings, PeerRules, Settings, Verbosity,
+    },
+};
+
+/// Most worker threads, as in coturn.
+const MOST_THREADS: i64 = 128;
+/// Bytes of a socket's buffer.
+const SOCKET_BUFFER: i64 = 2 << 20;
+/// Seconds that every allocation may have (RFC 8656 section 3.2).
+const LEAST_ALLOCATION: i64 = 600;
+
+/// The settings that `raw` amounts to; of no use if `findings` has an error afterwards.
+pub(super) fn lower(raw: &Raw, machine: &Machine, findings: &mut Findings) -> Settings {
+    let users = users(raw, findings);
+    let shared_secrets = shared_secrets(raw, findings);
+    let access = access(raw, &users, &shared_secrets, findings);
+    let (stun_only, no_stun) = services(raw, findings);
+    Settings {
+        listening_ips: distinct(&raw.listening_ip),
+        listening_port: raw.listening_port.or(3478),
+        relay_ips: relay_ips(raw, findings),
+        external: external(raw, findings),
+        relay_ports: relay_ports(raw, findings),
+        relay_threads: relay_threads(raw, machine, findings),
+        realm: realm(raw, machine, &users, findings),
+        access,
+        users,
+        shared_secrets,
+        rest_separator: raw.rest_separator.or(':'),
+        fingerprint: raw.fingerprint.is_on(),
+        nonce_lifetime: limit(raw.stale_nonce.or(600))
+            .map(|seconds| Duration::from_secs(seconds.into())),
+        user_quota: limit(raw.user_quota.or(0)),
+        total_quota: limit(raw.total_quota.or(0)),
+        max_allocate_lifetime: max_allocate_lifetime(raw, findings),
+        channel_lifetime: seconds(raw.channel_lifetime.or(600)),
+        permission_lifetime: seconds(raw.permission_lifetime.or(300)),
+        peers: peers(raw),
+        legacy_channels: raw.legacy_channels.is_on(),
+        default_family: default_family(raw),
+        socket_buffer: socket_buffer(raw),
+        stun_only,
+        no_stun,
+        log: log(raw, findings),
+    }
+}
+
+fn distinct(slot: &Slot<IpAddr>) -> Vec<IpAddr> {
+    let mut addresses = Vec::new();
+    for at in slot.all() {
+        if !addresses.contains(&at.value) {
+            addresses.push(at.value);
+        }
+    }
+    addresses
+}
+
+/// `0.0.0.0` is what people write for "any"; it cannot be told to a client.
+fn relay_ips(raw: &Raw, findings: &mut Findings) -> Vec<IpAddr> {
+    for at in raw.relay_ip.all().filter(|at| at.value.is_unspecified()) {
+        findings.warn(
+            &at.origin,
+            format!(
+                "relay-ip: {} is no address that clients can be told; it counts as not written",
+                at.value
+            ),
+        );
+    }
+    let mut addresses = distinct(&raw.relay_ip);
+    addresses.retain(|address| !address.is_unspecified());
+    addresses
+}
+
+fn external(raw: &Raw, findings: &mut Findings) -> External {
+    let mut external = External::default();
+    let mut plain: Vec<At<IpAddr>> = Vec::new();
+    for At { value, origin } in raw.external_ip.all() {
+        let Some(private) = value.private else {
+            let public = value.public;
+            let before = plain
+                .iter()
+                .find(|at| at.value.is_ipv4() == public.is_ipv4());
+            if let Some(before) = before {
+                findings.error(origin, second_plain(before));
+                continue;
+            }
+            plain.push(At {
+                value: public,
+                origin: origin.clone(),
+            });
+            match public {
+                IpAddr::V4(public) => external.plain_v4 = Some(public),
+                IpAddr::V6(public) => external.plain_v6 = Some(public),
+            }
+            continue;
+        };
+        let pair = ExternalPair {
+            public: value.public,
+            private,
+        };
+        match external.pairs.iter().find(|other| other.private == private) {
+            Some(other) if *other != pair => findings.error(
+                origin,
+                format!(
+                    "external-ip: {private} already has the public address {}; expected one",
+                    other.public
+                ),
+            ),
+            Some(_) => {}
+            None => external.pairs.push(pair),
+        }
+    }
+    external
+}
+
+fn second_plain(before: &At<IpAddr>) -> String {
+    let family = if before.value.is_ipv4() {
+        "IPv4"
+    } else {
+        "IPv6"
+    };
+    format!(
+        "external-ip: there is a public {family} address already, {} ({}); \
+         expected one a family, or PUBLIC-IP/PRIVATE-IP for each",
+        before.value, before.origin
+    )
+}
+
+fn relay_ports(raw: &Raw, findings: &mut Findings) -> RangeInclusive<u16> {
+    let (min, max) = (raw.min_port.or(49152), raw.max_port.or(65535));
+    let written = [("min-port", &raw.min_port), ("max-port", &raw.max_port)];
+    for (name, slot) in written {
+        match slot.last() {
+            Some(At { value: 0, origin }) => {
+                findings.error(
+                    origin,
+                    format!("{name}: \"0\" is not a relay port; expected a number from 1 to 65535"),
+                );
+                return min..=max;
+            }
+            Some(At { value, origin }) if *value < 1024 => {
+                findings.warn(
+                    origin,
+                    format!(
+                        "{name}: ports below 1024 need privileges and belong to other services"
+                    ),
+                );
+            }
+            _ => {}
+        }
+    }
+    if let (true, Some(origin)) = (
+        min > max,
+        raw.min_port
+            .last()
+            .or(raw.max_port.last())
+            .map(|at| &at.origin),
+    ) {
+        findings.error(
+            origin,
+            format!("min-port: {min} is above max-port {max}; expected the lower port first"),
+        );
+    }
+    min..=max
+}
+
+fn relay_threads(raw: &Raw, machine: &Machine, findings: &mut Findings) -> usize {
+    let detected = i64::try_from(machine.cores)
+        .unwrap_or(MOST_THREADS)
+        .min(MOST_THREADS);
+    let (name, at) = match (raw.relay_threads.last(), raw.cpus.last()) {
+        (Some(at), _) => ("relay-threads", Some(at)),
+        (None, at) => ("cpus", at),
+    };
+    if let Some(at) = at.filter(|at| at.value > MOST_THREADS) {
+        findings.warn(
+            &at.origin,
+            format!(
+                "{name}: {} is more than turnd uses; {MOST_THREADS} are started",
+                at.value
+            ),
+        );
+    }
+    let threads = at.map_or(detected, |at| at.value).clamp(1, MOST_THREADS);
+    usize::try_from(threads).unwrap_or(1)
+}
+
+fn max_allocate_lifetime(raw: &Raw, findings: &mut Findings) -> Duration {
+    let Some(at) = raw.max_allocate_lifetime.last() else {
+        return seconds(3600);
+    };
+    if at.value < LEAST_ALLOCATION {
+        findings.warn(
+            &at.origin,
+            "max-allocate-lifetime: less than 600 seconds cannot be granted; 600 are",
+        );
+    }
+    seconds(at.value.max(LEAST_ALLOCATION))
+}
+
+fn seconds(seconds: i64) -> Duration {
+    Duration::from_secs(seconds.unsigned_abs())
+}
+
+/// 0 stands for no limit.
+fn limit(number: i64) -> Option<u32> {
+    u32::try_from(number).ok().filter(|number| *number > 0)
+}
+
+fn peers(raw: &Raw) -> PeerRules {
+    PeerRules {
+        allowed: raw.allowed_peers.all().map(|at| at.value.clone()).collect(),
+        denied: raw.denied_peers.all().map(|at| at.value.clone()).collect(),
+        allow_loopback: raw.allow_loopback.is_on(),
+        allow_private: raw.allow_private.is_on(),
+    }
+}
+
+/// The newer spelling wins over the older.
+fn default_family(raw: &Raw) -> DefaultFamily {
+    let without = if raw.keep_family.is_on() {
+        DefaultFamily::AsClient
+    } else {
+        DefaultFamily::V4
+    };
+    raw.default_family.or(without)
+}
+
+fn socket_buffer(raw: &Raw) -> usize {
+    match usize::try_from(raw.socket_buffer.or(SOCKET_BUFFER)) {
+        Ok(bytes) if bytes > 0 => bytes,
+        _ => SOCKET_BUFFER.unsigned_abs() as usize,
+    }
+}
+
+fn services(raw: &Raw, findings: &mut Findings) -> (bool, bool) {
+    if let (Some(stun_only), Some(no_stun)) = (raw.stun_only.on(), raw.no_stun.on()) {
+        findings.error(
+            stun_only,
+            format!(
+                "stun-only: with no-stun ({no_stun}) nothing is left to serve; expected one of them"
+            ),
+        );
+    }
+    (raw.stun_only.is_on(), raw.no_stun.is_on())
+}
+
+fn log(raw: &Raw, findings: &mut Findings) -> LogSettings {
+    let verbosity = match (raw.extra_verbose.is_on(), raw.verbose.is_on()) {
+        (true, _) => Verbosity::Extra,
+        (false, true) => Verbosity::Verbose,
+        (false, false) => Verbosity::Quiet,
+    };
+    let named = raw.log_file.last().filter(|at| !at.value.is_empty());
+    let (file, mut stdout) = match named {
+        None => (None, !raw.no_stdout_log.is_on()),
+        Some(at) => {
+            match at.value.as_str() {
+                "stdout" | "-" => (None, true),
+                "syslog" => {
+                    findings.warn(&at.origin, "log-file: turnd does not log to syslog yet: the log goes to standard output");
+                    (None, true)
+                }
+                path => (Some(PathBuf::from(path)), !raw.no_stdout_log.is_on()),
+            }
+        }
+    };
+    if let (None, false, Some(origin)) = (&file, stdout, raw.no_stdout_log.on()) {
+        findings.warn(
+            origin,
+            "no-stdout-log: there is no log-file, so standard output stays on",
+        );
+        stdout = true;
+    }
+    LogSettings {
+        verbosity,
+        file,
+        stdout,
+    }
+}

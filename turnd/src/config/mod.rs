@@ -1,0 +1,153 @@
+//! The configuration: a coturn file and a coturn command line in, [`Settings`] out.
+//!
+//! `cli` and `file` find names and values. `apply` looks each name up in the table of `options`,
+//! reads the value by its kind (`value`) and puts it, with its origin, into a `Raw`. When everything
+//! is written there, `lower` draws the conclusions. Where a line stands does not matter, except that
+//! the later of two values of one option counts: the command line comes after the file.
+//!
+//! Everything wrong is collected and told at once. What is not understood is never guessed at: a
+//! server that cannot do what its file asks for does not start.
+
+mod access;
+mod apply;
+mod cli;
+mod error;
+mod file;
+mod help;
+mod lower;
+mod options;
+mod raw;
+mod search;
+mod settings;
+mod value;
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+pub use error::{ConfigError, Note, Origin, Severity};
+pub use search::Machine;
+pub use settings::{
+    Access, DefaultFamily, External, ExternalPair, LogSettings, PeerRules, Secret, Settings,
+    StaticUser, UserSecret, Verbosity,
+};
+
+use cli::CommandLine;
+use error::Findings;
+use options::Opt;
+use raw::Raw;
+use search::Found;
+
+/// What the arguments ask for.
+#[derive(Debug)]
+pub enum Outcome {
+    /// To serve.
+    Run(Box<Loaded>),
+    /// To print this text, which ends in a newline, and exit with 0.
+    Print(String),
+    /// Something that cannot be done. To be printed, one a line; coturn's exit code for it is 255.
+    Invalid(Vec<ConfigError>),
+}
+
+/// A configuration to serve with.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What to do.
+    pub settings: Settings,
+    /// What to tell at the start, in the order of the file.
+    pub notes: Vec<Note>,
+    /// The file that was read.
+    pub file: Option<PathBuf>,
+}
+
+/// Reads the configuration of this process. The first argument is the name of the program.
+pub fn load(args: impl IntoIterator<Item = OsString>) -> Outcome {
+    load_on(&Machine::this(), args)
+}
+
+/// Reads a configuration as on `machine`.
+pub fn load_on(machine: &Machine, args: impl IntoIterator<Item = OsString>) -> Outcome {
+    let args: Vec<OsString> = args.into_iter().collect();
+    if cli::asks_for_help(&args) {
+        return Outcome::Print(help::text());
+    }
+    let command_line = match CommandLine::parse(&args) {
+        Ok(command_line) => command_line,
+        Err(error) => return Outcome::Invalid(vec![error]),
+    };
+    // Applied once to learn which file is meant, and again behind the file, because it wins.
+    let (mut first, mut findings) = (Raw::default(), Findings::default());
+    command_line.apply(&mut first, &mut Findings::default());
+    if first.version.is_on() {
+        return Outcome::Print(help::version());
+    }
+    let found = search::search(&first, machine, &mut findings);
+
+    let mut raw = Raw::default();
+    if let Some(Found { path, bytes }) = &found {
+        read_file(path, bytes, &mut raw, &mut findings);
+    }
+    command_line.apply(&mut raw, &mut findings);
+    let settings = lower::lower(&raw, machine, &mut findings);
+    match findings.finish() {
+        Err(errors) => Outcome::Invalid(errors),
+        Ok(notes) => Outcome::Run(Box::new(Loaded {
+            settings,
+            notes,
+            file: found.map(|found| found.path),
+        })),
+    }
+}
+
+fn read_file(path: &Path, bytes: &[u8], raw: &mut Raw, findings: &mut Findings) {
+    let path: Arc<Path> = path.into();
+    for line in file::lines(bytes) {
+        let origin = Origin::File {
+            path: Arc::clone(&path),
+            line: line.number,
+        };
+        match line.content {
+            Ok(entry) => take(entry, &origin, raw, findings),
+            Err(text) => findings.error(&origin, text),
+        }
+    }
+}
+
+fn take(entry: file::Entry<'_>, origin: &Origin, raw: &mut Raw, findings: &mut Findings) {
+    let Some(option) = options::find(entry.name) else {
+        return findings.warn_with(origin, || {
+            format!("{}; the line has no effect", apply::unknown(entry.name))
+        });
+    };
+    if option.command_line_only {
+        let text = format!(
+            "{}: this belongs on the command line, not in a file",
+            option.name
+        );
+        findings.error(origin, text);
+        return;
+    }
+    let value = if option.kind.takes_comment() {
+        entry.value_before_comment()
+    } else {
+        tell_suspicious(option, entry, origin, findings);
+        entry.value()
+    };
+    apply::apply(option, value, origin, raw, findings);
+}
+
+/// What people write in the belief that it does not belong to the value. It does, as in coturn.
+fn tell_suspicious(option: &Opt, entry: file::Entry<'_>, origin: &Origin, findings: &mut Findings) {
+    let value = entry.value();
+    let quoted = value.len() > 1 && value.starts_with('\'') && value.ends_with('\'');
+    let what = match () {
+        () if entry.has_comment() => "the # and what follows it",
+        () if value.ends_with(';') => "the semicolon at the end",
+        () if quoted => "each single quote",
+        () => return,
+    };
+    let text = format!("{}: {what} is taken as part of the value", option.name);
+    findings.warn(origin, text);
+}

@@ -1,0 +1,125 @@
+//! What was written, value by value and each with its origin, before anything is concluded from it.
+
+use std::net::IpAddr;
+
+use super::{
+    error::Origin,
+    settings::{DefaultFamily, Secret, StaticUser},
+    value::{IpRange, Mapping},
+};
+
+/// A value and where it was written.
+#[derive(Clone, Debug)]
+pub(super) struct At<T> {
+    pub(super) value: T,
+    pub(super) origin: Origin,
+}
+
+/// The values of one option in the order they were given. An option that does not repeat keeps
+/// only the last.
+#[derive(Debug)]
+pub(super) struct Slot<T>(Vec<At<T>>);
+
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> Slot<T> {
+    pub(super) fn put(&mut self, value: T, origin: &Origin, repeatable: bool) {
+        if !repeatable {
+            self.0.clear();
+        }
+        let origin = origin.clone();
+        self.0.push(At { value, origin });
+    }
+
+    /// Back to the default.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// The value that counts.
+    pub(super) fn last(&self) -> Option<&At<T>> {
+        self.0.last()
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &At<T>> {
+        self.0.iter()
+    }
+}
+
+impl<T: Copy> Slot<T> {
+    pub(super) fn or(&self, default: T) -> T {
+        self.last().map_or(default, |at| at.value)
+    }
+}
+
+impl Slot<bool> {
+    pub(super) fn is_on(&self) -> bool {
+        self.or(false)
+    }
+
+    /// Where it was switched on, if it is.
+    pub(super) fn on(&self) -> Option<&Origin> {
+        self.last().filter(|at| at.value).map(|at| &at.origin)
+    }
+
+    /// Where it was switched off in so many words, if it is.
+    pub(super) fn off(&self) -> Option<&Origin> {
+        self.last().filter(|at| !at.value).map(|at| &at.origin)
+    }
+}
+
+/// One slot for each option that is obeyed.
+#[derive(Debug, Default)]
+pub(super) struct Raw {
+    // Program
+    pub(super) config: Slot<String>,
+    pub(super) no_config: Slot<bool>,
+    pub(super) help: Slot<bool>,
+    pub(super) version: Slot<bool>,
+    // Listeners and relay
+    pub(super) listening_port: Slot<u16>,
+    pub(super) listening_ip: Slot<IpAddr>,
+    pub(super) relay_ip: Slot<IpAddr>,
+    pub(super) external_ip: Slot<Mapping>,
+    pub(super) min_port: Slot<u16>,
+    pub(super) max_port: Slot<u16>,
+    pub(super) relay_threads: Slot<i64>,
+    pub(super) cpus: Slot<i64>,
+    pub(super) default_family: Slot<DefaultFamily>,
+    pub(super) keep_family: Slot<bool>,
+    pub(super) legacy_channels: Slot<bool>,
+    pub(super) socket_buffer: Slot<i64>,
+    // Authentication
+    pub(super) realm: Slot<String>,
+    pub(super) user: Slot<StaticUser>,
+    pub(super) long_term: Slot<bool>,
+    pub(super) no_auth: Slot<bool>,
+    pub(super) use_auth_secret: Slot<bool>,
+    pub(super) static_auth_secret: Slot<Secret>,
+    pub(super) rest_separator: Slot<char>,
+    pub(super) stale_nonce: Slot<i64>,
+    // Peers
+    pub(super) allowed_peers: Slot<IpRange>,
+    pub(super) denied_peers: Slot<IpRange>,
+    pub(super) allow_loopback: Slot<bool>,
+    pub(super) allow_private: Slot<bool>,
+    // Limits
+    pub(super) user_quota: Slot<i64>,
+    pub(super) total_quota: Slot<i64>,
+    pub(super) max_allocate_lifetime: Slot<i64>,
+    pub(super) channel_lifetime: Slot<i64>,
+    pub(super) permission_lifetime: Slot<i64>,
+    // Protocol
+    pub(super) fingerprint: Slot<bool>,
+    pub(super) stun_only: Slot<bool>,
+    pub(super) no_stun: Slot<bool>,
+    // Log
+    pub(super) verbose: Slot<bool>,
+    pub(super) extra_verbose: Slot<bool>,
+    pub(super) log_file: Slot<String>,
+    pub(super) no_stdout_log: Slot<bool>,
+}

@@ -1,0 +1,197 @@
+//! What the server is to do, in its own terms: no spelling of coturn's, no origins, nothing left
+//! to check. The floors below get their own settings made from these.
+
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    ops::RangeInclusive,
+    path::PathBuf,
+    time::Duration,
+};
+
+/// A configuration that is complete and free of contradictions.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Addresses to listen on, without duplicates. Empty: every address of the machine, both
+    /// families. An unspecified address (`0.0.0.0`, `::`) stands for every address of its family.
+    pub listening_ips: Vec<IpAddr>,
+    /// UDP port to listen on. 0: the system chooses.
+    pub listening_port: u16,
+    /// Addresses that relay ports are opened on, never unspecified, without duplicates. Empty:
+    /// to be derived from the machine's addresses at start.
+    pub relay_ips: Vec<IpAddr>,
+    /// Addresses that clients are told instead of the relay's own.
+    pub external: External,
+    /// UDP ports for relays, 1 to 65535.
+    pub relay_ports: RangeInclusive<u16>,
+    /// Worker threads, 1 to 128.
+    pub relay_threads: usize,
+    /// The realm of the long-term credential mechanism, 1 to 127 characters (RFC 8489 section 14.9).
+    pub realm: String,
+    /// Who may allocate.
+    pub access: Access,
+    /// Users with a password or key; each name once.
+    pub users: Vec<StaticUser>,
+    /// Secrets that time-limited credentials are made from; each is tried in turn.
+    pub shared_secrets: Vec<Secret>,
+    /// What stands between expiry and user in a time-limited user name.
+    pub rest_separator: char,
+    /// Add FINGERPRINT to every message, not only in answer to one that has it.
+    pub fingerprint: bool,
+    /// How long a nonce is good for, at least one second. `None`: for ever.
+    pub nonce_lifetime: Option<Duration>,
+    /// Allocations that one user may hold. `None`: no limit.
+    pub user_quota: Option<u32>,
+    /// Allocations that all users together may hold. `None`: no limit.
+    pub total_quota: Option<u32>,
+    /// Longest life time granted to an allocation, at least 600 seconds.
+    pub max_allocate_lifetime: Duration,
+    /// Life time of a channel binding, at least one second.
+    pub channel_lifetime: Duration,
+    /// Life time of a permission, at least one second.
+    pub permission_lifetime: Duration,
+    /// Whom clients may reach.
+    pub peers: PeerRules,
+    /// Accept the channel numbers 0x5000 to 0x7FFF of RFC 5766 too.
+    pub legacy_channels: bool,
+    /// The family of a relay when the client asks for none.
+    pub default_family: DefaultFamily,
+    /// Receive and send buffer to ask the kernel for, per socket, in bytes; at least 1.
+    pub socket_buffer: usize,
+    /// Serve STUN only, no TURN.
+    pub stun_only: bool,
+    /// Do not answer Binding requests.
+    pub no_stun: bool,
+    /// What to log, and where.
+    pub log: LogSettings,
+}
+
+/// Addresses that clients are told instead of the relay's own, for machines behind 1:1 NAT.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct External {
+    /// For every IPv4 relay address that no pair names.
+    pub plain_v4: Option<Ipv4Addr>,
+    /// For every IPv6 relay address that no pair names.
+    pub plain_v6: Option<Ipv6Addr>,
+    /// For single relay addresses.
+    pub pairs: Vec<ExternalPair>,
+}
+
+/// A public address and the private one behind it; same family, each private address once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExternalPair {
+    /// What clients and peers see.
+    pub public: IpAddr,
+    /// The relay address on this machine.
+    pub private: IpAddr,
+}
+
+/// Who may allocate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anyone: an open relay. Only if `no-auth` was written.
+    Anonymous,
+    /// Users and holders of credentials made from a secret; there is at least one user or secret.
+    Credentials,
+    /// Nobody can: there is no user and no secret. STUN is served.
+    Nobody,
+}
+
+/// A user of the long-term credential mechanism.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StaticUser {
+    /// 1 to 508 bytes (RFC 8489 section 14.3), no control characters.
+    pub name: String,
+    /// What proves it.
+    pub secret: UserSecret,
+}
+
+/// What a user proves its name with. `Debug` shows none of it.
+#[derive(Clone, PartialEq, Eq)]
+pub enum UserSecret {
+    /// A password, not empty. Good for SHA-1 and SHA-256.
+    Password(Secret),
+    /// MD5(name:realm:password) (RFC 8489 section 18.5.1.1). Good for SHA-1 only, and for the
+    /// realm it was made with.
+    Md5Key([u8; 16]),
+}
+
+impl fmt::Debug for UserSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Password(_) => "Password(***)",
+            Self::Md5Key(_) => "Md5Key(***)",
+        })
+    }
+}
+
+/// A text that must not be shown; not empty. `Debug` does not, and there is no `Display`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Hides `text`.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself, for keys and nothing else.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(***)")
+    }
+}
+
+/// Whom clients may reach, beyond the server's own defaults. Allowed comes before denied.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PeerRules {
+    /// Ranges that are allowed whatever else says no; both ends of one family, the lower first,
+    /// never IPv4-mapped.
+    pub allowed: Vec<RangeInclusive<IpAddr>>,
+    /// Ranges that are refused, in the same form.
+    pub denied: Vec<RangeInclusive<IpAddr>>,
+    /// Allow 127.0.0.0/8 and ::1.
+    pub allow_loopback: bool,
+    /// Allow the address ranges of local networks.
+    pub allow_private: bool,
+}
+
+/// The family of a relay when the client asks for none (RFC 8656 section 7.2 says IPv4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DefaultFamily {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+    /// The one the client itself uses.
+    AsClient,
+}
+
+/// What to log, and where. At least one of the two places is set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// How much.
+    pub verbosity: Verbosity,
+    /// A file to append to.
+    pub file: Option<PathBuf>,
+    /// Write to standard output (too).
+    pub stdout: bool,
+}
+
+/// How much to log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Start, stop, and what an operator must know.
+    Quiet,
+    /// Sessions and their requests too.
+    Verbose,
+    /// Everything.
+    Extra,
+}

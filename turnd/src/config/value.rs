@@ -1,0 +1,270 @@
+//! The kinds of values and how each is read. Strict: what is not plainly meant is refused.
+
+use std::{
+    borrow::Cow,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    ops::RangeInclusive,
+};
+
+use super::settings::{DefaultFamily, Secret, StaticUser, UserSecret};
+
+/// Addresses from the lower to the higher, both ends included, of one family.
+pub(super) type IpRange = RangeInclusive<IpAddr>;
+
+/// A public address, with the private one behind it or for all of its family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mapping {
+    pub(super) public: IpAddr,
+    pub(super) private: Option<IpAddr>,
+}
+
+/// Why a value is refused. Never holds the value.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Bad {
+    /// Goes on after the value: `is not a port`.
+    pub(super) what: &'static str,
+    pub(super) expected: Cow<'static, str>,
+}
+
+fn bad<T>(what: &'static str, expected: impl Into<Cow<'static, str>>) -> Result<T, Bad> {
+    let expected = expected.into();
+    Err(Bad { what, expected })
+}
+
+/// On or off. Nothing means on; else the first character tells, as in coturn.
+pub(super) fn flag(text: &str) -> Result<bool, Bad> {
+    match text {
+        "on" | "On" | "ON" => return Ok(true),
+        "off" | "Off" | "OFF" => return Ok(false),
+        _ => {}
+    }
+    match text.chars().next() {
+        None | Some('1'..='9' | 'y' | 'Y' | 't' | 'T') => Ok(true),
+        Some('0' | 'n' | 'N' | 'f' | 'F') => Ok(false),
+        Some(_) => bad(
+            "is neither on nor off",
+            "nothing, or one of 1 0 yes no true false on off",
+        ),
+    }
+}
+
+/// A UDP or TCP port.
+pub(super) fn port(text: &str) -> Result<u16, Bad> {
+    match digits(text).and_then(|text| text.parse().ok()) {
+        Some(port) => Ok(port),
+        None => bad("is not a port", "a number from 0 to 65535"),
+    }
+}
+
+/// A whole number within `range`.
+pub(super) fn number(text: &str, range: &RangeInclusive<i64>) -> Result<i64, Bad> {
+    let (low, high) = (range.start(), range.end());
+    let expected = || format!("a whole number from {low} to {high}");
+    let Some(_) = digits(text.strip_prefix('-').unwrap_or(text)) else {
+        return bad("is not a number", expected());
+    };
+    match text.parse() {
+        Ok(number) if range.contains(&number) => Ok(number),
+        _ => bad("is out of range", expected()),
+    }
+}
+
+/// `text` if it is decimal digits and nothing else; `parse` alone would take a `+`.
+fn digits(text: &str) -> Option<&str> {
+    (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())).then_some(text)
+}
+
+/// An address that a socket can have.
+pub(super) fn address(text: &str) -> Result<IpAddr, Bad> {
+    const EXPECTED: &str = "an IPv4 or IPv6 address (a host name is not looked up)";
+    match text.parse::<IpAddr>() {
+        Ok(address) if address.is_multicast() => bad("is a multicast address", EXPECTED),
+        Ok(address) => Ok(address.to_canonical()),
+        Err(_) => bad("is not an address", EXPECTED),
+    }
+}
+
+/// `public` or `public/private`.
+pub(super) fn mapping(text: &str) -> Result<Mapping, Bad> {
+    const EXPECTED: &str = "PUBLIC-IP or PUBLIC-IP/PRIVATE-IP (a host name is not looked up)";
+    let usable = |text: &str| match address(text.trim()) {
+        Ok(address) if !address.is_unspecified() => Some(address),
+        _ => None,
+    };
+    let (public, private) = match text.split_once('/') {
+        Some((public, private)) => (usable(public), Some(usable(private))),
+        None => (usable(text), None),
+    };
+    match (public, private) {
+        (Some(public), None) => Ok(Mapping {
+            public,
+            private: None,
+        }),
+        (Some(public), Some(Some(private))) if public.is_ipv4() != private.is_ipv4() => {
+            bad("mixes IPv4 and IPv6", "two addresses of one family")
+        }
+        (Some(public), Some(Some(private))) => Ok(Mapping {
+            public,
+            private: Some(private),
+        }),
+        _ => bad("is not an address or a pair of them", EXPECTED),
+    }
+}
+
+const PEERS: &str =
+    "an address, a range (10.0.0.1-10.0.0.9) or a block (10.0.0.0/8); a host name is not looked up";
+
+/// `ip`, `ip-ip` or `ip/prefix`.
+pub(super) fn peers(text: &str) -> Result<IpRange, Bad> {
+    if let Some((address, prefix)) = text.split_once('/') {
+        return block(address, prefix);
+    }
+    if let Some((first, last)) = text.split_once('-') {
+        return span(first, last);
+    }
+    match text.parse::<IpAddr>() {
+        Ok(address) => Ok(address.to_canonical()..=address.to_canonical()),
+        Err(_) => bad("is not an address", PEERS),
+    }
+}
+
+fn span(first: &str, last: &str) -> Result<IpRange, Bad> {
+    let (Ok(first), Ok(last)) = (first.trim().parse(), last.trim().parse()) else {
+        return bad("is not a range of addresses", PEERS);
+    };
+    let (first, last) = canonical_ends(first, last);
+    if first.is_ipv4() != last.is_ipv4() {
+        return bad("mixes IPv4 and IPv6", "two addresses of one family");
+    }
+    if first > last {
+        return bad("runs backwards", "the lower address first");
+    }
+    Ok(first..=last)
+}
+
+fn block(address: &str, prefix: &str) -> Result<IpRange, Bad> {
+    let Ok(address) = address.parse::<IpAddr>() else {
+        return bad("is not a block of addresses", PEERS);
+    };
+    let width = if address.is_ipv4() { 32 } else { 128 };
+    let prefix = digits(prefix).and_then(|text| text.parse::<u32>().ok());
+    let Some(prefix) = prefix.filter(|prefix| *prefix <= width) else {
+        return bad(
+            "has a prefix that is no number of bits",
+            format!("a prefix from 0 to {width}"),
+        );
+    };
+    let (first, last) = ends(address, prefix);
+    if first != address {
+        return bad(
+            "has bits set behind the prefix",
+            format!("{first}/{prefix}, or the address alone"),
+        );
+    }
+    let (first, last) = canonical_ends(first, last);
+    Ok(first..=last)
+}
+
+/// First and last address of the block that `address` is in.
+fn ends(address: IpAddr, prefix: u32) -> (IpAddr, IpAddr) {
+    match address {
+        IpAddr::V4(address) => {
+            let host = u32::MAX.checked_shr(prefix).unwrap_or(0);
+            let bits = address.to_bits();
+            let (first, last) = (bits & !host, bits | host);
+            (
+                Ipv4Addr::from_bits(first).into(),
+                Ipv4Addr::from_bits(last).into(),
+            )
+        }
+        IpAddr::V6(address) => {
+            let host = u128::MAX.checked_shr(prefix).unwrap_or(0);
+            let bits = address.to_bits();
+            let (first, last) = (bits & !host, bits | host);
+            (
+                Ipv6Addr::from_bits(first).into(),
+                Ipv6Addr::from_bits(last).into(),
+            )
+        }
+    }
+}
+
+/// IPv4 written as IPv4-mapped IPv6 becomes IPv4, because peers are compared in that form. A range
+/// that only begins or ends in the mapped block stays as it is.
+fn canonical_ends(first: IpAddr, last: IpAddr) -> (IpAddr, IpAddr) {
+    match (first.to_canonical(), last.to_canonical()) {
+        (IpAddr::V6(_), _) | (_, IpAddr::V6(_)) => (first, last),
+        ends => ends,
+    }
+}
+
+/// `name:password` or `name:0x<32 hex digits>`; blanks after the colon do not count.
+pub(super) fn user(text: &str) -> Result<StaticUser, Bad> {
+    const EXPECTED: &str = "NAME:PASSWORD, or NAME:0xKEY with a key of 32 hexadecimal digits";
+    let Some((name, secret)) = text.split_once(':') else {
+        return bad("has no colon", EXPECTED);
+    };
+    let secret = secret.trim_start_matches([' ', '\t']);
+    if name.is_empty() {
+        return bad("has no name before the colon", EXPECTED);
+    }
+    if name.len() > 508 || name.contains(char::is_control) {
+        return bad(
+            "has a name that no client can send",
+            "a name of at most 508 bytes without control characters",
+        );
+    }
+    let secret = match secret.strip_prefix("0x") {
+        _ if secret.is_empty() => return bad("has no password after the colon", EXPECTED),
+        None => UserSecret::Password(Secret::new(secret)),
+        Some(key) => match hex_key(key) {
+            Some(key) => UserSecret::Md5Key(key),
+            None => return bad("has a key that is not 32 hexadecimal digits", EXPECTED),
+        },
+    };
+    let name = name.to_owned();
+    Ok(StaticUser { name, secret })
+}
+
+fn hex_key(text: &str) -> Option<[u8; 16]> {
+    let mut key = [0; 16];
+    if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (byte, digits) in key.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    Some(key)
+}
+
+/// A text that is not shown.
+pub(super) fn secret(text: &str) -> Result<Secret, Bad> {
+    if text.is_empty() {
+        return bad("is empty", "a text");
+    }
+    Ok(Secret::new(text))
+}
+
+/// One character that cannot be part of a time stamp.
+pub(super) fn separator(text: &str) -> Result<char, Bad> {
+    let mut characters = text.chars();
+    match (characters.next(), characters.next()) {
+        (Some(character), None) if !character.is_ascii_digit() && !character.is_control() => {
+            Ok(character)
+        }
+        _ => bad(
+            "cannot separate a time stamp from a name",
+            "one character that is not a digit",
+        ),
+    }
+}
+
+/// `ipv4`, `ipv6` or `keep`.
+pub(super) fn family(text: &str) -> Result<DefaultFamily, Bad> {
+    match text.to_ascii_lowercase().as_str() {
+        "ipv4" => Ok(DefaultFamily::V4),
+        "ipv6" => Ok(DefaultFamily::V6),
+        "keep" => Ok(DefaultFamily::AsClient),
+        _ => bad("is not an address family", "ipv4, ipv6 or keep"),
+    }
+}

@@ -1,0 +1,104 @@
+//! What the server says of itself at start: where it listens, where it relays from, whom it refuses,
+//! and what to write into a page.
+
+use std::net::{IpAddr, SocketAddr};
+
+use turnd_net::UdpSocket;
+
+use crate::{
+    config::{Access, PeerRules, Settings},
+    setup::Setup,
+};
+
+/// Writes the summary to the log.
+pub fn log(settings: &Settings, setup: &Setup) {
+    for socket in setup.listeners.first().into_iter().flatten() {
+        tracing::info!("listening on udp {}", socket.local_addr());
+    }
+    for (address, error) in &setup.missed {
+        tracing::warn!("not listening on udp {address}: {error}");
+    }
+    let workers = settings.relay_threads;
+    let (gro, gso) = (on(setup.offload.gro), on(setup.offload.gso));
+    tracing::info!("{workers} workers, segmentation offload: receive {gro}, send {gso}");
+    if settings.stun_only {
+        tracing::info!("TURN is off (stun-only)");
+        return;
+    }
+    let (first, last) = (settings.relay_ports.start(), settings.relay_ports.end());
+    for (relay, external) in &setup.addresses.relay {
+        if relay == external {
+            tracing::info!("relaying from {relay} ports {first}-{last}");
+        } else {
+            tracing::info!(
+                "relaying from {relay} ports {first}-{last}, clients are told {external}"
+            );
+        }
+    }
+    tracing::info!("peers refused: {}", refused(&settings.peers));
+    for (name, rules) in [
+        ("allowed", &settings.peers.allowed),
+        ("denied", &settings.peers.denied),
+    ] {
+        for rule in rules {
+            tracing::info!("peers {name} by a rule: {}-{}", rule.start(), rule.end());
+        }
+    }
+    match settings.access {
+        Access::Anonymous => tracing::warn!("no-auth: anyone may relay through this server"),
+        Access::Nobody => tracing::warn!(
+            "nobody may relay: there is no user and no static-auth-secret; only STUN is served"
+        ),
+        Access::Credentials => {}
+    }
+    tracing::info!("example: {}", example(settings, setup));
+}
+
+fn on(is_on: bool) -> &'static str {
+    if is_on { "on" } else { "off" }
+}
+
+fn refused(peers: &PeerRules) -> String {
+    let mut refused = vec!["multicast", "link-local", "reserved", "this machine"];
+    if !peers.allow_loopback {
+        refused.insert(0, "loopback");
+    }
+    if !peers.allow_private {
+        refused.insert(0, "private networks (allow-private-peers opens them)");
+    }
+    refused.join(", ")
+}
+
+/// A URL that a browser can use, with what else it needs.
+fn example(settings: &Settings, setup: &Setup) -> String {
+    let bound = setup.listeners.first().and_then(|sockets| sockets.first());
+    let host = host(setup, bound.map(UdpSocket::local_addr));
+    let url = format!("turn:{host}:{}?transport=udp", setup.listening_port);
+    match (settings.access, settings.users.first()) {
+        (Access::Anonymous, _) | (Access::Nobody, _) => url,
+        (Access::Credentials, Some(user)) => {
+            format!("{url} with username {:?} and its password", user.name)
+        }
+        (Access::Credentials, None) => format!(
+            "{url} with username \"EXPIRY{}USER\" and password base64(HMAC-SHA1(static-auth-secret, username))",
+            settings.rest_separator
+        ),
+    }
+}
+
+/// The address that clients most likely reach the server by.
+fn host(setup: &Setup, bound: Option<SocketAddr>) -> String {
+    let told = setup.addresses.relay.first().map(|&(_, external)| external);
+    let ip = match bound.map(|bound| bound.ip()) {
+        Some(ip) if setup.addresses.listening_is_explicit && !ip.is_unspecified() => {
+            let outside = setup.addresses.relay.iter().find(|(relay, _)| *relay == ip);
+            Some(outside.map_or(ip, |&(_, external)| external))
+        }
+        other => told.or(other),
+    };
+    match ip {
+        Some(IpAddr::V6(ip)) => format!("[{ip}]"),
+        Some(IpAddr::V4(ip)) => ip.to_string(),
+        None => "HOST".to_owned(),
+    }
+}
