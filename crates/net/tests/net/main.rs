@@ -1,0 +1,6 @@
+//! The sockets against the kernel. A new test goes into the file that names what it is about.
+
+mod mtu;
+mod no_allocation;
+mod support;
+mod udp;

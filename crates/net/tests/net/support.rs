@@ -1,0 +1,105 @@
+//! Sockets on loopback and a way to wait for them.
+
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use turnd_net::{
+    Events, Interest, Offload, Outbox, Poller, Received, Slots, Token, UdpOptions, UdpSocket,
+};
+
+pub(crate) const V4: &str = "127.0.0.1:0";
+pub(crate) const V6: &str = "[::1]:0";
+
+/// Every combination that a kernel may leave us with.
+pub(crate) const OFFLOADS: [Offload; 4] = [
+    Offload::NONE,
+    Offload {
+        gso: true,
+        gro: false,
+    },
+    Offload {
+        gso: false,
+        gro: true,
+    },
+    Offload {
+        gso: true,
+        gro: true,
+    },
+];
+
+pub(crate) fn bind(address: &str, offload: Offload) -> UdpSocket {
+    let options = UdpOptions {
+        offload,
+        // Loopback delivers at once: what a test sends must fit.
+        receive_buffer: Some(4 << 20),
+        ..UdpOptions::default()
+    };
+    UdpSocket::bind(address.parse().unwrap(), &options).unwrap()
+}
+
+/// Sends each of these datagrams through one socket, in one flush.
+pub(crate) fn send<'d>(
+    socket: &UdpSocket,
+    to: SocketAddr,
+    datagrams: impl IntoIterator<Item = &'d [u8]>,
+) {
+    let mut outbox = Outbox::new();
+    for datagram in datagrams {
+        let piece = outbox.scratch(datagram);
+        outbox.push(0, to, None, &[piece]);
+    }
+    let count = outbox.len() as u64;
+    let flushed = outbox.flush(&Slots::new(1), |_| Some(socket));
+    assert_eq!(
+        (flushed.datagrams, flushed.dropped),
+        (count, 0),
+        "{flushed:?}"
+    );
+}
+
+/// What a socket received.
+pub(crate) struct Inbox {
+    pub(crate) slots: Slots,
+    pub(crate) received: Vec<Received>,
+}
+
+impl Inbox {
+    pub(crate) fn datagrams(&self) -> Vec<Vec<u8>> {
+        self.received
+            .iter()
+            .flat_map(|received| self.slots.segments(received))
+            .map(|segment| self.slots.bytes(segment).to_vec())
+            .collect()
+    }
+}
+
+/// Receives until `count` datagrams are there; fails after ten seconds.
+pub(crate) fn receive(socket: &UdpSocket, count: usize) -> Inbox {
+    let poller = Poller::new().unwrap();
+    let token = Token {
+        slot: 0,
+        generation: 1,
+    };
+    poller.add(socket, token, Interest::READABLE).unwrap();
+    let mut events = Events::with_capacity(1);
+    let mut inbox = Inbox {
+        slots: Slots::new(512),
+        received: Vec::new(),
+    };
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while inbox.datagrams().len() < count {
+        let left = deadline.saturating_duration_since(Instant::now());
+        assert!(
+            !left.is_zero(),
+            "only {} of {count} arrived",
+            inbox.datagrams().len()
+        );
+        poller.wait(&mut events, Some(left)).unwrap();
+        socket
+            .recv(&mut inbox.slots, 32, &mut inbox.received)
+            .unwrap();
+    }
+    inbox
+}

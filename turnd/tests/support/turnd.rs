@@ -1,0 +1,227 @@
+//! A turnd of the test's own: started with a configuration, known by what it prints, ended with the test.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const READY: &str = "turnd is ready";
+const LISTENING: &str = "listening on udp ";
+const START_LIMIT: Duration = Duration::from_secs(10);
+const STOP_LIMIT: Duration = Duration::from_secs(10);
+
+/// A running server. Dropping it ends the process and removes its directory.
+pub(crate) struct Turnd {
+    /// `None` once it has been waited for.
+    child: Option<Child>,
+    directory: PathBuf,
+    output: Output,
+}
+
+/// How a server ended.
+pub(crate) struct Stopped {
+    /// What the process left behind.
+    pub(crate) status: ExitStatus,
+    /// From the signal to the end of the process.
+    pub(crate) took: Duration,
+    /// All that it printed.
+    pub(crate) log: String,
+}
+
+impl Turnd {
+    /// Starts a server with this configuration file and waits until it says that it is ready.
+    ///
+    /// # Panics
+    /// When it ends or is not ready within ten seconds; like every failing test, with all that it printed.
+    pub(crate) fn start(config: &str) -> Self {
+        let directory = fresh_directory();
+        let file = directory.join("turnserver.conf");
+        fs::write(&file, config).expect("writing the configuration");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_turnd"))
+            .arg("--config")
+            .arg(&file)
+            .current_dir(&directory)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("starting turnd");
+        let output = Output::of(&mut child);
+        let turnd = Self {
+            child: Some(child),
+            directory,
+            output,
+        };
+        turnd.output.wait_for_ready();
+        turnd
+    }
+
+    /// The IPv4 address that it listens on.
+    pub(crate) fn udp_v4(&self) -> SocketAddr {
+        self.udp(SocketAddr::is_ipv4)
+    }
+
+    /// The IPv6 address that it listens on.
+    pub(crate) fn udp_v6(&self) -> SocketAddr {
+        self.udp(SocketAddr::is_ipv6)
+    }
+
+    /// All that it has printed until now.
+    pub(crate) fn log(&self) -> String {
+        self.output.text()
+    }
+
+    /// Asks it to end with SIGTERM and waits for that.
+    pub(crate) fn stop(mut self) -> Stopped {
+        let (status, took) = self.terminate();
+        Stopped {
+            status,
+            took,
+            log: self.log(),
+        }
+    }
+
+    fn udp(&self, family: fn(&SocketAddr) -> bool) -> SocketAddr {
+        let log = self.log();
+        let mut addresses = log.lines().filter_map(listening_address);
+        addresses
+            .find(family)
+            .unwrap_or_else(|| panic!("turnd does not listen on this family; it printed:\n{log}"))
+    }
+
+    fn terminate(&mut self) -> (ExitStatus, Duration) {
+        let mut child = self.child.take().expect("it is waited for once");
+        let asked = Instant::now();
+        signal_terminate(child.id());
+        let ended = self.output.wait_for_end();
+        if !ended {
+            let _ = child.kill();
+        }
+        let status = child.wait().expect("waiting for turnd");
+        assert!(ended, "turnd did not end within {STOP_LIMIT:?} of SIGTERM");
+        (status, asked.elapsed())
+    }
+}
+
+impl Drop for Turnd {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            // No second panic: it would abort, and hide the test's own.
+            if let Some(child) = &mut self.child {
+                let _ = child.kill();
+                let _ = child.wait();
+            }
+            eprintln!("turnd printed:\n{}", self.log());
+        } else if self.child.is_some() {
+            let (status, _) = self.terminate();
+            assert!(
+                status.success(),
+                "turnd: {status}; it printed:\n{}",
+                self.log()
+            );
+        }
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// What the process prints on both streams, collected by a thread for each.
+struct Output {
+    lines: Arc<Mutex<Vec<String>>>,
+    events: Receiver<Event>,
+}
+
+enum Event {
+    Ready,
+    /// Standard output closed: the process has ended, or will at once.
+    End,
+}
+
+impl Output {
+    fn of(child: &mut Child) -> Self {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let (sender, events) = mpsc::channel();
+        collect(child.stderr.take().expect("a pipe"), &lines, None);
+        collect(child.stdout.take().expect("a pipe"), &lines, Some(sender));
+        Self { lines, events }
+    }
+
+    fn wait_for_ready(&self) {
+        match self.events.recv_timeout(START_LIMIT) {
+            Ok(Event::Ready) => {}
+            Ok(Event::End) => panic!("turnd ended before it was ready"),
+            Err(_) => panic!("turnd was not ready within {START_LIMIT:?}"),
+        }
+    }
+
+    fn wait_for_end(&self) -> bool {
+        let deadline = Instant::now() + STOP_LIMIT;
+        loop {
+            match self
+                .events
+                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            {
+                Ok(Event::Ready) => {}
+                Ok(Event::End) | Err(mpsc::RecvTimeoutError::Disconnected) => return true,
+                Err(mpsc::RecvTimeoutError::Timeout) => return false,
+            }
+        }
+    }
+
+    fn text(&self) -> String {
+        self.lines.lock().expect("no reader panics").join("\n")
+    }
+}
+
+fn collect(
+    stream: impl Read + Send + 'static,
+    lines: &Arc<Mutex<Vec<String>>>,
+    events: Option<Sender<Event>>,
+) {
+    let lines = Arc::clone(lines);
+    // Nobody listens to the events any more once the test has failed: sending may fail and does not matter.
+    let tell = move |event| events.as_ref().map(|sender| sender.send(event));
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            let ready = line.contains(READY);
+            lines.lock().expect("no reader panics").push(line);
+            if ready {
+                tell(Event::Ready);
+            }
+        }
+        tell(Event::End);
+    });
+}
+
+fn listening_address(line: &str) -> Option<SocketAddr> {
+    let (_, rest) = line.split_once(LISTENING)?;
+    rest.split_whitespace().next()?.parse().ok()
+}
+
+/// The standard library can only kill; the shell's own `kill` is on every system and needs no unsafe code.
+fn signal_terminate(pid: u32) {
+    let command = format!("kill -TERM {pid}");
+    let status = Command::new("sh")
+        .arg("-c")
+        .arg(command)
+        .status()
+        .expect("running sh");
+    assert!(status.success(), "kill -TERM {pid}: {status}");
+}
+
+fn fresh_directory() -> PathBuf {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let name = format!(
+        "turnd-{}-{}",
+        std::process::id(),
+        NUMBER.fetch_add(1, Ordering::Relaxed)
+    );
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::create_dir_all(&directory).expect("making a directory for turnd");
+    directory
+}
