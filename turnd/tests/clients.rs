@@ -98,7 +98,7 @@ mod uclient {
 
     #[test]
     fn shared_secret() {
-        let config = config(&format!("use-auth-secret\nstatic-auth-secret={SECRET}\n"));
+        let config = config(&format!("use-auth-secret\nstatic-auth-secret={SECRET}\nallow-loopback-peers\n"));
         relays_for(
             &config,
             V4,

@@ -37,10 +37,17 @@ enum RelayWish {
     /// New ones.
     New {
         family: Family,
-        /// ADDITIONAL-ADDRESS-FAMILY: IPv6 as well.
-        and_v6: bool,
+        /// IPv6 as well.
+        and_v6: Option<Additional>,
         port: Port,
     },
+}
+
+/// By which numbers the client knows ADDITIONAL-ADDRESS-FAMILY and ADDRESS-ERROR-CODE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Additional {
+    Registered,
+    Draft,
 }
 
 /// EVEN-PORT.
@@ -88,7 +95,13 @@ impl RelayWish {
             Some(_) => return Err(Refusal::BAD_REQUEST),
         };
         let requested = family(message, attr::REQUESTED_ADDRESS_FAMILY)?;
-        let additional = family(message, attr::ADDITIONAL_ADDRESS_FAMILY)?;
+        let (additional, spelling) = match family(message, attr::ADDITIONAL_ADDRESS_FAMILY)? {
+            Some(additional) => (Some(additional), Additional::Registered),
+            None => (
+                family(message, attr::DRAFT_ADDITIONAL_ADDRESS_FAMILY)?,
+                Additional::Draft,
+            ),
+        };
         if let Some(token) = message.attribute(attr::RESERVATION_TOKEN) {
             if port != Port::Any || requested.is_some() || additional.is_some() {
                 return Err(Refusal::BAD_REQUEST);
@@ -110,7 +123,7 @@ impl RelayWish {
         };
         Ok(Self::New {
             family,
-            and_v6: additional.is_some(),
+            and_v6: additional.map(|_| spelling),
             port,
         })
     }
@@ -172,8 +185,8 @@ pub(crate) struct Opening {
     asked: Asked,
     /// The family still to be asked for.
     remaining: Option<Family>,
-    /// Whether the request wanted both families.
-    dual: bool,
+    /// Whether the request wanted both families, and how it said so.
+    additional: Option<Additional>,
     opened: Vec<Relay>,
     failed: Option<(Family, RelayRefusal)>,
     token: Option<ReservationToken>,
@@ -232,7 +245,7 @@ impl Server {
         request: &AllocateRequest,
     ) {
         let relay = self.table.name_relay();
-        let (asked, remaining, ask) = match request.relay {
+        let (asked, additional, ask) = match request.relay {
             RelayWish::Reserved(token) => {
                 let asked = Asked {
                     relay,
@@ -259,7 +272,7 @@ impl Server {
                 };
                 (
                     asked,
-                    and_v6.then_some(Family::V6),
+                    and_v6,
                     Ask::OpenRelay {
                         relay,
                         family,
@@ -274,8 +287,8 @@ impl Server {
             place,
             lifetime: request.lifetime,
             asked,
-            remaining,
-            dual: remaining.is_some(),
+            remaining: additional.map(|_| Family::V6),
+            additional,
             opened: Vec::new(),
             failed: None,
             token: None,
@@ -284,8 +297,16 @@ impl Server {
             Ask::ClaimReservation { token, .. } if self.reservations.is_ours(token) => {
                 self.open_own_reservation(now, opening, token);
             }
-            ask => self.ask(now, Waiting::Relay(Box::new(opening)), ask),
+            ask => self.ask_for_socket(now, opening, ask),
         }
+    }
+
+    fn ask_for_socket(&mut self, now: Instant, opening: Opening, ask: Ask) {
+        let waiting = Waiting::Relay {
+            opening: Box::new(opening),
+            until: now + Lifetimes::ANSWER,
+        };
+        self.ask(now, waiting, ask);
     }
 
     /// A reservation of this very server: the socket is here already, under a name of its own.
@@ -349,7 +370,7 @@ impl Server {
                     family,
                     port: PortWish::Any,
                 };
-                self.ask(now, Waiting::Relay(Box::new(opening)), ask);
+                self.ask_for_socket(now, opening, ask);
             }
             None => self.finish_opening(now, opening),
         }
@@ -362,13 +383,19 @@ impl Server {
         self.reservations.keep(Reservation { relay, expires })
     }
 
-    fn finish_opening(&mut self, now: Instant, opening: Opening) {
+    fn finish_opening(&mut self, now: Instant, mut opening: Opening) {
         if opening.opened.is_empty() {
             let refusal = match opening.failed {
-                Some((_, RelayRefusal::NoSuchFamily)) if !opening.dual => Refusal::NO_SUCH_FAMILY,
+                Some((_, RelayRefusal::NoSuchFamily)) if opening.additional.is_none() => {
+                    Refusal::NO_SUCH_FAMILY
+                }
                 _ => Refusal::NO_CAPACITY,
             };
             return self.refuse(now, &opening.reply, Some(opening.owner.name()), &refusal);
+        }
+        // The life that is granted starts with the answer, however long the sockets took.
+        for relay in &mut opening.opened {
+            relay.expires = now + opening.lifetime;
         }
         let bytes = self.success_reply(&opening);
         let relayed = opening
@@ -411,7 +438,11 @@ impl Server {
             }
             writer.xor_address(attr::XOR_MAPPED_ADDRESS, opening.reply.client.path.client);
             if let Some((family, why)) = opening.failed {
-                writer.bytes(attr::ADDRESS_ERROR_CODE, &address_error(family, why));
+                let kind = match opening.additional {
+                    Some(Additional::Draft) => attr::DRAFT_ADDRESS_ERROR_CODE,
+                    _ => attr::ADDRESS_ERROR_CODE,
+                };
+                writer.bytes(kind, &address_error(family, why));
             }
         })
     }

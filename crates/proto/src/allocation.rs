@@ -208,13 +208,12 @@ impl Allocation {
             .map(|channel| channel.peer)
     }
 
-    /// The channel on which data from this address travels now.
-    pub(crate) fn channel_of(&self, wire: SocketAddr, now: Instant) -> Option<u16> {
+    /// The channel on which data from this address travels now, and its peer.
+    pub(crate) fn channel_of(&self, wire: SocketAddr, now: Instant) -> Option<(u16, Peer)> {
         self.channels
             .iter()
-            .find(|channel| channel.peer.wire() == wire)
-            .filter(|channel| channel.carries(now))
-            .map(|channel| channel.number)
+            .find(|channel| channel.peer.wire() == wire && channel.carries(now))
+            .map(|channel| (channel.number, channel.peer))
     }
 
     /// Takes out the relays that have expired, and forgets permissions and channels that have.

@@ -75,7 +75,7 @@ impl LongTerm {
         let user = user_id(message)?;
         let realm = text(message, attr::REALM, MAX_TEXT * 4)?;
         let nonce = message.attribute(attr::NONCE).ok_or(Refusal::BAD_REQUEST)?;
-        if realm.chars().count() > MAX_TEXT || nonce.len() > MAX_TEXT * 4 {
+        if realm.chars().count() > MAX_TEXT || characters(nonce) > MAX_TEXT {
             return Err(Refusal::BAD_REQUEST);
         }
         if message
@@ -186,6 +186,11 @@ fn text<'a>(
     value
         .and_then(|value| core::str::from_utf8(value).ok())
         .ok_or(Refusal::BAD_REQUEST)
+}
+
+/// How many characters these bytes are; one for each if they are no text at all.
+fn characters(bytes: &[u8]) -> usize {
+    core::str::from_utf8(bytes).map_or(bytes.len(), |text| text.chars().count())
 }
 
 /// A code that no sender may produce: 16 to 32 bytes in steps of four (RFC 8489 section 14.6). What

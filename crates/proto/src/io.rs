@@ -70,7 +70,7 @@ pub enum Frame {
     Channel(u16),
     /// As a Data indication.
     Indication {
-        /// Transaction id of the first one; for a run, [`Frame::indication_id`] counts on from it.
+        /// Transaction id of the first one; for a run, [`Frame::around`] counts on from it.
         id: TransactionId,
         /// The peer as the client knows it.
         peer: SocketAddr,

@@ -13,8 +13,8 @@
 //! is drained from [`Server::poll_output`] until it is empty, after every input and before the next.
 //!
 //! * [`Output::Reply`] is sent as it is.
-//! * [`Output::Ask`] is answered, sooner or later, by [`Server::handle_answer`] with the same id. A
-//!   question about a relay socket must be answered exactly once; one about keys may stay open.
+//! * [`Output::Ask`] is answered, sooner or later, by [`Server::handle_answer`] with the same id. After
+//!   ten seconds nobody waits any more: whoever brings a socket late asks [`Server::is_waiting`] first.
 //! * [`Output::CloseRelay`] names a socket that was opened before.
 //! * [`Output::Event`] may be logged or dropped.
 //!
@@ -82,6 +82,8 @@ mod channel_bind;
 mod frame;
 mod io;
 mod live_relays;
+#[cfg(test)]
+mod model;
 mod nonce;
 pub mod peers;
 mod permission;

@@ -175,6 +175,7 @@ enum Reach {
 pub struct Peer {
     asked: SocketAddr,
     wire: SocketAddr,
+    reach: Reach,
 }
 
 impl Peer {
@@ -305,7 +306,22 @@ impl PeerPolicy {
             Reach::AllButListeners => self.relays.find(asked).unwrap_or(asked),
             Reach::LiveRelays => self.relays.find(asked).ok_or(Forbidden::Own)?,
         };
-        Ok(Peer { asked, wire })
+        Ok(Peer {
+            asked,
+            wire,
+            reach: host.reach,
+        })
+    }
+
+    /// The peer as it is now: a relay of this server may have ended since, and its port may be
+    /// somebody else's. `None` if it is out of reach now.
+    #[must_use]
+    pub fn still(&self, peer: Peer) -> Option<Peer> {
+        let host = Host {
+            ip: peer.asked.ip(),
+            reach: peer.reach,
+        };
+        self.peer(host, peer.asked.port()).ok()
     }
 
     /// The address by which clients know the sender of a datagram: for a relay of this server its
@@ -334,13 +350,16 @@ impl PeerPolicy {
     }
 
     fn is_own(&self, ip: IpAddr) -> bool {
-        self.own.contains(&ip) || self.relays.is_relay_address(ip)
+        ip.is_loopback() || self.own.contains(&ip) || self.relays.is_relay_address(ip)
     }
 
     fn is_listener(&self, address: SocketAddr) -> bool {
+        let ip = address.ip();
+        // An outside address, which no interface has, may lead to any listener.
+        let is_outside = !ip.is_loopback() && !self.own.contains(&ip);
         self.listeners.iter().any(|listener| {
             listener.port() == address.port()
-                && (listener.ip() == address.ip() || listener.ip().is_unspecified())
+                && (is_outside || listener.ip() == ip || listener.ip().is_unspecified())
         })
     }
 }

@@ -25,7 +25,8 @@ impl Server {
     ) -> Option<PeerHop> {
         let message = ChannelData::parse(datagram)?;
         let allocation = self.table.of_client(path)?;
-        let peer = allocation.channel_peer(message.channel, now)?;
+        let bound = allocation.channel_peer(message.channel, now)?;
+        let peer = self.settings.peers.still(bound)?;
         let relay = allocation.relay(Family::of(peer.wire().ip()), now)?;
         let start = channel_data::HEADER_LENGTH;
         Some(PeerHop {
@@ -74,7 +75,9 @@ impl Server {
         let allocation = self.table.of_relay(relay)?;
         allocation.relay(Family::of(from.ip()), now)?;
         let to = allocation.client;
-        if let Some(channel) = allocation.channel_of(from, now) {
+        if let Some((channel, peer)) = allocation.channel_of(from, now)
+            && self.settings.peers.still(peer) == Some(peer)
+        {
             let frame = Frame::Channel(channel);
             return Some(ClientHop { to, frame });
         }

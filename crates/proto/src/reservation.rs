@@ -63,6 +63,11 @@ impl Reservations {
         self.relays.remove(&token)
     }
 
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.relays.len()
+    }
+
     /// Forgets the token of a relay that nobody asked for in time.
     pub(crate) fn forget(&mut self, relay: RelayId) {
         self.relays

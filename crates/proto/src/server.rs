@@ -54,7 +54,18 @@ pub(crate) enum Waiting {
         until: Instant,
     },
     /// An allocation whose socket is not there yet.
-    Relay(Box<Opening>),
+    Relay {
+        opening: Box<Opening>,
+        until: Instant,
+    },
+}
+
+impl Waiting {
+    const fn until(&self) -> Instant {
+        match self {
+            Self::Keys { until, .. } | Self::Relay { until, .. } => *until,
+        }
+    }
 }
 
 impl Server {
@@ -93,25 +104,35 @@ impl Server {
     /// Takes the answer to an [`Ask`]. An answer that nobody waits for any more is ignored.
     pub fn handle_answer(&mut self, now: Now, id: AskId, answer: Answer) {
         let now = now.instant;
-        match (self.waiting.remove(id), answer) {
+        let Some(waiting) = self.waiting.remove(id) else {
+            return;
+        };
+        self.timers.unset(waiting.until(), Timer::Ask(id));
+        match (waiting, answer) {
             (
-                Some(Waiting::Keys {
+                Waiting::Keys {
                     client,
                     request,
                     claim,
-                    until,
-                }),
+                    ..
+                },
                 Answer::Keys(credentials),
             ) => {
-                self.timers.unset(until, Timer::Ask(id));
                 self.keys_found(now, client, &request, &claim, &credentials);
             }
-            (Some(Waiting::Relay(opening)), Answer::Relay(result)) => {
+            (Waiting::Relay { opening, .. }, Answer::Relay(result)) => {
                 self.opening.remove(&opening.reply.client.path);
                 self.opening_answered(now, *opening, result);
             }
-            _ => {}
+            (Waiting::Relay { opening, .. }, Answer::Keys(_)) => self.give_up(now, *opening),
+            (Waiting::Keys { .. }, Answer::Relay(_)) => {}
         }
+    }
+
+    /// Whether a question still waits. A socket that comes too late has no place here.
+    #[must_use]
+    pub fn is_waiting(&self, id: AskId) -> bool {
+        self.waiting.contains_key(id)
     }
 
     /// Gives up a reservation to the server that a client redeems it at: the socket of this relay
@@ -132,7 +153,11 @@ impl Server {
         while let Some(timer) = self.timers.take_due(now) {
             match timer {
                 Timer::Allocation(id) => self.allocation_due(now, id),
-                Timer::Ask(id) => drop(self.waiting.remove(id)),
+                Timer::Ask(id) => {
+                    if let Some(Waiting::Relay { opening, .. }) = self.waiting.remove(id) {
+                        self.give_up(now, *opening);
+                    }
+                }
                 Timer::Reservation(relay) => {
                     self.reservations.forget(relay);
                     self.table.forget_relay(relay);
@@ -157,6 +182,24 @@ impl Server {
     #[must_use]
     pub fn allocations(&self) -> usize {
         self.table.len()
+    }
+
+    /// Fails if something is counted twice or not at all: one timer for each allocation, question and
+    /// reservation.
+    #[cfg(test)]
+    pub(crate) fn check(&self) {
+        self.table.check();
+        let timed = self.table.len() + self.waiting.len() + self.reservations.len();
+        assert_eq!(self.timers.len(), timed);
+    }
+
+    /// Fails if anything is left of what ever was.
+    #[cfg(test)]
+    pub(crate) fn check_is_empty(&self) {
+        self.check();
+        assert_eq!(self.timers.len(), 0);
+        assert!(self.table.is_empty() && self.opening.is_empty());
+        assert_eq!(self.settings.quotas.total(), 0);
     }
 
     fn handle_message(&mut self, now: Instant, from: Client, datagram: &[u8]) -> Option<PeerHop> {
@@ -186,6 +229,7 @@ impl Server {
 
     /// Finds out who sends a TURN request, at once or by asking.
     fn authenticate(&mut self, now: Instant, from: Client, message: &Message<'_>) {
+        self.expire_client(now, &from.path);
         let settings = self.settings.clone();
         let reply = ReplyTo::new(&settings, from, message);
         let Access::LongTerm(long_term) = &settings.access else {
@@ -242,6 +286,7 @@ impl Server {
         claim: &Claim,
         credentials: &[Credential],
     ) {
+        self.expire_client(now, &client.path);
         let settings = self.settings.clone();
         let (Ok(message), Access::LongTerm(long_term)) =
             (Message::parse(request), &settings.access)
@@ -343,19 +388,24 @@ impl Server {
     /// had been lost on the way; the client sends it again.
     pub(crate) fn ask(&mut self, now: Instant, waiting: Waiting, ask: Ask) {
         if self.waiting.len() >= self.settings.limits.waiting {
-            if let Waiting::Relay(opening) = waiting {
+            if let Waiting::Relay { opening, .. } = waiting {
                 self.opening_answered(now, *opening, Err(RelayRefusal::NoCapacity));
             }
             return;
         }
-        let id = self.waiting.insert(waiting);
-        match &self.waiting[id] {
-            Waiting::Keys { until, .. } => self.timers.set(*until, Timer::Ask(id)),
-            Waiting::Relay(opening) => {
-                self.opening.insert(opening.reply.client.path);
-            }
+        if let Waiting::Relay { opening, .. } = &waiting {
+            self.opening.insert(opening.reply.client.path);
         }
+        let until = waiting.until();
+        let id = self.waiting.insert(waiting);
+        self.timers.set(until, Timer::Ask(id));
         self.outputs.push_back(Output::Ask(id, ask));
+    }
+
+    /// No socket came.
+    fn give_up(&mut self, now: Instant, opening: Opening) {
+        self.opening.remove(&opening.reply.client.path);
+        self.opening_answered(now, opening, Err(RelayRefusal::NoCapacity));
     }
 
     pub(crate) fn is_opening(&self, path: &FiveTuple) -> bool {
@@ -405,6 +455,13 @@ impl Server {
         }
         self.expire_allocation(now, id, Ending::Expired);
         self.set_allocation_timer(id);
+    }
+
+    /// What has expired is gone for every request, even if its timer was not run yet.
+    fn expire_client(&mut self, now: Instant, path: &FiveTuple) {
+        if let Some(id) = self.table.find(path) {
+            self.expire_allocation(now, id, Ending::Expired);
+        }
     }
 
     /// Ends what has expired of an allocation.

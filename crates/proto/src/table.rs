@@ -128,6 +128,11 @@ impl Table {
         self.relays.remove(relay);
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.allocations.is_empty() && self.by_client.is_empty() && self.relays.is_empty()
+    }
+
     /// Fails if a map names something that is not there, or the other way round.
     #[cfg(test)]
     pub(crate) fn check(&self) {

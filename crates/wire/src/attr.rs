@@ -114,3 +114,9 @@ attributes! {
     THIRD_PARTY_AUTHORIZATION = 0x802E, "THIRD-PARTY-AUTHORIZATION", "RFC 7635 section 6.1";
     MOBILITY_TICKET = 0x8030, "MOBILITY-TICKET", "RFC 8016 section 4.1";
 }
+
+/// ADDITIONAL-ADDRESS-FAMILY as clients write it that were made from a draft of RFC 8656 (coturn's before
+/// 4.17); the registry has nothing at this number.
+pub const DRAFT_ADDITIONAL_ADDRESS_FAMILY: AttributeType = AttributeType(0x8032);
+/// ADDRESS-ERROR-CODE as those clients read it.
+pub const DRAFT_ADDRESS_ERROR_CODE: AttributeType = AttributeType(0x8033);
