@@ -9,7 +9,7 @@ use std::{
 
 use turnd_net::{Offload, UdpOptions, UdpSocket};
 use turnd_proto::{
-    Access, DefaultFamily, Lifetimes, Limits, LiveRelays, LongTerm, PeerPolicy, PeerRules, Quotas,
+    Access, DefaultFamily, Lifetimes, Limits, LiveRelays, LongTerm, PeerPolicy, Quotas,
     Settings as ServerSettings,
 };
 use turnd_wire::Family;
@@ -221,12 +221,6 @@ fn server_settings(
     listeners: Vec<SocketAddr>,
 ) -> Result<ServerSettings, StartError> {
     let relays = Arc::new(LiveRelays::new(addresses.relay.iter().copied()));
-    let rules = PeerRules {
-        allowed: settings.peers.allowed.clone(),
-        denied: settings.peers.denied.clone(),
-        allow_loopback: settings.peers.allow_loopback,
-        allow_private: settings.peers.allow_private,
-    };
     Ok(ServerSettings {
         access: access(settings)?,
         lifetimes: Lifetimes {
@@ -236,7 +230,12 @@ fn server_settings(
         },
         limits: Limits::default(),
         quotas: Arc::new(Quotas::new(settings.user_quota, settings.total_quota)),
-        peers: PeerPolicy::new(rules, addresses.own.clone(), listeners, relays.clone()),
+        peers: PeerPolicy::new(
+            settings.peers.clone(),
+            addresses.own.clone(),
+            listeners,
+            relays.clone(),
+        ),
         relays,
         default_family: match settings.default_family {
             config::DefaultFamily::V4 => DefaultFamily::Is(Family::V4),

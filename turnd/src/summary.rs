@@ -4,9 +4,10 @@
 use std::net::{IpAddr, SocketAddr};
 
 use turnd_net::UdpSocket;
+use turnd_proto::PeerRules;
 
 use crate::{
-    config::{Access, PeerRules, Settings},
+    config::{Access, Settings},
     setup::Setup,
 };
 

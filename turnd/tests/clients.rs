@@ -98,7 +98,9 @@ mod uclient {
 
     #[test]
     fn shared_secret() {
-        let config = config(&format!("use-auth-secret\nstatic-auth-secret={SECRET}\nallow-loopback-peers\n"));
+        let config = config(&format!(
+            "use-auth-secret\nstatic-auth-secret={SECRET}\nallow-loopback-peers\n"
+        ));
         relays_for(
             &config,
             V4,

@@ -117,26 +117,22 @@ pub(super) fn realm(
         if at.value.chars().count() > LONGEST_REALM || at.value.contains(char::is_control) {
             findings.error(
                 &at.origin,
-                "realm: the value cannot be sent; expected at most 127 characters, none of them a control character",
+                "realm: the value cannot be sent; \
+                 expected at most 127 characters, none of them a control character",
             );
         }
         return at.value.clone();
     }
     let realm = machine_realm(machine);
-    let origin = raw
-        .user
-        .last()
-        .map_or(&Origin::Configuration, |at| &at.origin);
-    if users
-        .iter()
-        .any(|user| matches!(user.secret, UserSecret::Md5Key(_)))
-    {
-        findings.warn(origin, format!("there is no realm, so {realm:?} is used; a 0x key works in the realm it was made for only"));
-    } else if raw.no_auth.on().is_none() && !users.is_empty() {
-        findings.warn(
-            origin,
-            format!("there is no realm, so {realm:?} is used, after the name of this machine"),
-        );
+    if let Some(at) = raw.user.last().filter(|_| !raw.no_auth.is_on()) {
+        let has_key = |user: &StaticUser| matches!(user.secret, UserSecret::Md5Key(_));
+        let hint = if users.iter().any(has_key) {
+            "a 0x key works in the realm it was made for only"
+        } else {
+            "it is the name of this machine or its domain"
+        };
+        let text = format!("there is no realm, so {realm:?} is used; {hint}");
+        findings.warn(&at.origin, text);
     }
     realm
 }

@@ -62,6 +62,7 @@ fn take(option: &Opt, text: &str, origin: &Origin, raw: &mut Raw) -> Result<Take
         Kind::Mappings(place) => to.put(*place, value::mapping(text)?),
         Kind::Peers(place) => to.put(*place, value::peers(text)?),
         Kind::User(place) => to.put(*place, value::user(text)?),
+        Kind::Hidden(None) => {}
         Kind::Hidden(place) => to.put(*place, value::secret(text)?),
         Kind::Character(place) => to.put(*place, value::separator(text)?),
         Kind::Family(place) => to.put(*place, value::family(text)?),
@@ -105,10 +106,7 @@ fn tell_on(option: &'static Opt, origin: &Origin, findings: &mut Findings) {
         Status::Accepted(_) => findings.accepted(origin, name),
         Status::Ignored(note) => findings.warn(origin, format!("{name} has no effect: {note}")),
         Status::NotYet(note) => {
-            findings.warn(
-                origin,
-                format!("{name}: turnd does not do this yet: {note}"),
-            );
+            findings.warn(origin, format!("{name} has no effect yet: {note}"));
         }
         Status::Refused(reason) => findings.error(origin, format!("{name}: {reason}")),
     }
@@ -163,17 +161,14 @@ pub(super) fn nearest(name: &str) -> Option<&'static str> {
     if name.len() > SHOWN {
         return None;
     }
-    let plain = |name: &str| {
-        name.trim_start_matches('-')
-            .to_lowercase()
-            .replace('_', "-")
-    };
-    let name = plain(name);
+    let name = name.trim_start_matches('-').replace('_', "-");
+    let folded = |known: &str| distance(&name.to_lowercase(), &known.to_lowercase());
     all()
-        .map(|option| (distance(&name, &plain(option.name)), option.name))
+        .map(|option| option.name)
+        .map(|known| (folded(known), distance(&name, known), known))
         .min()
-        .filter(|(distance, known)| *distance <= known.len().min(name.len()) / 3)
-        .map(|(_, known)| known)
+        .filter(|(distance, _, known)| *distance <= known.len().min(name.len()) / 3)
+        .map(|(_, _, known)| known)
 }
 
 /// How many characters must be put in, taken out or replaced to make `b` of `a` (Levenshtein).

@@ -3,14 +3,15 @@
 
 use std::{net::IpAddr, ops::RangeInclusive, path::PathBuf, time::Duration};
 
+use turnd_proto::PeerRules;
+
 use super::{
     access::{access, realm, shared_secrets, users},
-    error::Findings,
+    error::{Findings, Origin},
     raw::{At, Raw, Slot},
     search::Machine,
-    settings::{
-        DefaultFamily, External, ExternalPair, LogSettings, PeerRules, Settings, Verbosity,
-    },
+    settings::{DefaultFamily, External, ExternalPair, LogSettings, Settings, Verbosity},
+    value::Mapping,
 };
 
 /// Most worker threads, as in coturn.
@@ -84,95 +85,79 @@ fn relay_ips(raw: &Raw, findings: &mut Findings) -> Vec<IpAddr> {
 
 fn external(raw: &Raw, findings: &mut Findings) -> External {
     let mut external = External::default();
-    let mut plain: Vec<At<IpAddr>> = Vec::new();
-    for At { value, origin } in raw.external_ip.all() {
-        let Some(private) = value.private else {
-            let public = value.public;
-            let before = plain
-                .iter()
-                .find(|at| at.value.is_ipv4() == public.is_ipv4());
-            if let Some(before) = before {
-                findings.error(origin, second_plain(before));
-                continue;
-            }
-            plain.push(At {
-                value: public,
-                origin: origin.clone(),
-            });
-            match public {
-                IpAddr::V4(public) => external.plain_v4 = Some(public),
-                IpAddr::V6(public) => external.plain_v6 = Some(public),
-            }
+    let (mut v4, mut v6) = (None, None);
+    for at in raw.external_ip.all() {
+        let public = at.value.public;
+        if let Some(private) = at.value.private {
+            let pair = ExternalPair { public, private };
+            add_pair(&mut external.pairs, pair, &at.origin, findings);
             continue;
-        };
-        let pair = ExternalPair {
-            public: value.public,
-            private,
-        };
-        match external.pairs.iter().find(|other| other.private == private) {
-            Some(other) if *other != pair => findings.error(
-                origin,
-                format!(
-                    "external-ip: {private} already has the public address {}; expected one",
-                    other.public
-                ),
-            ),
-            Some(_) => {}
-            None => external.pairs.push(pair),
+        }
+        let before: &mut Option<&At<Mapping>> = if public.is_ipv4() { &mut v4 } else { &mut v6 };
+        match before {
+            Some(before) => findings.error(&at.origin, second_plain(before)),
+            None => *before = Some(at),
+        }
+        match public {
+            IpAddr::V4(public) => external.plain_v4 = Some(public),
+            IpAddr::V6(public) => external.plain_v6 = Some(public),
         }
     }
     external
 }
 
-fn second_plain(before: &At<IpAddr>) -> String {
-    let family = if before.value.is_ipv4() {
-        "IPv4"
-    } else {
-        "IPv6"
-    };
+fn add_pair(
+    pairs: &mut Vec<ExternalPair>,
+    pair: ExternalPair,
+    origin: &Origin,
+    findings: &mut Findings,
+) {
+    let ExternalPair { public, private } = pair;
+    match pairs.iter().find(|other| other.private == private) {
+        None => pairs.push(pair),
+        Some(other) if other.public == public => {}
+        Some(ExternalPair { public, .. }) => findings.error(
+            origin,
+            format!("external-ip: {private} already has the public address {public}; expected one"),
+        ),
+    }
+}
+
+fn second_plain(before: &At<Mapping>) -> String {
+    let public = before.value.public;
+    let family = if public.is_ipv4() { "IPv4" } else { "IPv6" };
     format!(
         "external-ip: there is a public {family} address already, {} ({}); \
          expected one a family, or PUBLIC-IP/PRIVATE-IP for each",
-        before.value, before.origin
+        public, before.origin
     )
 }
 
 fn relay_ports(raw: &Raw, findings: &mut Findings) -> RangeInclusive<u16> {
+    judge_port("min-port", &raw.min_port, findings);
+    judge_port("max-port", &raw.max_port, findings);
     let (min, max) = (raw.min_port.or(49152), raw.max_port.or(65535));
-    let written = [("min-port", &raw.min_port), ("max-port", &raw.max_port)];
-    for (name, slot) in written {
-        match slot.last() {
-            Some(At { value: 0, origin }) => {
-                findings.error(
-                    origin,
-                    format!("{name}: \"0\" is not a relay port; expected a number from 1 to 65535"),
-                );
-                return min..=max;
-            }
-            Some(At { value, origin }) if *value < 1024 => {
-                findings.warn(
-                    origin,
-                    format!(
-                        "{name}: ports below 1024 need privileges and belong to other services"
-                    ),
-                );
-            }
-            _ => {}
-        }
-    }
-    if let (true, Some(origin)) = (
-        min > max,
-        raw.min_port
-            .last()
-            .or(raw.max_port.last())
-            .map(|at| &at.origin),
-    ) {
+    let written = raw.min_port.last().or(raw.max_port.last());
+    if let Some(at) = written.filter(|_| min > max && max > 0) {
         findings.error(
-            origin,
+            &at.origin,
             format!("min-port: {min} is above max-port {max}; expected the lower port first"),
         );
     }
     min..=max
+}
+
+fn judge_port(name: &str, slot: &Slot<u16>, findings: &mut Findings) {
+    let Some(At { value, origin }) = slot.last() else {
+        return;
+    };
+    if *value == 0 {
+        let text = format!("{name}: \"0\" is not a relay port; expected a number from 1 to 65535");
+        findings.error(origin, text);
+    } else if *value < 1024 {
+        let why = "ports below 1024 need privileges and belong to other services";
+        findings.warn(origin, format!("{name}: {why}"));
+    }
 }
 
 fn relay_threads(raw: &Raw, machine: &Machine, findings: &mut Findings) -> usize {
@@ -263,29 +248,19 @@ fn log(raw: &Raw, findings: &mut Findings) -> LogSettings {
         (false, false) => Verbosity::Quiet,
     };
     let named = raw.log_file.last().filter(|at| !at.value.is_empty());
-    let (file, mut stdout) = match named {
-        None => (None, !raw.no_stdout_log.is_on()),
-        Some(at) => {
-            match at.value.as_str() {
-                "stdout" | "-" => (None, true),
-                "syslog" => {
-                    findings.warn(&at.origin, "log-file: turnd does not log to syslog yet: the log goes to standard output");
-                    (None, true)
-                }
-                path => (Some(PathBuf::from(path)), !raw.no_stdout_log.is_on()),
-            }
-        }
-    };
-    if let (None, false, Some(origin)) = (&file, stdout, raw.no_stdout_log.on()) {
-        findings.warn(
-            origin,
-            "no-stdout-log: there is no log-file, so standard output stays on",
-        );
-        stdout = true;
+    let on_stdout = |at: &&At<String>| matches!(at.value.as_str(), "stdout" | "-" | "syslog");
+    if let Some(at) = named.filter(|at| at.value == "syslog") {
+        let text = "log-file: syslog has no effect yet: the log goes to standard output";
+        findings.warn(&at.origin, text);
+    }
+    let file = named.filter(|at| !on_stdout(at));
+    if let (None, Some(origin)) = (named, raw.no_stdout_log.on()) {
+        let text = "no-stdout-log: there is no log-file, so standard output stays on";
+        findings.warn(origin, text);
     }
     LogSettings {
         verbosity,
-        file,
-        stdout,
+        file: file.map(|at| PathBuf::from(&at.value)),
+        stdout: file.is_none() || !raw.no_stdout_log.is_on(),
     }
 }

@@ -28,10 +28,10 @@ use std::{
 };
 
 pub use error::{ConfigError, Note, Origin, Severity};
-pub use search::Machine;
+pub use search::{Machine, ReadFile};
 pub use settings::{
-    Access, DefaultFamily, External, ExternalPair, LogSettings, PeerRules, Secret, Settings,
-    StaticUser, UserSecret, Verbosity,
+    Access, DefaultFamily, External, ExternalPair, LogSettings, Secret, Settings, StaticUser,
+    UserSecret, Verbosity,
 };
 
 use cli::CommandLine;

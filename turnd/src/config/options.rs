@@ -235,7 +235,7 @@ pub(super) static TABLE: &[Topic] = &[
                 "address to open relay ports on",
             )
             .letter('E')
-            .default("listening-ip, else the machine's")
+            .default("listening-ip")
             .repeatable(),
             obeyed(
                 "external-ip",

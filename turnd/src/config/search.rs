@@ -36,6 +36,9 @@ const USUAL: &str = "turnserver.conf";
 /// More than any configuration, less than what would hurt: 16 MiB.
 const LARGEST: u64 = 16 << 20;
 
+/// Reads a whole file.
+pub type ReadFile = Box<dyn Fn(&Path) -> io::Result<Vec<u8>>>;
+
 /// What the configuration depends on besides arguments and file. Tests bring their own.
 pub struct Machine {
     /// Cores that workers can run on, at least 1.
@@ -43,7 +46,7 @@ pub struct Machine {
     /// The host's name, with its domain if it has one.
     pub host_name: Option<String>,
     /// Reads a file.
-    pub read: Box<dyn Fn(&Path) -> io::Result<Vec<u8>>>,
+    pub read: ReadFile,
 }
 
 impl Machine {

@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+use turnd_proto::PeerRules;
+
 /// A configuration that is complete and free of contradictions.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -147,20 +149,6 @@ impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(***)")
     }
-}
-
-/// Whom clients may reach, beyond the server's own defaults. Allowed comes before denied.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PeerRules {
-    /// Ranges that are allowed whatever else says no; both ends of one family, the lower first,
-    /// never IPv4-mapped.
-    pub allowed: Vec<RangeInclusive<IpAddr>>,
-    /// Ranges that are refused, in the same form.
-    pub denied: Vec<RangeInclusive<IpAddr>>,
-    /// Allow 127.0.0.0/8 and ::1.
-    pub allow_loopback: bool,
-    /// Allow the address ranges of local networks.
-    pub allow_private: bool,
 }
 
 /// The family of a relay when the client asks for none (RFC 8656 section 7.2 says IPv4).

@@ -1,0 +1,10 @@
+//! The configuration as an operator meets it: a file and a command line in; settings, notes or errors
+//! out. One module per question; files in the shape of well-known templates are in `../data`.
+
+mod fuzz;
+mod helpers;
+mod messages;
+mod mistakes;
+mod sources;
+mod templates;
+mod values;

@@ -1,0 +1,112 @@
+//! What a configuration that is sound makes the server tell.
+
+use std::io;
+
+use turnd::config::{Loaded, Outcome};
+
+use crate::helpers::*;
+
+#[test]
+fn an_unknown_name_is_told_with_line_and_nearest_name_and_the_rest_counts() {
+    let Loaded {
+        settings, notes, ..
+    } = run("realm=r\n\nmin_port=5\n[turn]\nuser=a:b\n=7\n", &[]);
+    assert_eq!(settings.users.len(), 1);
+    let notes: Vec<_> = notes.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        notes,
+        [
+            format!(
+                "{FILE}:3: there is no option \"min_port\" (did you mean min-port?); the line has no effect"
+            ),
+            format!("{FILE}:4: there is no option \"[turn]\"; the line has no effect"),
+            format!("{FILE}:6: there is no option \"\"; the line has no effect"),
+        ]
+    );
+}
+
+#[test]
+fn what_is_taken_as_part_of_a_text_is_told() {
+    let text = "realm=r # mine\nstatic-auth-secret=s;\nlog-file='/x'\nuser=a:b\t#c\nuser=d:e#f\n";
+    let notes = run(text, &[]).notes;
+    let notes: Vec<_> = notes.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        notes,
+        [
+            format!("{FILE}:1: realm: the # and what follows it is taken as part of the value"),
+            format!(
+                "{FILE}:2: static-auth-secret: the semicolon at the end is taken as part of the value"
+            ),
+            format!("{FILE}:3: log-file: each single quote is taken as part of the value"),
+            format!("{FILE}:4: user: the # and what follows it is taken as part of the value"),
+        ]
+    );
+}
+
+#[test]
+fn what_has_no_effect_is_told_unless_it_is_switched_off() {
+    let told = |line: &str| {
+        let notes = run(&format!("{MINIMAL}{line}"), &[]).notes;
+        notes.first().map(ToString::to_string).unwrap_or_default()
+    };
+    assert_eq!(
+        told("cli"),
+        format!("{FILE}:5: cli has no effect yet: there is no telnet console")
+    );
+    assert_eq!(told("cli=0"), "");
+    assert_eq!(
+        told("server-relay"),
+        format!("{FILE}:5: server-relay has no effect: nothing is relayed without a permission")
+    );
+    assert_eq!(
+        told("no-multicast-peers=0"),
+        format!(
+            "{FILE}:5: no-multicast-peers cannot be switched off: multicast and broadcast peers are always refused"
+        )
+    );
+    assert_eq!(
+        told("no-cli"),
+        format!("{FILE}:5: accepted, nothing to do for: no-cli (line 5)")
+    );
+}
+
+#[test]
+fn a_log_goes_somewhere_whatever_is_written() {
+    let log = |text: &str| {
+        let log = settings(text).log;
+        (log.file.map(|path| path.display().to_string()), log.stdout)
+    };
+    assert_eq!(log("log-file=/x"), (Some("/x".into()), true));
+    assert_eq!(
+        log("log-file=/x\nno-stdout-log"),
+        (Some("/x".into()), false)
+    );
+    for text in [
+        "no-stdout-log",
+        "log-file=-\nno-stdout-log",
+        "log-file=stdout",
+        "log-file=syslog\nno-stdout-log",
+    ] {
+        assert_eq!(log(text), (None, true), "{text}");
+    }
+}
+
+#[test]
+fn help_and_version_are_printed_whatever_else_is_wrong() {
+    for args in [
+        &["-h"][..],
+        &["--help"],
+        &["--nonsense", "--help"],
+        &["-c", "/none", "-h"],
+    ] {
+        let Outcome::Print(help) = load(&machine(|_| Err(io::ErrorKind::NotFound.into())), args)
+        else {
+            panic!("{args:?}");
+        };
+        assert!(help.contains("--listening-port=PORT"));
+    }
+    let Outcome::Print(version) = load(&machine(|_| Ok(Vec::new())), &["--version"]) else {
+        panic!();
+    };
+    assert_eq!(version, format!("turnd {}\n", env!("CARGO_PKG_VERSION")));
+}
