@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use turnd::config::{self, Access, DefaultFamily, ExternalPair, Loaded, Verbosity};
+use turnd::config::{Access, DefaultFamily, ExternalPair, Loaded, Verbosity};
 
 use crate::helpers::*;
 
