@@ -41,7 +41,7 @@ const LISTENER_BATCH: usize = 32;
 const RELAY_BATCH: usize = 16;
 /// Ready sockets that are looked at in one turn.
 const EVENTS: usize = 256;
-/// How often a send error may be logged.
+/// How often an error of a socket may be logged.
 const ERROR_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A socket that clients write to.
@@ -94,7 +94,9 @@ pub struct Worker {
     slots: Slots,
     outbox: Outbox,
     received: Vec<Received>,
-    send_errors: LogLimit,
+    errors: LogLimit,
+    /// Datagrams that could not be sent since the last line about it.
+    dropped: u64,
 }
 
 impl Worker {
@@ -114,7 +116,8 @@ impl Worker {
             slots: Slots::new(SLOTS),
             outbox: Outbox::new(),
             received: Vec::new(),
-            send_errors: LogLimit::new(ERROR_INTERVAL),
+            errors: LogLimit::new(ERROR_INTERVAL),
+            dropped: 0,
         })
     }
 
@@ -441,6 +444,7 @@ impl Worker {
                 Socket::Listener(at) => listeners.get(at).map(|listener| &listener.socket),
                 Socket::Relay(relay) => relays.get(relay).map(RelaySocket::socket),
             });
+        self.dropped += flushed.dropped;
         if let Some(error) = &flushed.last_error {
             self.report(now, "send", error);
         }
@@ -449,8 +453,11 @@ impl Worker {
     /// Logs an error of a socket: transient, not fatal, and not more than once a minute.
     fn report(&mut self, now: Now, what: &str, error: &io::Error) {
         let at = Duration::from_millis(now.instant.as_millis());
-        if let Some(held_back) = self.send_errors.allow(at) {
-            tracing::warn!("cannot {what}: {error} (and {held_back} more such errors before)");
+        if let Some(held_back) = self.errors.allow(at) {
+            let dropped = std::mem::take(&mut self.dropped);
+            tracing::warn!(
+                "cannot {what}: {error} ({dropped} datagrams dropped, {held_back} such errors not logged before)"
+            );
         }
     }
 }
