@@ -6,10 +6,10 @@ use core::{net::SocketAddr, time::Duration};
 use turnd_wire::{ErrorCode, Family, Message, attr};
 
 use crate::{
+    address_class::is_tunnel,
     allocation::{Allocation, Birth, Relay},
     auth::Identity,
     io::{Ask, Event, OpenedRelay, PortWish, RelayId, RelayRefusal, ReservationToken},
-    peers,
     quota::Place,
     refusal::Refusal,
     request::ReplyTo,
@@ -223,7 +223,7 @@ impl Server {
         self.refuse_unknown(message)?;
         let client = reply.client.path.client;
         let request = AllocateRequest::parse(message, &self.settings, client)?;
-        if peers::is_tunnel(client.ip()) || self.settings.peers.is_live_relay(client) {
+        if is_tunnel(client.ip()) || self.settings.peers.is_live_relay(client) {
             return Err(Refusal::FORBIDDEN);
         }
         let place = self

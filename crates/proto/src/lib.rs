@@ -74,6 +74,7 @@
 //! assert_eq!(bytes.len(), 32);
 //! ```
 
+mod address_class;
 mod allocate;
 mod allocation;
 mod auth;
@@ -85,7 +86,7 @@ mod live_relays;
 #[cfg(test)]
 mod model;
 mod nonce;
-pub mod peers;
+mod peers;
 mod permission;
 mod quota;
 mod refresh;
@@ -99,6 +100,7 @@ mod table;
 mod time;
 mod timers;
 
+pub use address_class::{Class, class, is_tunnel};
 pub use frame::Wrapping;
 pub use io::{
     AllocationId, Answer, Ask, AskId, Client, ClientHop, Credential, Ending, Event, FiveTuple,
@@ -106,7 +108,7 @@ pub use io::{
     ReservationToken, UserId,
 };
 pub use live_relays::LiveRelays;
-pub use peers::{Peer, PeerPolicy, PeerRules};
+pub use peers::{Forbidden, Host, Peer, PeerPolicy, PeerRules};
 pub use quota::Quotas;
 pub use refusal::Fault;
 pub use server::Server;
