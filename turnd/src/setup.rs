@@ -122,8 +122,8 @@ impl Setup {
             ..UdpOptions::default()
         };
         let relay_ips: Vec<IpAddr> = addresses.relay.iter().map(|&(ip, _)| ip).collect();
-        check_relay_addresses(&relay_ips)?;
         let (listening_port, listeners, missed) = listen(settings, &addresses, &options)?;
+        check_relay_addresses(&relay_ips)?;
         let bound = listeners
             .first()
             .into_iter()

@@ -40,10 +40,23 @@ impl Turnd {
     /// # Panics
     /// When it ends or is not ready within ten seconds; like every failing test, with all that it printed.
     pub(crate) fn start(config: &str) -> Self {
+        Self::start_with(Command::new(env!("CARGO_BIN_EXE_turnd")), config)
+    }
+
+    /// The same with no more than this many open files.
+    pub(crate) fn start_with_few_files(config: &str, files: u32) -> Self {
+        let mut command = Command::new("prlimit");
+        command
+            .arg(format!("--nofile={files}:{files}"))
+            .arg(env!("CARGO_BIN_EXE_turnd"));
+        Self::start_with(command, config)
+    }
+
+    fn start_with(mut command: Command, config: &str) -> Self {
         let directory = fresh_directory();
         let file = directory.join("turnserver.conf");
         fs::write(&file, config).expect("writing the configuration");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_turnd"))
+        let mut child = command
             .arg("--config")
             .arg(&file)
             .current_dir(&directory)
@@ -72,14 +85,24 @@ impl Turnd {
         self.udp(SocketAddr::is_ipv6)
     }
 
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
     /// All that it has printed until now.
     pub(crate) fn log(&self) -> String {
         self.output.text()
     }
 
     /// Asks it to end with SIGTERM and waits for that.
-    pub(crate) fn stop(mut self) -> Stopped {
-        let (status, took) = self.terminate();
+    pub(crate) fn stop(self) -> Stopped {
+        self.stop_by("TERM")
+    }
+
+    /// Asks it to end with this signal and waits for that.
+    pub(crate) fn stop_by(mut self, signal: &str) -> Stopped {
+        let (status, took) = self.terminate(signal);
         Stopped {
             status,
             took,
@@ -95,16 +118,19 @@ impl Turnd {
             .unwrap_or_else(|| panic!("turnd does not listen on this family; it printed:\n{log}"))
     }
 
-    fn terminate(&mut self) -> (ExitStatus, Duration) {
+    fn terminate(&mut self, name: &str) -> (ExitStatus, Duration) {
         let mut child = self.child.take().expect("it is waited for once");
         let asked = Instant::now();
-        signal_terminate(child.id());
+        signal(name, child.id());
         let ended = self.output.wait_for_end();
         if !ended {
             let _ = child.kill();
         }
         let status = child.wait().expect("waiting for turnd");
-        assert!(ended, "turnd did not end within {STOP_LIMIT:?} of SIGTERM");
+        assert!(
+            ended,
+            "turnd did not end within {STOP_LIMIT:?} of SIG{name}"
+        );
         (status, asked.elapsed())
     }
 }
@@ -119,7 +145,7 @@ impl Drop for Turnd {
             }
             eprintln!("turnd printed:\n{}", self.log());
         } else if self.child.is_some() {
-            let (status, _) = self.terminate();
+            let (status, _) = self.terminate("TERM");
             assert!(
                 status.success(),
                 "turnd: {status}; it printed:\n{}",
@@ -204,14 +230,14 @@ fn listening_address(line: &str) -> Option<SocketAddr> {
 }
 
 /// The standard library can only kill; the shell's own `kill` is on every system and needs no unsafe code.
-fn signal_terminate(pid: u32) {
-    let command = format!("kill -TERM {pid}");
+fn signal(name: &str, pid: u32) {
+    let command = format!("kill -{name} {pid}");
     let status = Command::new("sh")
         .arg("-c")
-        .arg(command)
+        .arg(&command)
         .status()
         .expect("running sh");
-    assert!(status.success(), "kill -TERM {pid}: {status}");
+    assert!(status.success(), "{command}: {status}");
 }
 
 fn fresh_directory() -> PathBuf {
