@@ -2,21 +2,15 @@
 //! RFC 8656 wants: maps with expiry times. `PROPTEST_CASES` sets how many.
 
 use core::{net::SocketAddr, time::Duration};
-use std::{
-    collections::{BTreeMap, HashMap},
-    net::IpAddr,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, net::IpAddr};
 
-use proptest::{prelude::*, sample::Index, test_runner::Config};
+use proptest::{prelude::*, test_runner::Config};
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
-use turnd_wire::{Class, ErrorCode, Family, Message, Method, Writer, attr, channel_data};
+use turnd_wire::Family;
 
-use crate::{
-    Access, Answer, Ask, Client, DefaultFamily, FiveTuple, Frame, Instant, Lifetimes, Limits,
-    ListenerId, LiveRelays, Now, OpenedRelay, Output, PeerPolicy, PeerRules, PortWish, Quotas,
-    RelayId, RelayRefusal, ReservationToken, Server, Settings,
-};
+use harness::Harness;
+
+mod harness;
 
 const CLIENTS: usize = 3;
 const PERMISSIONS: usize = 3;
@@ -46,21 +40,100 @@ prop_state_machine! {
     fn the_server_does_what_the_model_says(sequential 1..120 => Harness);
 }
 
+/// The quota ledger is the only lock there is; relaying goes on while another server holds it.
+#[test]
+fn packets_do_not_wait_for_the_lock() {
+    let mut harness = Harness::init_test(&Model::default());
+    for step in [
+        Step::Allocate {
+            client: 0,
+            wish: Wish::Dual,
+            full: [false; 2],
+        },
+        Step::Bind {
+            client: 0,
+            number: NUMBERS[1],
+            peer: 0,
+        },
+    ] {
+        harness.step(&step);
+    }
+    let (done, outcomes) = std::sync::mpsc::channel();
+    let quotas = harness.server.settings.quotas.clone();
+    let relayed = quotas.while_locked(|| {
+        std::thread::spawn(move || {
+            let number = NUMBERS[1];
+            let steps = [
+                Step::ChannelData { client: 0, number },
+                Step::Send { client: 0, peer: 1 },
+                Step::PeerSends { client: 0, peer: 0 },
+                Step::PeerSends { client: 0, peer: 1 },
+            ];
+            let outcomes = steps.map(|step| harness.step(&step));
+            done.send(outcomes).expect("somebody who waits");
+        });
+        outcomes.recv_timeout(Duration::from_secs(10))
+    });
+    let expected = [
+        Outcome::ToPeer(address(0)),
+        Outcome::ToPeer(address(1)),
+        Outcome::ToClient(Some(NUMBERS[1])),
+        Outcome::ToClient(None),
+    ];
+    assert_eq!(relayed, Ok(expected));
+}
+
 /// One thing that happens.
 #[derive(Clone, Debug)]
 enum Step {
-    Allocate { client: usize, wish: Wish, full: [bool; 2] },
+    Allocate {
+        client: usize,
+        wish: Wish,
+        full: [bool; 2],
+    },
     /// The last Allocate, bit for bit.
-    AllocateAgain { client: usize, full: [bool; 2] },
+    AllocateAgain {
+        client: usize,
+        full: [bool; 2],
+    },
     /// An Allocate whose socket never comes.
-    AllocateUnanswered { client: usize },
-    Refresh { client: usize, lifetime: Option<u32>, family: Option<Family> },
-    Permit { client: usize, peers: Vec<usize> },
-    Bind { client: usize, number: u16, peer: usize },
-    Send { client: usize, peer: usize },
-    ChannelData { client: usize, number: u16 },
-    PeerSends { client: usize, peer: usize },
-    Wait { millis: u64, and_run_timers: bool },
+    AllocateUnanswered {
+        client: usize,
+    },
+    /// Another server redeems a token of this one.
+    Claim {
+        token: usize,
+    },
+    Refresh {
+        client: usize,
+        lifetime: Option<u32>,
+        family: Option<Family>,
+    },
+    Permit {
+        client: usize,
+        peers: Vec<usize>,
+    },
+    Bind {
+        client: usize,
+        number: u16,
+        peer: usize,
+    },
+    Send {
+        client: usize,
+        peer: usize,
+    },
+    ChannelData {
+        client: usize,
+        number: u16,
+    },
+    PeerSends {
+        client: usize,
+        peer: usize,
+    },
+    Wait {
+        millis: u64,
+        and_run_timers: bool,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -68,7 +141,8 @@ enum Wish {
     Family(Family, Option<u32>),
     Dual,
     EvenAndNext,
-    Token(Index),
+    /// The token that was made as the so-manieth, if there were as many.
+    Token(usize),
     NoTransport,
 }
 
@@ -86,8 +160,6 @@ enum Outcome {
     ToPeer(SocketAddr),
     ToClient(Option<u16>),
 }
-
-// The model.
 
 #[derive(Clone, Debug, Default)]
 struct Model {
@@ -207,12 +279,9 @@ impl Model {
             }
             Wish::Dual => ([true, true], None),
             Wish::EvenAndNext => ([true, false], None),
-            Wish::Token(index) => {
-                let token = pick(index, &mut self.tokens);
-                let valid = token.filter(|token| token.is_some_and(|end| self.now < end));
-                match valid {
-                    Some(token) => *token = None,
-                    None => return Outcome::Refused(508),
+            Wish::Token(number) => {
+                if !redeem(&mut self.tokens, *number, self.now) {
+                    return Outcome::Refused(508);
                 }
                 ([true, false], None)
             }
@@ -245,7 +314,11 @@ impl Model {
         let Some(allocation) = &mut self.clients[client].allocation else {
             return Outcome::Refused(437);
         };
-        let granted = if lifetime == Some(0) { 0 } else { granted(lifetime) };
+        let granted = if lifetime == Some(0) {
+            0
+        } else {
+            granted(lifetime)
+        };
         let end = self.now + u64::from(granted) * SECOND;
         let mut found = false;
         for (at, half) in allocation.halves.iter_mut().enumerate() {
@@ -299,7 +372,9 @@ impl Model {
 
     fn sockets(&self) -> usize {
         let allocations = self.clients.iter().flat_map(|client| &client.allocation);
-        let halves = allocations.flat_map(|allocation| allocation.halves).flatten();
+        let halves = allocations
+            .flat_map(|allocation| allocation.halves)
+            .flatten();
         let tokens = self.tokens.iter().flatten();
         halves.count() + tokens.filter(|end| self.now < **end).count()
     }
@@ -313,7 +388,7 @@ impl ReferenceStateMachine for Model {
         Just(Self::default()).boxed()
     }
 
-    fn transitions(_: &Self) -> BoxedStrategy<Step> {
+    fn transitions(model: &Self) -> BoxedStrategy<Step> {
         let client = || 0..CLIENTS;
         let peer = || 0..PEERS.len();
         let family = || prop_oneof![Just(Family::V4), Just(Family::V6)];
@@ -327,7 +402,7 @@ impl ReferenceStateMachine for Model {
             3 => (family(), lifetime()).prop_map(|(family, lifetime)| Wish::Family(family, lifetime)),
             3 => Just(Wish::Dual),
             2 => Just(Wish::EvenAndNext),
-            2 => any::<Index>().prop_map(Wish::Token),
+            2 => (0..=model.tokens.len()).prop_map(Wish::Token),
             1 => Just(Wish::NoTransport),
         ];
         let millis = prop_oneof![
@@ -345,6 +420,7 @@ impl ReferenceStateMachine for Model {
             1 => (client(), full())
                 .prop_map(|(client, full)| Step::AllocateAgain { client, full }),
             1 => client().prop_map(|client| Step::AllocateUnanswered { client }),
+            1 => (0..=model.tokens.len()).prop_map(|token| Step::Claim { token }),
             2 => (client(), lifetime(), proptest::option::of(family())).prop_map(
                 |(client, lifetime, family)| Step::Refresh { client, lifetime, family }
             ),
@@ -368,8 +444,12 @@ impl ReferenceStateMachine for Model {
         let outcome = match step {
             Step::Allocate { client, wish, full } => {
                 model.clients[*client].requests += 1;
+                let wish = match wish {
+                    Wish::Token(number) if *number >= model.tokens.len() => Wish::Token(usize::MAX),
+                    wish => wish.clone(),
+                };
                 model.clients[*client].last = Some(wish.clone());
-                model.allocate(*client, wish, *full)
+                model.allocate(*client, &wish, *full)
             }
             Step::AllocateAgain { client, full } => match model.clients[*client].last.clone() {
                 Some(wish) => model.allocate(*client, &wish, *full),
@@ -386,6 +466,8 @@ impl ReferenceStateMachine for Model {
                     Outcome::Silence
                 }
             }
+            Step::Claim { token } if redeem(&mut model.tokens, *token, now) => Outcome::Done,
+            Step::Claim { .. } => Outcome::Silence,
             Step::Refresh {
                 client,
                 lifetime,
@@ -427,386 +509,10 @@ impl ReferenceStateMachine for Model {
     }
 }
 
-// The real thing.
-
-struct Harness {
-    server: Server,
-    now: Now,
-    clients: [HarnessClient; CLIENTS],
-    tokens: Vec<ReservationToken>,
-    sockets: HashMap<RelayId, SocketAddr>,
-    next_port: u16,
-    replies: Vec<Vec<u8>>,
-    full: [bool; 2],
-    unanswered: bool,
-}
-
-#[derive(Default)]
-struct HarnessClient {
-    requests: u32,
-    last: Vec<u8>,
-    success: Vec<u8>,
-    /// The relays of its last allocation, perhaps long gone.
-    relays: [Option<RelayId>; 2],
-}
-
-impl StateMachineTest for Harness {
-    type SystemUnderTest = Self;
-    type Reference = Model;
-
-    fn init_test(_: &Model) -> Self {
-        Self {
-            server: server(),
-            now: Now {
-                instant: Instant::from_millis(0),
-                unix: 0,
-            },
-            clients: Default::default(),
-            tokens: Vec::new(),
-            sockets: HashMap::new(),
-            next_port: 10_000,
-            replies: Vec::new(),
-            full: [false; 2],
-            unanswered: false,
-        }
-    }
-
-    fn apply(mut harness: Self, model: &Model, step: Step) -> Self {
-        let outcome = harness.step(&step);
-        assert_eq!(Some(&outcome), model.expected.as_ref(), "{step:?}");
-        if let Step::Wait {
-            and_run_timers: true,
-            ..
-        } = step
-        {
-            assert_eq!(harness.server.allocations(), model.allocations());
-            assert_eq!(harness.sockets.len(), model.sockets());
-        }
-        harness
-    }
-
-    fn check_invariants(harness: &Self, _: &Model) {
-        harness.server.check();
-    }
-
-    fn teardown(mut harness: Self, _: Model) {
-        harness.wait(10_000 * SECOND, true);
-        harness.server.check_is_empty();
-        assert!(harness.sockets.is_empty());
-        assert_eq!(harness.server.next_timeout(), None);
-    }
-}
-
-impl Harness {
-    fn step(&mut self, step: &Step) -> Outcome {
-        self.full = [false; 2];
-        self.unanswered = false;
-        match *step {
-            Step::Allocate {
-                client,
-                ref wish,
-                full,
-            } => {
-                self.full = full;
-                let request = self.allocate_request(client, wish);
-                self.clients[client].last.clone_from(&request);
-                self.allocate(client, &request)
-            }
-            Step::AllocateAgain { client, full } => {
-                self.full = full;
-                let request = self.clients[client].last.clone();
-                self.allocate(client, &request)
-            }
-            Step::AllocateUnanswered { client } => {
-                self.unanswered = true;
-                let request = self.allocate_request(client, &Wish::Family(Family::V4, None));
-                self.clients[client].last.clone_from(&request);
-                self.allocate(client, &request)
-            }
-            Step::Refresh {
-                client,
-                lifetime,
-                family,
-            } => {
-                let request = self.request(client, Method::REFRESH, |writer| {
-                    if let Some(lifetime) = lifetime {
-                        writer.number32(attr::LIFETIME, lifetime);
-                    }
-                    if let Some(family) = family {
-                        let value = [family.number(), 0, 0, 0];
-                        writer.bytes(attr::REQUESTED_ADDRESS_FAMILY, &value);
-                    }
-                });
-                self.control(client, &request, |reply| {
-                    Outcome::Refreshed(reply.number32(attr::LIFETIME).expect("LIFETIME"))
-                })
-            }
-            Step::Permit { client, ref peers } => {
-                let request = self.request(client, Method::CREATE_PERMISSION, |writer| {
-                    for &peer in peers {
-                        writer.xor_address(attr::XOR_PEER_ADDRESS, address(peer));
-                    }
-                });
-                self.control(client, &request, |_| Outcome::Done)
-            }
-            Step::Bind {
-                client,
-                number,
-                peer,
-            } => {
-                let request = self.request(client, Method::CHANNEL_BIND, |writer| {
-                    let [n0, n1] = number.to_be_bytes();
-                    writer.bytes(attr::CHANNEL_NUMBER, &[n0, n1, 0, 0]);
-                    writer.xor_address(attr::XOR_PEER_ADDRESS, address(peer));
-                });
-                self.control(client, &request, |_| Outcome::Done)
-            }
-            Step::Send { client, peer } => {
-                let id = [9; 12].into();
-                let mut buffer = [0; 64];
-                let mut writer = Writer::new(&mut buffer, Class::Indication, Method::SEND, id);
-                writer.xor_address(attr::XOR_PEER_ADDRESS, address(peer));
-                writer.bytes(attr::DATA, b"data");
-                let bytes = writer.finish().expect("room").to_vec();
-                self.data(client, &bytes)
-            }
-            Step::ChannelData { client, number } => {
-                let bytes = [&channel_data::header(number, 4)[..], b"data"].concat();
-                self.data(client, &bytes)
-            }
-            Step::PeerSends { client, peer } => self.from_peer(client, address(peer)),
-            Step::Wait {
-                millis,
-                and_run_timers,
-            } => {
-                self.wait(millis, and_run_timers);
-                Outcome::Silence
-            }
-        }
-    }
-
-    fn allocate_request(&mut self, client: usize, wish: &Wish) -> Vec<u8> {
-        let token = match wish {
-            Wish::Token(index) => pick(index, &mut self.tokens).copied().unwrap_or([0; 8]),
-            _ => [0; 8],
-        };
-        self.request(client, Method::ALLOCATE, |writer| {
-            if !matches!(wish, Wish::NoTransport) {
-                writer.bytes(attr::REQUESTED_TRANSPORT, &[17, 0, 0, 0]);
-            }
-            match wish {
-                Wish::Family(family, lifetime) => {
-                    let value = [family.number(), 0, 0, 0];
-                    writer.bytes(attr::REQUESTED_ADDRESS_FAMILY, &value);
-                    if let Some(lifetime) = lifetime {
-                        writer.number32(attr::LIFETIME, *lifetime);
-                    }
-                }
-                Wish::Dual => writer.bytes(attr::ADDITIONAL_ADDRESS_FAMILY, &[2, 0, 0, 0]),
-                Wish::EvenAndNext => writer.bytes(attr::EVEN_PORT, &[0x80]),
-                Wish::Token(_) => writer.bytes(attr::RESERVATION_TOKEN, &token),
-                Wish::NoTransport => {}
-            }
-        })
-    }
-
-    fn allocate(&mut self, client: usize, request: &[u8]) -> Outcome {
-        let Some(bytes) = self.exchange(client, request) else {
-            return Outcome::Silence;
-        };
-        let reply = Message::parse(&bytes).expect("a message");
-        if let Some(code) = code(&reply) {
-            return Outcome::Refused(code);
-        }
-        if bytes == self.clients[client].success {
-            return Outcome::SameAgain;
-        }
-        let mut relays = [None; 2];
-        for attribute in reply.attributes() {
-            if attribute.kind == attr::XOR_RELAYED_ADDRESS {
-                let id = reply.transaction_id();
-                let relayed = turnd_wire::address::read_xor(attribute.value, id).expect("address");
-                let mut sockets = self.sockets.iter();
-                let socket = sockets.find(|(_, address)| **address == relayed);
-                relays[half(relayed)] = Some(*socket.expect("an open socket").0);
-            }
-        }
-        let token = reply.attribute(attr::RESERVATION_TOKEN);
-        self.tokens.extend(token.map(|token| ReservationToken::try_from(token).expect("8 bytes")));
-        let missing = reply.attribute(attr::ADDRESS_ERROR_CODE).map(|value| {
-            let family = Family::from_number(value[0]).expect("a family");
-            (family, u16::from(value[2]) * 100 + u16::from(value[3]))
-        });
-        let lifetime = reply.number32(attr::LIFETIME).expect("LIFETIME");
-        let outcome = Outcome::Allocated(
-            relays.map(|relay| relay.is_some()),
-            lifetime,
-            token.is_some(),
-            missing,
-        );
-        self.clients[client].relays = relays;
-        self.clients[client].success = bytes;
-        outcome
-    }
-
-    fn control(
-        &mut self,
-        client: usize,
-        request: &[u8],
-        success: impl FnOnce(&Message<'_>) -> Outcome,
-    ) -> Outcome {
-        let Some(bytes) = self.exchange(client, request) else {
-            return Outcome::Silence;
-        };
-        let reply = Message::parse(&bytes).expect("a message");
-        code(&reply).map_or_else(|| success(&reply), Outcome::Refused)
-    }
-
-    fn data(&mut self, client: usize, datagram: &[u8]) -> Outcome {
-        let hop = self.server.handle_datagram(self.now, from(client), datagram);
-        assert!(self.server.poll_output().is_none());
-        let Some(hop) = hop else {
-            return Outcome::Silence;
-        };
-        assert_eq!(&datagram[hop.data], b"data");
-        let peer = hop.peer.wire();
-        assert_eq!(Some(hop.relay), self.clients[client].relays[half(peer)]);
-        Outcome::ToPeer(peer)
-    }
-
-    fn from_peer(&mut self, client: usize, peer: SocketAddr) -> Outcome {
-        let Some(relay) = self.clients[client].relays[half(peer)] else {
-            return Outcome::Silence;
-        };
-        let Some(hop) = self.server.to_client(self.now, relay, peer, 1) else {
-            return Outcome::Silence;
-        };
-        assert_eq!(hop.to, from(client));
-        match hop.frame {
-            Frame::Channel(number) => Outcome::ToClient(Some(number)),
-            Frame::Indication { peer: named, .. } => {
-                assert_eq!(named, peer);
-                Outcome::ToClient(None)
-            }
-        }
-    }
-
-    fn wait(&mut self, millis: u64, and_run_timers: bool) {
-        self.now.instant = self.now.instant + Duration::from_millis(millis);
-        if and_run_timers {
-            self.server.handle_timeout(self.now);
-            self.drain();
-            self.replies.clear();
-        }
-    }
-
-    fn request(
-        &mut self,
-        client: usize,
-        method: Method,
-        fill: impl FnOnce(&mut Writer<'_>),
-    ) -> Vec<u8> {
-        let state = &mut self.clients[client];
-        state.requests += 1;
-        let mut id = [client as u8; 12];
-        id[8..].copy_from_slice(&state.requests.to_be_bytes());
-        let mut buffer = [0; 256];
-        let mut writer = Writer::new(&mut buffer, Class::Request, method, id.into());
-        fill(&mut writer);
-        writer.finish().expect("room").to_vec()
-    }
-
-    fn exchange(&mut self, client: usize, request: &[u8]) -> Option<Vec<u8>> {
-        let hop = self.server.handle_datagram(self.now, from(client), request);
-        assert_eq!(hop, None);
-        self.drain();
-        let reply = self.replies.pop();
-        assert!(self.replies.is_empty());
-        reply
-    }
-
-    fn drain(&mut self) {
-        while let Some(output) = self.server.poll_output() {
-            match output {
-                Output::Reply { bytes, .. } => self.replies.push(bytes),
-                Output::Ask(id, ask) => {
-                    if !self.unanswered {
-                        let answer = Answer::Relay(self.open(&ask));
-                        self.server.handle_answer(self.now, id, answer);
-                    }
-                }
-                Output::CloseRelay(relay) => {
-                    self.sockets.remove(&relay).expect("an open socket");
-                }
-                Output::Event(_) => {}
-            }
-        }
-    }
-
-    fn open(&mut self, ask: &Ask) -> Result<OpenedRelay, RelayRefusal> {
-        let &Ask::OpenRelay {
-            relay,
-            family,
-            port,
-        } = ask
-        else {
-            return Err(RelayRefusal::NoSuchReservation);
-        };
-        let at = usize::from(family == Family::V6);
-        if self.full[at] {
-            return Err(RelayRefusal::NoCapacity);
-        }
-        let ip = [RELAYS[0], RELAYS[1]][at].parse().expect("an address");
-        let mut bind = |relay| {
-            let address = SocketAddr::new(ip, self.next_port);
-            self.next_port += 1;
-            self.sockets.insert(relay, address);
-            address
-        };
-        let address = bind(relay);
-        let next = match port {
-            PortWish::EvenAndNext(next) => Some(bind(next)),
-            PortWish::Any | PortWish::Even => None,
-        };
-        Ok(OpenedRelay { address, next })
-    }
-}
-
-const RELAYS: [&str; 2] = ["9.9.9.9", "2606::5"];
-
-/// A server that asks nobody for credentials and has room for little.
-pub(crate) fn server() -> Server {
-    let ips = RELAYS.map(|relay| relay.parse().expect("an address"));
-    let relays = Arc::new(LiveRelays::new(ips.map(|ip| (ip, ip))));
-    let settings = Settings {
-        access: Access::DangerousAnyone,
-        lifetimes: Lifetimes::default(),
-        limits: Limits {
-            permissions: PERMISSIONS,
-            channels: CHANNELS,
-            ..Limits::default()
-        },
-        quotas: Arc::new(Quotas::default()),
-        peers: PeerPolicy::new(PeerRules::default(), ips.to_vec(), vec![], relays.clone()),
-        relays,
-        default_family: DefaultFamily::Is(Family::V4),
-        fingerprint: false,
-        legacy_channels: false,
-        stun: true,
-        turn: true,
-    };
-    Server::new(Arc::new(settings), 0, &[3; 32])
-}
-
-fn from(client: usize) -> Client {
-    let port = 4000 + u16::try_from(client).expect("few clients");
-    Client {
-        listener: ListenerId(0),
-        path: FiveTuple {
-            client: ([192, 0, 2, 1], port).into(),
-            server: ([192, 0, 2, 9], 3478).into(),
-        },
-    }
+/// Uses a token up, if it is one and still good.
+fn redeem(tokens: &mut [Option<u64>], number: usize, now: u64) -> bool {
+    let token = tokens.get_mut(number).and_then(Option::take);
+    token.is_some_and(|end| now < end)
 }
 
 fn granted(lifetime: Option<u32>) -> u32 {
@@ -820,16 +526,4 @@ fn address(peer: usize) -> SocketAddr {
 /// 0 for IPv4, 1 for IPv6.
 fn half(address: SocketAddr) -> usize {
     usize::from(address.is_ipv6())
-}
-
-fn pick<'a, T>(index: &Index, from: &'a mut [T]) -> Option<&'a mut T> {
-    if from.is_empty() {
-        return None;
-    }
-    Some(index.get_mut(from))
-}
-
-fn code(reply: &Message<'_>) -> Option<u16> {
-    let value = reply.attribute(attr::ERROR_CODE)?;
-    Some(ErrorCode::parse(value).expect("a code").0.number())
 }

@@ -62,6 +62,13 @@ impl Quotas {
         self.counts().total
     }
 
+    /// Does something while nobody else gets at the ledger.
+    #[cfg(test)]
+    pub(crate) fn while_locked<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _held = self.counts();
+        work()
+    }
+
     fn give_back(&self, account: &str) {
         let mut counts = self.counts();
         counts.total = counts.total.saturating_sub(1);

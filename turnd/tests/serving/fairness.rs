@@ -5,6 +5,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
+        mpsc,
     },
     thread::{self, JoinHandle},
     time::Duration,
@@ -91,6 +92,12 @@ fn ping(clients: &[Session]) -> Vec<usize> {
             *count += usize::from(session.socket.recv(&mut [0; 16]).is_ok());
         }
     }
+    // What came late, because the machine was busy, is not lost.
+    for (session, count) in clients.iter().zip(&mut answered) {
+        while *count < usize::from(ROUNDS) && session.socket.recv(&mut [0; 16]).is_ok() {
+            *count += 1;
+        }
+    }
     answered
 }
 
@@ -101,24 +108,28 @@ struct Flood {
 }
 
 impl Flood {
+    /// Returns when the flood is on.
     fn start(send: impl Fn() + Send + 'static) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
+        let (tell, on) = mpsc::channel();
         let stopped = stop.clone();
         let thread = thread::spawn(move || {
             let mut sent = 0;
             while !stopped.load(Ordering::Relaxed) {
                 send();
                 sent += 1;
+                if sent == 1000 {
+                    tell.send(()).expect("somebody waits for it");
+                }
             }
             sent
         });
+        on.recv().expect("the flood thread runs");
         Self { stop, thread }
     }
 
     fn stop(self) -> u64 {
         self.stop.store(true, Ordering::Relaxed);
-        let sent = self.thread.join().unwrap();
-        assert!(sent > 100, "the flood was none: {sent}");
-        sent
+        self.thread.join().unwrap()
     }
 }

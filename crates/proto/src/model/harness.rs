@@ -1,0 +1,412 @@
+//! The real server, driven by the steps of the model; what came of each is put into the model's words.
+
+use core::{net::SocketAddr, time::Duration};
+use std::{collections::HashMap, sync::Arc};
+
+use proptest_state_machine::StateMachineTest;
+use turnd_wire::{Class, ErrorCode, Family, Message, Method, Writer, attr, channel_data};
+
+use super::{CHANNELS, CLIENTS, Model, Outcome, PERMISSIONS, SECOND, Step, Wish, address, half};
+use crate::{
+    Access, Answer, Ask, Client, DefaultFamily, FiveTuple, Frame, Instant, Lifetimes, Limits,
+    ListenerId, LiveRelays, Now, OpenedRelay, Output, PeerPolicy, PeerRules, PortWish, Quotas,
+    RelayId, RelayRefusal, ReservationToken, Server, Settings,
+};
+
+/// A server and all that it needs.
+pub(super) struct Harness {
+    pub(super) server: Server,
+    now: Now,
+    clients: [HarnessClient; CLIENTS],
+    tokens: Vec<ReservationToken>,
+    sockets: HashMap<RelayId, SocketAddr>,
+    next_port: u16,
+    replies: Vec<Vec<u8>>,
+    full: [bool; 2],
+    unanswered: bool,
+}
+
+#[derive(Default)]
+struct HarnessClient {
+    requests: u32,
+    last: Vec<u8>,
+    success: Vec<u8>,
+    /// The relays of its last allocation, perhaps long gone.
+    relays: [Option<RelayId>; 2],
+}
+
+impl StateMachineTest for Harness {
+    type SystemUnderTest = Self;
+    type Reference = Model;
+
+    fn init_test(_: &Model) -> Self {
+        Self {
+            server: server(),
+            now: Now {
+                instant: Instant::from_millis(0),
+                unix: 0,
+            },
+            clients: Default::default(),
+            tokens: Vec::new(),
+            sockets: HashMap::new(),
+            next_port: 10_000,
+            replies: Vec::new(),
+            full: [false; 2],
+            unanswered: false,
+        }
+    }
+
+    fn apply(mut harness: Self, model: &Model, step: Step) -> Self {
+        let outcome = harness.step(&step);
+        assert_eq!(Some(&outcome), model.expected.as_ref(), "{step:?}");
+        if let Step::Wait {
+            and_run_timers: true,
+            ..
+        } = step
+        {
+            assert_eq!(harness.server.allocations(), model.allocations());
+            assert_eq!(harness.sockets.len(), model.sockets());
+        }
+        harness
+    }
+
+    fn check_invariants(harness: &Self, _: &Model) {
+        harness.server.check();
+    }
+
+    fn teardown(mut harness: Self, _: Model) {
+        harness.wait(10_000 * SECOND, true);
+        harness.server.check_is_empty();
+        assert!(harness.sockets.is_empty());
+        assert_eq!(harness.server.next_timeout(), None);
+    }
+}
+
+impl Harness {
+    pub(super) fn step(&mut self, step: &Step) -> Outcome {
+        self.full = [false; 2];
+        self.unanswered = false;
+        match *step {
+            Step::Allocate {
+                client,
+                ref wish,
+                full,
+            } => {
+                self.full = full;
+                let request = self.allocate_request(client, wish);
+                self.clients[client].last.clone_from(&request);
+                self.allocate(client, &request)
+            }
+            Step::AllocateAgain { client, full } => {
+                self.full = full;
+                let request = self.clients[client].last.clone();
+                self.allocate(client, &request)
+            }
+            Step::AllocateUnanswered { client } => {
+                self.unanswered = true;
+                let request = self.allocate_request(client, &Wish::Family(Family::V4, None));
+                self.clients[client].last.clone_from(&request);
+                self.allocate(client, &request)
+            }
+            Step::Claim { token } => {
+                let token = self.tokens.get(token).copied().unwrap_or_default();
+                let claimed = self.server.handle_claim(self.now, token);
+                let Some((relay, address)) = claimed else {
+                    return Outcome::Silence;
+                };
+                assert_eq!(self.sockets.remove(&relay), Some(address));
+                Outcome::Done
+            }
+            Step::Refresh {
+                client,
+                lifetime,
+                family,
+            } => {
+                let request = self.request(client, Method::REFRESH, |writer| {
+                    if let Some(lifetime) = lifetime {
+                        writer.number32(attr::LIFETIME, lifetime);
+                    }
+                    if let Some(family) = family {
+                        let value = [family.number(), 0, 0, 0];
+                        writer.bytes(attr::REQUESTED_ADDRESS_FAMILY, &value);
+                    }
+                });
+                self.control(client, &request, |reply| {
+                    Outcome::Refreshed(reply.number32(attr::LIFETIME).expect("LIFETIME"))
+                })
+            }
+            Step::Permit { client, ref peers } => {
+                let request = self.request(client, Method::CREATE_PERMISSION, |writer| {
+                    for &peer in peers {
+                        writer.xor_address(attr::XOR_PEER_ADDRESS, address(peer));
+                    }
+                });
+                self.control(client, &request, |_| Outcome::Done)
+            }
+            Step::Bind {
+                client,
+                number,
+                peer,
+            } => {
+                let request = self.request(client, Method::CHANNEL_BIND, |writer| {
+                    let [n0, n1] = number.to_be_bytes();
+                    writer.bytes(attr::CHANNEL_NUMBER, &[n0, n1, 0, 0]);
+                    writer.xor_address(attr::XOR_PEER_ADDRESS, address(peer));
+                });
+                self.control(client, &request, |_| Outcome::Done)
+            }
+            Step::Send { client, peer } => {
+                let id = [9; 12].into();
+                let mut buffer = [0; 64];
+                let mut writer = Writer::new(&mut buffer, Class::Indication, Method::SEND, id);
+                writer.xor_address(attr::XOR_PEER_ADDRESS, address(peer));
+                writer.bytes(attr::DATA, b"data");
+                let bytes = writer.finish().expect("room").to_vec();
+                self.data(client, &bytes)
+            }
+            Step::ChannelData { client, number } => {
+                let bytes = [&channel_data::header(number, 4)[..], b"data"].concat();
+                self.data(client, &bytes)
+            }
+            Step::PeerSends { client, peer } => self.data_from(client, address(peer)),
+            Step::Wait {
+                millis,
+                and_run_timers,
+            } => {
+                self.wait(millis, and_run_timers);
+                Outcome::Silence
+            }
+        }
+    }
+
+    fn allocate_request(&mut self, client: usize, wish: &Wish) -> Vec<u8> {
+        let token = match wish {
+            Wish::Token(number) => self.tokens.get(*number).copied().unwrap_or_default(),
+            _ => ReservationToken::default(),
+        };
+        self.request(client, Method::ALLOCATE, |writer| {
+            if !matches!(wish, Wish::NoTransport) {
+                writer.bytes(attr::REQUESTED_TRANSPORT, &[17, 0, 0, 0]);
+            }
+            match wish {
+                Wish::Family(family, lifetime) => {
+                    let value = [family.number(), 0, 0, 0];
+                    writer.bytes(attr::REQUESTED_ADDRESS_FAMILY, &value);
+                    if let Some(lifetime) = lifetime {
+                        writer.number32(attr::LIFETIME, *lifetime);
+                    }
+                }
+                Wish::Dual => writer.bytes(attr::ADDITIONAL_ADDRESS_FAMILY, &[2, 0, 0, 0]),
+                Wish::EvenAndNext => writer.bytes(attr::EVEN_PORT, &[0x80]),
+                Wish::Token(_) => writer.bytes(attr::RESERVATION_TOKEN, &token),
+                Wish::NoTransport => {}
+            }
+        })
+    }
+
+    fn allocate(&mut self, client: usize, request: &[u8]) -> Outcome {
+        let Some(bytes) = self.exchange(client, request) else {
+            return Outcome::Silence;
+        };
+        let reply = Message::parse(&bytes).expect("a message");
+        if let Some(code) = code(&reply) {
+            return Outcome::Refused(code);
+        }
+        if bytes == self.clients[client].success {
+            return Outcome::SameAgain;
+        }
+        let mut relays = [None; 2];
+        for attribute in reply.attributes() {
+            if attribute.kind == attr::XOR_RELAYED_ADDRESS {
+                let id = reply.transaction_id();
+                let relayed = turnd_wire::address::read_xor(attribute.value, id).expect("address");
+                let mut sockets = self.sockets.iter();
+                let socket = sockets.find(|(_, address)| **address == relayed);
+                relays[half(relayed)] = Some(*socket.expect("an open socket").0);
+            }
+        }
+        let token = reply.attribute(attr::RESERVATION_TOKEN);
+        self.tokens
+            .extend(token.map(|token| ReservationToken::try_from(token).expect("8 bytes")));
+        let missing = reply.attribute(attr::ADDRESS_ERROR_CODE).map(|value| {
+            let family = Family::from_number(value[0]).expect("a family");
+            (family, u16::from(value[2]) * 100 + u16::from(value[3]))
+        });
+        let lifetime = reply.number32(attr::LIFETIME).expect("LIFETIME");
+        let outcome = Outcome::Allocated(
+            relays.map(|relay| relay.is_some()),
+            lifetime,
+            token.is_some(),
+            missing,
+        );
+        self.clients[client].relays = relays;
+        self.clients[client].success = bytes;
+        outcome
+    }
+
+    fn control(
+        &mut self,
+        client: usize,
+        request: &[u8],
+        success: impl FnOnce(&Message<'_>) -> Outcome,
+    ) -> Outcome {
+        let Some(bytes) = self.exchange(client, request) else {
+            return Outcome::Silence;
+        };
+        let reply = Message::parse(&bytes).expect("a message");
+        code(&reply).map_or_else(|| success(&reply), Outcome::Refused)
+    }
+
+    fn data(&mut self, client: usize, datagram: &[u8]) -> Outcome {
+        let hop = self
+            .server
+            .handle_datagram(self.now, from(client), datagram);
+        assert!(self.server.poll_output().is_none());
+        let Some(hop) = hop else {
+            return Outcome::Silence;
+        };
+        assert_eq!(&datagram[hop.data], b"data");
+        let peer = hop.peer.wire();
+        assert_eq!(Some(hop.relay), self.clients[client].relays[half(peer)]);
+        Outcome::ToPeer(peer)
+    }
+
+    fn data_from(&mut self, client: usize, peer: SocketAddr) -> Outcome {
+        let Some(relay) = self.clients[client].relays[half(peer)] else {
+            return Outcome::Silence;
+        };
+        let Some(hop) = self.server.to_client(self.now, relay, peer, 1) else {
+            return Outcome::Silence;
+        };
+        assert_eq!(hop.to, from(client));
+        match hop.frame {
+            Frame::Channel(number) => Outcome::ToClient(Some(number)),
+            Frame::Indication { peer: named, .. } => {
+                assert_eq!(named, peer);
+                Outcome::ToClient(None)
+            }
+        }
+    }
+
+    fn wait(&mut self, millis: u64, and_run_timers: bool) {
+        self.now.instant = self.now.instant + Duration::from_millis(millis);
+        if and_run_timers {
+            self.server.handle_timeout(self.now);
+            self.drain();
+            self.replies.clear();
+        }
+    }
+
+    fn request(
+        &mut self,
+        client: usize,
+        method: Method,
+        fill: impl FnOnce(&mut Writer<'_>),
+    ) -> Vec<u8> {
+        let state = &mut self.clients[client];
+        state.requests += 1;
+        let mut id = [client as u8; 12];
+        id[8..].copy_from_slice(&state.requests.to_be_bytes());
+        let mut buffer = [0; 256];
+        let mut writer = Writer::new(&mut buffer, Class::Request, method, id.into());
+        fill(&mut writer);
+        writer.finish().expect("room").to_vec()
+    }
+
+    fn exchange(&mut self, client: usize, request: &[u8]) -> Option<Vec<u8>> {
+        let hop = self.server.handle_datagram(self.now, from(client), request);
+        assert_eq!(hop, None);
+        self.drain();
+        let reply = self.replies.pop();
+        assert!(self.replies.is_empty());
+        reply
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.server.poll_output() {
+            match output {
+                Output::Reply { bytes, .. } => self.replies.push(bytes),
+                Output::Ask(id, ask) => {
+                    if !self.unanswered {
+                        let answer = Answer::Relay(self.open(&ask));
+                        self.server.handle_answer(self.now, id, answer);
+                    }
+                }
+                Output::CloseRelay(relay) => {
+                    self.sockets.remove(&relay).expect("an open socket");
+                }
+                Output::Event(_) => {}
+            }
+        }
+    }
+
+    fn open(&mut self, ask: &Ask) -> Result<OpenedRelay, RelayRefusal> {
+        let &Ask::OpenRelay {
+            relay,
+            family,
+            port,
+        } = ask
+        else {
+            return Err(RelayRefusal::NoSuchReservation);
+        };
+        let at = usize::from(family == Family::V6);
+        if self.full[at] {
+            return Err(RelayRefusal::NoCapacity);
+        }
+        let ip = [RELAYS[0], RELAYS[1]][at].parse().expect("an address");
+        let mut bind = |relay| {
+            let address = SocketAddr::new(ip, self.next_port);
+            self.next_port += 1;
+            self.sockets.insert(relay, address);
+            address
+        };
+        let address = bind(relay);
+        let next = match port {
+            PortWish::EvenAndNext(next) => Some(bind(next)),
+            PortWish::Any | PortWish::Even => None,
+        };
+        Ok(OpenedRelay { address, next })
+    }
+}
+
+const RELAYS: [&str; 2] = ["9.9.9.9", "2606::5"];
+
+/// A server that asks nobody for credentials and has room for little.
+fn server() -> Server {
+    let ips = RELAYS.map(|relay| relay.parse().expect("an address"));
+    let relays = Arc::new(LiveRelays::new(ips.map(|ip| (ip, ip))));
+    let settings = Settings {
+        access: Access::DangerousAnyone,
+        lifetimes: Lifetimes::default(),
+        limits: Limits {
+            permissions: PERMISSIONS,
+            channels: CHANNELS,
+            ..Limits::default()
+        },
+        quotas: Arc::new(Quotas::default()),
+        peers: PeerPolicy::new(PeerRules::default(), ips.to_vec(), vec![], relays.clone()),
+        relays,
+        default_family: DefaultFamily::Is(Family::V4),
+        fingerprint: false,
+        legacy_channels: false,
+        stun: true,
+        turn: true,
+    };
+    Server::new(Arc::new(settings), 0, &[3; 32])
+}
+
+fn from(client: usize) -> Client {
+    let port = 4000 + u16::try_from(client).expect("few clients");
+    Client {
+        listener: ListenerId(0),
+        path: FiveTuple {
+            client: ([192, 0, 2, 1], port).into(),
+            server: ([192, 0, 2, 9], 3478).into(),
+        },
+    }
+}
+
+fn code(reply: &Message<'_>) -> Option<u16> {
+    let value = reply.attribute(attr::ERROR_CODE)?;
+    Some(ErrorCode::parse(value).expect("a code").0.number())
+}

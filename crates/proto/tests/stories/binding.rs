@@ -1,0 +1,152 @@
+//! Binding (RFC 8489 sections 3 and 12).
+
+use turnd_wire::{Method, attr, attr::AttributeType};
+
+use crate::support::{Client, Network, OK, Request, Setup, at};
+
+#[test]
+fn a_client_learns_its_address_without_credentials() {
+    let mut net = Network::new();
+    for (address, length) in [("192.0.2.1:4001", 32), ("[2001:db8::1]:4001", 44)] {
+        let client = Client::new(address);
+        let reply = net
+            .exchange(&client, &Request::binding().unsigned())
+            .unwrap();
+        assert_eq!(reply.code(), OK);
+        assert_eq!(reply.mapped(), Some(at(address)));
+        assert_eq!(reply.kinds(), [attr::XOR_MAPPED_ADDRESS]);
+        // Whoever forges its source gets little out of it.
+        assert_eq!(reply.bytes.len(), length);
+    }
+}
+
+#[test]
+fn fingerprint_is_answered_with_fingerprint_and_not_needed() {
+    let mut net = Network::new();
+    let client = Client::new("192.0.2.1:4001");
+    let plain = net
+        .exchange(&client, &Request::binding().unsigned())
+        .unwrap();
+    assert_eq!(plain.message().fingerprint(), None);
+    let with = Request::binding().fingerprint().unsigned();
+    let reply = net.exchange(&client, &with).unwrap();
+    assert_eq!(reply.message().fingerprint(), Some(true));
+}
+
+#[test]
+fn a_server_that_always_adds_fingerprint_does() {
+    let mut net = Network::with(Setup {
+        fingerprint: true,
+        ..Setup::default()
+    });
+    let client = Client::new("192.0.2.1:4001");
+    let reply = net
+        .exchange(&client, &Request::binding().unsigned())
+        .unwrap();
+    assert_eq!(reply.message().fingerprint(), Some(true));
+}
+
+/// RFC 8489 section 7.
+#[test]
+fn a_wrong_fingerprint_is_met_with_silence() {
+    let mut net = Network::new();
+    let client = Client::new("192.0.2.1:4001");
+    let mut bytes = Request::binding().fingerprint().unsigned();
+    *bytes.last_mut().unwrap() ^= 1;
+    assert_eq!(net.exchange(&client, &bytes), None);
+    let misplaced = Request::binding()
+        .with(attr::FINGERPRINT, &[0; 4])
+        .with(attr::SOFTWARE, b"behind")
+        .unsigned();
+    assert_eq!(net.exchange(&client, &misplaced), None);
+}
+
+/// RFC 8489 section 6.3.
+#[test]
+fn unknown_attributes_are_refused_only_if_they_must_be_understood() {
+    let mut net = Network::new();
+    let client = Client::new("192.0.2.1:4001");
+    let optional = Request::binding().with(AttributeType(0xC0DE), b"whatever");
+    assert_eq!(
+        net.exchange(&client, &optional.unsigned()).unwrap().code(),
+        OK
+    );
+
+    let required = Request::binding()
+        .with(AttributeType(0x7F01), b"a")
+        .with(AttributeType(0x7F02), &[])
+        .with(AttributeType(0x7F01), b"again");
+    let reply = net.exchange(&client, &required.unsigned()).unwrap();
+    assert_eq!(reply.code(), 420);
+    let unknown = reply.value(attr::UNKNOWN_ATTRIBUTES);
+    assert_eq!(unknown, Some(vec![0x7F, 1, 0x7F, 2]));
+}
+
+#[test]
+fn a_known_attribute_out_of_place_is_ignored() {
+    let mut net = Network::new();
+    let client = Client::new("192.0.2.1:4001");
+    let request = Request::binding().lifetime(5).channel(1).peer("0.0.0.0:0");
+    let reply = net.exchange(&client, &request.unsigned()).unwrap();
+    assert_eq!(reply.code(), OK);
+}
+
+/// RFC 5780 section 6.1: a server without behaviour discovery answers 420, and briefly.
+#[test]
+fn behaviour_discovery_is_not_offered() {
+    let mut net = Network::new();
+    let client = Client::new("192.0.2.1:4001");
+    for (kind, value) in [
+        (attr::CHANGE_REQUEST, &[0, 0, 0, 6][..]),
+        (attr::PADDING, &[]),
+        (attr::RESPONSE_PORT, &[0, 80, 0, 0]),
+    ] {
+        let request = Request::binding().with(kind, value).unsigned();
+        let reply = net.exchange(&client, &request).unwrap();
+        assert_eq!(reply.code(), 420, "{kind}");
+        assert!(reply.bytes.len() <= 36);
+    }
+}
+
+#[test]
+fn a_binding_indication_is_a_keepalive_and_never_answered() {
+    let mut net = Network::new();
+    let client = Client::new("192.0.2.1:4001");
+    let indication = Request::indication(Method::BINDING).unsigned();
+    assert_eq!(net.exchange(&client, &indication), None);
+}
+
+#[test]
+fn the_same_request_twice_gets_the_same_answer() {
+    let mut net = Network::new();
+    let client = Client::new("192.0.2.1:4001");
+    let bytes = Request::binding().unsigned();
+    let first = net.exchange(&client, &bytes);
+    net.wait(39);
+    assert_eq!(net.exchange(&client, &bytes), first);
+}
+
+#[test]
+fn either_service_can_be_switched_off() {
+    let only = |stun, turn| Setup {
+        stun,
+        turn,
+        ..Setup::open()
+    };
+    let client = Client::new("192.0.2.1:4001");
+    let mut turn = Network::with(only(false, true));
+    assert_eq!(turn.exchange(&client, &Request::binding().unsigned()), None);
+    assert!(
+        turn.exchange(&client, &Request::allocate().unsigned())
+            .is_some()
+    );
+    let mut stun = Network::with(only(true, false));
+    assert!(
+        stun.exchange(&client, &Request::binding().unsigned())
+            .is_some()
+    );
+    assert_eq!(
+        stun.exchange(&client, &Request::allocate().unsigned()),
+        None
+    );
+}

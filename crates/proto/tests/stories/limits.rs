@@ -1,0 +1,259 @@
+//! What clients can make grow has an end.
+
+use turnd_proto::Limits;
+
+use crate::support::{Client, Network, OK, Request, Setup, time_limited};
+
+fn peer(number: usize) -> String {
+    format!("8.8.{}.{}:5000", number / 200, number % 200 + 1)
+}
+
+#[test]
+fn an_allocation_holds_128_permissions() {
+    let mut net = Network::open();
+    let mut client = Client::new("192.0.2.1:4001");
+    client.allocate(&mut net);
+    for number in 0..128 {
+        client.must_permit(&mut net, &peer(number));
+    }
+    for number in 128..1000 {
+        assert_eq!(client.permit(&mut net, &peer(number)), 508);
+    }
+    // Those that are there stay, and can be refreshed, alone and together.
+    client.must_permit(&mut net, &peer(7));
+    let again = (0..40).fold(Request::create_permission(), |request, number| {
+        request.peer(&peer(number))
+    });
+    assert_eq!(client.call(&mut net, &again).code(), OK);
+    for number in 0..128 {
+        assert!(client.send(&mut net, &peer(number), b"x").is_some());
+    }
+    // A channel needs a permission, too.
+    assert_eq!(client.bind(&mut net, 0x4000, &peer(500)), 508);
+    client.must_bind(&mut net, 0x4000, &peer(5));
+}
+
+#[test]
+fn permissions_that_do_not_all_fit_are_none() {
+    let mut net = Network::open();
+    let mut client = Client::new("192.0.2.1:4001");
+    client.allocate(&mut net);
+    for number in 0..127 {
+        client.must_permit(&mut net, &peer(number));
+    }
+    let two = Request::create_permission()
+        .peer(&peer(300))
+        .peer(&peer(301));
+    assert_eq!(client.call(&mut net, &two).code(), 508);
+    assert_eq!(client.send(&mut net, &peer(300), b"x"), None);
+    // One host twice is one.
+    let one = Request::create_permission()
+        .peer("8.8.9.9:1")
+        .peer("8.8.9.9:2")
+        .peer(&peer(3));
+    assert_eq!(client.call(&mut net, &one).code(), OK);
+}
+
+#[test]
+fn an_expired_permission_makes_room() {
+    let mut net = Network::open();
+    let mut client = Client::new("192.0.2.1:4001");
+    client.allocate(&mut net);
+    for number in 0..128 {
+        client.must_permit(&mut net, &peer(number));
+    }
+    net.wait_without_timers(300);
+    client.must_permit(&mut net, &peer(500));
+    assert_eq!(client.send(&mut net, &peer(0), b"x"), None);
+}
+
+#[test]
+fn an_allocation_holds_64_channels() {
+    let mut net = Network::open();
+    let mut client = Client::new("192.0.2.1:4001");
+    client.allocate(&mut net);
+    for number in 0..64 {
+        client.must_bind(&mut net, 0x4000 + number, &peer(number.into()));
+    }
+    assert_eq!(client.bind(&mut net, 0x4040, &peer(64)), 508);
+    // Without its channel it has no permission either.
+    assert_eq!(client.send(&mut net, &peer(64), b"x"), None);
+    client.must_bind(&mut net, 0x4000, &peer(0));
+    assert!(client.channel(&mut net, 0x403F, b"x").is_some());
+}
+
+#[test]
+fn a_channel_bound_again_and_again_is_one() {
+    let mut net = Network::open();
+    let mut client = Client::new("192.0.2.1:4001");
+    client.allocate(&mut net);
+    for _ in 0..1000 {
+        client.must_bind(&mut net, 0x4000, &peer(0));
+    }
+    for number in 1..64 {
+        client.must_bind(&mut net, 0x4000 + number, &peer(number.into()));
+    }
+}
+
+#[test]
+fn so_many_requests_wait_and_no_more() {
+    let waiting = 10;
+    let mut net = Network::with(Setup {
+        limits: Limits {
+            waiting,
+            ..Limits::default()
+        },
+        ..Setup::default()
+    });
+    let mut clients: Vec<Client> = (1..=20)
+        .map(|port| Client::new(&format!("192.0.2.1:{port}")).user("alice", "wonderland"))
+        .collect();
+    for client in &mut clients {
+        client.say_hello(&mut net);
+    }
+    net.hold = true;
+    for client in &mut clients {
+        assert_eq!(client.try_call(&mut net, &Request::allocate()), None);
+    }
+    assert_eq!(net.asks.len(), waiting);
+    net.answer_asks();
+    let answers = core::iter::from_fn(|| net.take_reply()).count();
+    assert_eq!((answers, net.allocations()), (waiting, waiting));
+    // As if they had been lost on the way: sent again, they are served.
+    for client in &mut clients[waiting..] {
+        client.allocate(&mut net);
+    }
+}
+
+#[test]
+fn who_waits_too_long_makes_room() {
+    let mut net = Network::with(Setup {
+        limits: Limits {
+            waiting: 1,
+            ..Limits::default()
+        },
+        ..Setup::default()
+    });
+    let mut alice = net.client("alice");
+    let mut bob = net.client("bob");
+    alice.say_hello(&mut net);
+    bob.say_hello(&mut net);
+    net.hold = true;
+    assert_eq!(alice.try_call(&mut net, &Request::allocate()), None);
+    net.wait(10);
+    net.asks.clear();
+    net.hold = false;
+    bob.allocate(&mut net);
+}
+
+#[test]
+fn with_too_much_waiting_a_socket_is_refused_at_once() {
+    let mut net = Network::with(Setup {
+        limits: Limits {
+            waiting: 1,
+            ..Limits::default()
+        },
+        ..Setup::open()
+    });
+    net.hold = true;
+    let mut one = Client::new("192.0.2.1:1");
+    let mut two = Client::new("192.0.2.1:2");
+    assert_eq!(one.try_call(&mut net, &Request::allocate()), None);
+    assert_eq!(two.call(&mut net, &Request::allocate()).code(), 508);
+    assert_eq!(two.call(&mut net, &Request::allocate().dual()).code(), 508);
+    net.answer_asks();
+    assert!(net.take_reply().is_some());
+    two.allocate(&mut net);
+}
+
+// Quotas.
+
+#[test]
+fn a_user_has_so_many_allocations_on_all_servers_together() {
+    let mut net = Network::with(Setup {
+        quota: Some(3),
+        servers: 2,
+        ..Setup::default()
+    });
+    let at_port = |port: u16| {
+        let alice = Client::new(&format!("192.0.2.1:{port}")).user("alice", "wonderland");
+        alice.on_server(usize::from(port % 2))
+    };
+    let mut clients: Vec<Client> = (1..=4).map(at_port).collect();
+    for client in &mut clients[..3] {
+        client.allocate(&mut net);
+    }
+    assert_eq!(clients[3].call(&mut net, &Request::allocate()).code(), 486);
+    // Counted by user: another one at the same address is not hers.
+    let mut bob = clients[3].clone().user("bob", "builder");
+    bob.allocate(&mut net);
+    assert_eq!(clients[0].refresh(&mut net, 0).code(), OK);
+    at_port(5).allocate(&mut net);
+    net.wait(600);
+    for port in 6..=8 {
+        at_port(port).allocate(&mut net);
+    }
+}
+
+#[test]
+fn new_time_stamps_are_no_new_accounts() {
+    let mut net = Network::with(Setup {
+        quota: Some(2),
+        ..Setup::default()
+    });
+    net.keys.secrets = vec!["secret"];
+    let expires = net.now.unix + 100;
+    let mut with_stamp = |stamp: u64, account: &str, port: u16| {
+        let user = format!("{stamp}:{account}");
+        let password = time_limited("secret", &user);
+        let mut client = Client::new(&format!("192.0.2.1:{port}")).user(&user, &password);
+        client.call(&mut net, &Request::allocate()).code()
+    };
+    assert_eq!(with_stamp(expires, "dave", 1), OK);
+    assert_eq!(with_stamp(expires + 1, "dave", 2), OK);
+    assert_eq!(with_stamp(expires + 2, "dave", 3), 486);
+    assert_eq!(with_stamp(expires, "erin", 4), OK);
+}
+
+#[test]
+fn what_fails_costs_no_place() {
+    let mut net = Network::with(Setup {
+        quota: Some(1),
+        total_quota: Some(1),
+        ..Setup::default()
+    });
+    let mut alice = net.client("alice");
+    net.ports.fail = 5;
+    for _ in 0..5 {
+        assert_eq!(alice.call(&mut net, &Request::allocate()).code(), 508);
+    }
+    alice.allocate(&mut net);
+    let mut bob = net.client("bob");
+    assert_eq!(bob.call(&mut net, &Request::allocate()).code(), 486);
+    net.wait(600);
+    bob.allocate(&mut net);
+}
+
+#[test]
+fn a_bad_request_is_refused_as_such_even_over_quota() {
+    let mut net = Network::with(Setup {
+        quota: Some(0),
+        ..Setup::default()
+    });
+    let mut alice = net.client("alice");
+    assert_eq!(alice.call(&mut net, &Request::bare_allocate()).code(), 400);
+    assert_eq!(alice.call(&mut net, &Request::allocate()).code(), 486);
+}
+
+#[test]
+fn allocations_come_and_go_for_ever_in_few_ports() {
+    let mut net = Network::open();
+    net.ports.range = 50_000..=50_003;
+    let mut client = Client::new("192.0.2.1:4001");
+    for _ in 0..5_000 {
+        client.allocate(&mut net);
+        assert_eq!(client.refresh(&mut net, 0).code(), OK);
+    }
+    assert_eq!(net.ports.in_use(), 0);
+    assert_eq!(net.servers[0].next_timeout(), None);
+}

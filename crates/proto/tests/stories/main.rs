@@ -1,0 +1,19 @@
+//! The rules of the server, told as stories: a simulated network, a clock that only tests move.
+//!
+//! A new story goes into the file of the behaviour it is about; what a story needs to be short goes
+//! into `support`. Random sequences against a model of the RFC are in `src/model.rs`.
+
+mod support;
+
+mod allocate;
+mod authentication;
+mod bad_input;
+mod binding;
+mod channels;
+mod data;
+mod lifetimes;
+mod limits;
+mod no_allocation;
+mod peer_policy;
+mod permissions;
+mod refresh;

@@ -1,0 +1,412 @@
+//! The network itself.
+
+use core::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+use std::{collections::HashMap, sync::Arc};
+
+use turnd_proto::{
+    Access, Answer, Ask, AskId, DefaultFamily, Event, Frame, Instant, Lifetimes, Limits,
+    LiveRelays, LongTerm, Now, OpenedRelay, Output, PeerPolicy, PeerRules, PortWish, Quotas,
+    RelayId, RelayRefusal, Server, Settings,
+};
+use turnd_wire::{ChannelData, Class, Family, Message, Method, attr};
+
+use super::{Client, Keys, Ports, REALM, Reply, at, peer_of};
+
+/// How a network is built.
+pub(crate) struct Setup {
+    /// Nobody needs credentials.
+    pub(crate) open: bool,
+    pub(crate) sha256: bool,
+    pub(crate) nonce_lifetime: Option<Duration>,
+    pub(crate) rules: PeerRules,
+    pub(crate) lifetimes: Lifetimes,
+    pub(crate) limits: Limits,
+    pub(crate) quota: Option<u32>,
+    pub(crate) total_quota: Option<u32>,
+    pub(crate) default_family: DefaultFamily,
+    pub(crate) fingerprint: bool,
+    pub(crate) legacy_channels: bool,
+    pub(crate) stun: bool,
+    pub(crate) turn: bool,
+    /// Relay addresses, inside and outside.
+    pub(crate) relays: Vec<(&'static str, &'static str)>,
+    pub(crate) listeners: Vec<&'static str>,
+    pub(crate) servers: u8,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            open: false,
+            sha256: true,
+            nonce_lifetime: Some(Duration::from_secs(3600)),
+            rules: PeerRules::default(),
+            lifetimes: Lifetimes::default(),
+            limits: Limits::default(),
+            quota: None,
+            total_quota: None,
+            default_family: DefaultFamily::Is(Family::V4),
+            fingerprint: false,
+            legacy_channels: false,
+            stun: true,
+            turn: true,
+            relays: vec![("10.0.0.5", "9.9.9.9"), ("2606::5", "2606::5")],
+            listeners: vec!["10.0.0.5:3478", "[2606::5]:3478"],
+            servers: 1,
+        }
+    }
+}
+
+impl Setup {
+    /// Nobody needs credentials: for tests of everything else.
+    pub(crate) fn open() -> Self {
+        Self {
+            open: true,
+            ..Self::default()
+        }
+    }
+
+    fn settings(&self) -> Settings {
+        let ip = |text: &str| -> IpAddr { text.parse().expect("an address") };
+        let relays = self
+            .relays
+            .iter()
+            .map(|(inside, outside)| (ip(inside), ip(outside)));
+        let relays = Arc::new(LiveRelays::new(relays));
+        let own = self.relays.iter().map(|(inside, _)| ip(inside));
+        let listeners = self.listeners.iter().map(|text| at(text));
+        let long_term = LongTerm::new(
+            REALM.to_owned(),
+            &[42; 32],
+            self.nonce_lifetime,
+            self.sha256,
+            true,
+        );
+        Settings {
+            access: if self.open {
+                Access::DangerousAnyone
+            } else {
+                Access::LongTerm(long_term)
+            },
+            lifetimes: self.lifetimes,
+            limits: self.limits,
+            quotas: Arc::new(Quotas::new(self.quota, self.total_quota)),
+            peers: PeerPolicy::new(
+                self.rules.clone(),
+                own.collect(),
+                listeners.collect(),
+                relays.clone(),
+            ),
+            relays,
+            default_family: self.default_family,
+            fingerprint: self.fingerprint,
+            legacy_channels: self.legacy_channels,
+            stun: self.stun,
+            turn: self.turn,
+        }
+    }
+}
+
+/// What a peer receives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PeerGets {
+    /// The relay socket's own address.
+    pub(crate) from: SocketAddr,
+    pub(crate) to: SocketAddr,
+    pub(crate) data: Vec<u8>,
+    pub(crate) dont_fragment: bool,
+}
+
+/// What a client receives from a peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ClientGets {
+    Channel {
+        client: SocketAddr,
+        number: u16,
+        data: Vec<u8>,
+    },
+    Indication {
+        client: SocketAddr,
+        peer: SocketAddr,
+        data: Vec<u8>,
+    },
+}
+
+/// Servers and all that they need.
+pub(crate) struct Network {
+    pub(crate) servers: Vec<Server>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) now: Now,
+    pub(crate) keys: Keys,
+    pub(crate) ports: Ports,
+    pub(crate) events: Vec<Event>,
+    /// Whether questions wait in `asks` until [`Self::answer_asks`].
+    pub(crate) hold: bool,
+    pub(crate) asks: Vec<(usize, AskId, Ask)>,
+    /// Replies that nobody has looked at.
+    replies: Vec<(turnd_proto::Client, Vec<u8>)>,
+    /// Open relay sockets and whose they are.
+    sockets: HashMap<SocketAddr, (usize, RelayId)>,
+}
+
+impl Network {
+    pub(crate) fn new() -> Self {
+        Self::with(Setup::default())
+    }
+
+    /// Nobody needs credentials.
+    pub(crate) fn open() -> Self {
+        Self::with(Setup::open())
+    }
+
+    pub(crate) fn with(setup: Setup) -> Self {
+        let settings = Arc::new(setup.settings());
+        let servers =
+            (0..setup.servers).map(|index| Server::new(settings.clone(), index, &[index + 1; 32]));
+        let inside = setup.relays.iter().map(|(inside, _)| inside.parse());
+        Self {
+            servers: servers.collect(),
+            settings: settings.clone(),
+            now: Now {
+                instant: Instant::from_millis(1_000_000),
+                unix: 1_700_000_000,
+            },
+            keys: Keys::some_users(),
+            ports: Ports::new(inside.collect::<Result<_, _>>().expect("addresses")),
+            events: Vec::new(),
+            hold: false,
+            asks: Vec::new(),
+            replies: Vec::new(),
+            sockets: HashMap::new(),
+        }
+    }
+
+    /// A client of a user that exists: `alice`, `bob` or `carol`.
+    pub(crate) fn client(&self, user: &str) -> Client {
+        let (address, password) = match user {
+            "alice" => ("192.0.2.1:4001", "wonderland"),
+            "bob" => ("192.0.2.2:4002", "builder"),
+            "carol" => ("192.0.2.3:4003", "christmas"),
+            _ => panic!("nobody knows {user}"),
+        };
+        Client::new(address).user(user, password)
+    }
+
+    /// Lets time pass; servers are woken exactly when they want to be.
+    pub(crate) fn wait(&mut self, seconds: u64) {
+        self.wait_millis(seconds * 1000);
+    }
+
+    pub(crate) fn wait_millis(&mut self, millis: u64) {
+        let start = self.now.instant;
+        let until = start + Duration::from_millis(millis);
+        let due = |server: &Server| server.next_timeout().filter(|at| *at <= until);
+        while let Some(next) = self.servers.iter().filter_map(due).min() {
+            self.now.instant = next.max(self.now.instant);
+            for index in 0..self.servers.len() {
+                self.servers[index].handle_timeout(self.now);
+                self.drain(index);
+            }
+        }
+        self.now.instant = until;
+        self.now.unix += (until.as_millis() / 1000) - (start.as_millis() / 1000);
+    }
+
+    /// Lets time pass while whoever drives the servers is busy elsewhere.
+    pub(crate) fn wait_without_timers(&mut self, seconds: u64) {
+        self.now.instant = self.now.instant + Duration::from_secs(seconds);
+        self.now.unix += seconds;
+    }
+
+    /// Sends bytes to a server and gives the answer. Nobody else may be answered.
+    pub(crate) fn exchange(&mut self, client: &Client, bytes: &[u8]) -> Option<Reply> {
+        assert!(self.replies.is_empty(), "a reply that nobody looked at");
+        assert_eq!(self.relay_up(client, bytes), None);
+        let (to, reply) = self.replies.pop()?;
+        assert_eq!(to, client.from);
+        assert!(self.replies.is_empty(), "two replies");
+        Some(Reply::to(bytes, reply))
+    }
+
+    /// Sends bytes to a server that may relay them.
+    pub(crate) fn relay_up(&mut self, client: &Client, bytes: &[u8]) -> Option<PeerGets> {
+        let index = client.server;
+        let hop = self.servers[index].handle_datagram(self.now, client.from, bytes);
+        self.drain(index);
+        let hop = hop?;
+        let mut sockets = self.sockets.iter();
+        let (&from, _) = sockets
+            .find(|(_, socket)| **socket == (index, hop.relay))
+            .expect("data leaves through open sockets only");
+        Some(PeerGets {
+            from,
+            to: hop.peer.wire(),
+            data: bytes[hop.data].to_vec(),
+            dont_fragment: hop.dont_fragment,
+        })
+    }
+
+    /// A datagram arrives at a relay, named as peers see it. What does its client get?
+    pub(crate) fn peer_sends(
+        &mut self,
+        relay: SocketAddr,
+        from: &str,
+        data: &[u8],
+    ) -> Option<ClientGets> {
+        let (index, id) = self.socket(relay)?;
+        self.arrives(index, id, at(from), data)
+    }
+
+    /// The server and the name of the relay that peers see at `outside`.
+    pub(crate) fn socket(&self, outside: SocketAddr) -> Option<(usize, RelayId)> {
+        let mut sockets = self.sockets.iter();
+        let is_seen_at = |inside: &SocketAddr| self.settings.relays.external(*inside) == outside;
+        sockets
+            .find(|(inside, _)| is_seen_at(inside))
+            .map(|(_, socket)| *socket)
+    }
+
+    /// What one client sent arrives at the relay of another.
+    pub(crate) fn pass_on(&mut self, sent: &PeerGets) -> Option<ClientGets> {
+        let &(index, id) = self.sockets.get(&sent.to)?;
+        self.arrives(index, id, sent.from, &sent.data)
+    }
+
+    /// Answers what was held back, in order.
+    pub(crate) fn answer_asks(&mut self) {
+        self.hold = false;
+        for (index, id, ask) in core::mem::take(&mut self.asks) {
+            self.answer(index, id, &ask);
+            self.drain(index);
+        }
+    }
+
+    /// Answers a single question that was held back; those that follow from it still are.
+    pub(crate) fn answer_one(&mut self, index: usize, id: AskId, ask: &Ask) {
+        self.answer(index, id, ask);
+        self.drain(index);
+    }
+
+    /// An answer to a question that was held back.
+    pub(crate) fn take_reply(&mut self) -> Option<Vec<u8>> {
+        if self.replies.is_empty() {
+            return None;
+        }
+        Some(self.replies.remove(0).1)
+    }
+
+    pub(crate) fn allocations(&self) -> usize {
+        self.servers.iter().map(Server::allocations).sum()
+    }
+
+    fn arrives(
+        &mut self,
+        index: usize,
+        relay: RelayId,
+        from: SocketAddr,
+        data: &[u8],
+    ) -> Option<ClientGets> {
+        let server = &mut self.servers[index];
+        let hop = server.to_client(self.now, relay, from, 1)?;
+        assert!(
+            server.poll_output().is_none(),
+            "the fast path queues nothing"
+        );
+        let wrapping = hop.frame.around(data, 0).expect("data that fits");
+        let bytes = [wrapping.prefix(), data, wrapping.suffix()].concat();
+        let client = hop.to.path.client;
+        Some(match hop.frame {
+            Frame::Channel(_) => {
+                let message = ChannelData::parse(&bytes).expect("ChannelData");
+                assert_eq!(bytes.len(), 4 + message.data.len(), "no padding over UDP");
+                ClientGets::Channel {
+                    client,
+                    number: message.channel,
+                    data: message.data.to_vec(),
+                }
+            }
+            Frame::Indication { .. } => {
+                let message = Message::parse(&bytes).expect("a Data indication");
+                assert_eq!(message.class(), Class::Indication);
+                assert_eq!(message.method(), Method::DATA);
+                assert_ne!(message.fingerprint(), Some(false));
+                ClientGets::Indication {
+                    client,
+                    peer: peer_of(&message),
+                    data: message.attribute(attr::DATA).expect("DATA").to_vec(),
+                }
+            }
+        })
+    }
+
+    fn drain(&mut self, index: usize) {
+        while let Some(output) = self.servers[index].poll_output() {
+            match output {
+                Output::Reply { to, bytes } => self.replies.push((to, bytes)),
+                Output::Ask(id, ask) if self.hold => self.asks.push((index, id, ask)),
+                Output::Ask(id, ask) => self.answer(index, id, &ask),
+                Output::CloseRelay(relay) => self.close(index, relay),
+                Output::Event(event) => self.events.push(event),
+            }
+        }
+    }
+
+    fn answer(&mut self, index: usize, id: AskId, ask: &Ask) {
+        let answer = match ask {
+            Ask::FindKeys { user } => Answer::Keys(self.keys.find(user, self.now.unix)),
+            _ if !self.servers[index].is_waiting(id) => return,
+            &Ask::OpenRelay {
+                relay,
+                family,
+                port,
+            } => Answer::Relay(self.open_socket(index, relay, family, port)),
+            &Ask::ClaimReservation { relay, token } => {
+                Answer::Relay(self.claim(index, relay, token))
+            }
+        };
+        self.servers[index].handle_answer(self.now, id, answer);
+    }
+
+    fn open_socket(
+        &mut self,
+        index: usize,
+        relay: RelayId,
+        family: Family,
+        port: PortWish,
+    ) -> Result<OpenedRelay, RelayRefusal> {
+        let opened = self.ports.open(family, port)?;
+        self.sockets.insert(opened.address, (index, relay));
+        if let (PortWish::EvenAndNext(next), Some(address)) = (port, opened.next) {
+            self.sockets.insert(address, (index, next));
+        }
+        Ok(opened)
+    }
+
+    fn claim(
+        &mut self,
+        index: usize,
+        relay: RelayId,
+        token: turnd_proto::ReservationToken,
+    ) -> Result<OpenedRelay, RelayRefusal> {
+        let other = self.servers.get_mut(usize::from(token[0]));
+        let claimed = other.and_then(|other| other.handle_claim(self.now, token));
+        let (_, address) = claimed.ok_or(RelayRefusal::NoSuchReservation)?;
+        self.sockets.insert(address, (index, relay));
+        Ok(OpenedRelay {
+            address,
+            next: None,
+        })
+    }
+
+    fn close(&mut self, index: usize, relay: RelayId) {
+        let mut sockets = self.sockets.iter();
+        let (&address, _) = sockets
+            .find(|(_, socket)| **socket == (index, relay))
+            .expect("only open sockets are closed");
+        self.sockets.remove(&address);
+        self.ports.close(address);
+    }
+}
