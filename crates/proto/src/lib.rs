@@ -83,8 +83,6 @@ mod channel_bind;
 mod frame;
 mod io;
 mod live_relays;
-#[cfg(test)]
-mod model;
 mod nonce;
 mod peers;
 mod permission;
@@ -97,6 +95,8 @@ mod reservation;
 mod server;
 mod settings;
 mod table;
+#[cfg(test)]
+mod tests;
 mod time;
 mod timers;
 

@@ -1,0 +1,3 @@
+//! Tests that look inside: everything else is in `tests/stories`.
+
+mod model;
