@@ -130,3 +130,103 @@ fn route_source(family: Family) -> Option<IpAddr> {
     let source = socket.local_addr().ok()?.ip();
     (!source.is_unspecified() && !source.is_loopback()).then_some(source)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{self, Machine, Outcome};
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    fn ips(text: &str) -> Vec<IpAddr> {
+        text.split_whitespace().map(ip).collect()
+    }
+
+    /// The addresses on a machine that has `own`, of which the default routes use `routes`.
+    fn choose(options: &[&str], own: &str, routes: &str) -> Addresses {
+        let machine = Machine {
+            cores: 1,
+            host_name: None,
+            read: Box::new(|_| Err(io::ErrorKind::NotFound.into())),
+        };
+        let args = ["turnd", "-n"].iter().chain(options).map(Into::into);
+        let Outcome::Run(loaded) = config::load_on(&machine, args) else {
+            panic!("these options are fine: {options:?}");
+        };
+        let routes = ips(routes);
+        Addresses::choose(&loaded.settings, ips(own), |family| {
+            routes.iter().copied().find(|&ip| Family::of(ip) == family)
+        })
+    }
+
+    fn relays(addresses: &Addresses) -> String {
+        let pairs = addresses
+            .relay
+            .iter()
+            .map(|(relay, told)| format!("{relay}={told}"));
+        pairs.collect::<Vec<_>>().join(" ")
+    }
+
+    const CLOUD: &str = "127.0.0.1 10.0.0.5 172.17.0.1 ::1 2600:1::5 fe80::5";
+
+    #[test]
+    fn a_machine_with_containers_listens_everywhere_and_relays_where_the_route_goes() {
+        let addresses = choose(&[], CLOUD, "10.0.0.5 2600:1::5");
+        assert_eq!(
+            addresses.listening,
+            ips("127.0.0.1 10.0.0.5 172.17.0.1 ::1 2600:1::5")
+        );
+        assert!(!addresses.listening_is_explicit);
+        assert_eq!(relays(&addresses), "10.0.0.5=10.0.0.5 2600:1::5=2600:1::5");
+    }
+
+    #[test]
+    fn what_is_written_counts_relay_ip_before_listening_ip() {
+        let listening = choose(&["-L", "10.0.0.5"], CLOUD, "172.17.0.1");
+        assert_eq!(
+            (listening.listening.clone(), listening.listening_is_explicit),
+            (ips("10.0.0.5"), true)
+        );
+        assert_eq!(relays(&listening), "10.0.0.5=10.0.0.5");
+        let relay = choose(&["-L", "10.0.0.5", "-E", "172.17.0.1"], CLOUD, "10.0.0.5");
+        assert_eq!(relays(&relay), "172.17.0.1=172.17.0.1");
+        let any = choose(&["-L", "0.0.0.0"], CLOUD, "10.0.0.5");
+        assert_eq!(relays(&any), "10.0.0.5=10.0.0.5 2600:1::5=2600:1::5");
+    }
+
+    #[test]
+    fn without_a_route_any_address_will_do_and_loopback_only_as_the_last() {
+        assert_eq!(
+            relays(&choose(&[], "127.0.0.1 ::1 192.168.0.9", "")),
+            "192.168.0.9=192.168.0.9"
+        );
+        assert_eq!(
+            relays(&choose(&[], "127.0.0.1 ::1", "")),
+            "127.0.0.1=127.0.0.1 ::1=::1"
+        );
+        assert_eq!(relays(&choose(&[], "fe80::1", "")), "");
+    }
+
+    #[test]
+    fn an_outside_address_is_told_for_its_family_and_a_pair_for_its_address() {
+        let options = [
+            "-E",
+            "10.0.0.5",
+            "-E",
+            "10.0.0.6",
+            "-E",
+            "2600:1::5",
+            "-X",
+            "8.8.4.4",
+            "-X",
+            "9.9.9.9/10.0.0.6",
+        ];
+        let addresses = choose(&options, CLOUD, "");
+        assert_eq!(
+            relays(&addresses),
+            "10.0.0.5=8.8.4.4 10.0.0.6=9.9.9.9 2600:1::5=2600:1::5"
+        );
+    }
+}
