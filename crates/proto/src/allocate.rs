@@ -345,8 +345,12 @@ impl Server {
                     address: opened.address,
                     expires: now + opening.lifetime,
                 });
-                if let (Some(next), Some(address)) = (asked.next, opened.next) {
-                    opening.token = Some(self.reserve(now, next, address));
+                match (asked.next, opened.next) {
+                    (Some(next), Some(address)) => {
+                        opening.token = Some(self.reserve(now, next, address));
+                    }
+                    (Some(next), None) => self.table.forget_relay(next),
+                    (None, _) => {}
                 }
             }
             Err(why) => {
