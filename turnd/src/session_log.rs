@@ -37,6 +37,30 @@ impl SessionLog {
     /// Writes one event.
     pub fn write(&mut self, now: Instant, event: &Event) {
         match event {
+            Event::Allocated { allocation, .. } => {
+                self.made += 1;
+                self.sessions.insert(*allocation, self.made);
+                self.write_session(event);
+            }
+            Event::Deleted { allocation, .. } => {
+                self.write_session(event);
+                self.sessions.remove(*allocation);
+            }
+            Event::Refreshed { .. } | Event::Permitted { .. } | Event::Bound { .. } => {
+                self.write_session(event);
+            }
+            Event::Refused {
+                fault: Fault::NotYetKnown,
+                ..
+            } => {}
+            Event::Refused { .. } | Event::PeerForbidden { .. } => self.write_refusal(now, event),
+        }
+    }
+
+    /// What an allocation goes through: bounded by what its user may do.
+    fn write_session(&self, event: &Event) {
+        let realm = &self.realm;
+        match event {
             Event::Allocated {
                 allocation,
                 user,
@@ -44,9 +68,7 @@ impl SessionLog {
                 relayed,
                 lifetime,
             } => {
-                self.made += 1;
-                self.sessions.insert(*allocation, self.made);
-                let (session, realm, user) = (self.session(*allocation), &self.realm, Text(user));
+                let (session, user) = (self.session(*allocation), Text(user));
                 tracing::info!(
                     "session {session}: new, realm=<{realm}>, username=<{user}>, lifetime={lifetime}"
                 );
@@ -59,7 +81,7 @@ impl SessionLog {
                 user,
                 lifetime,
             } => {
-                let (session, realm, user) = (self.session(*allocation), &self.realm, Text(user));
+                let (session, user) = (self.session(*allocation), Text(user));
                 tracing::info!(
                     "session {session}: refreshed, realm=<{realm}>, username=<{user}>, lifetime={lifetime}"
                 );
@@ -70,7 +92,7 @@ impl SessionLog {
                 client,
                 cause,
             } => {
-                let (session, realm, user) = (self.session(*allocation), &self.realm, Text(user));
+                let (session, user) = (self.session(*allocation), Text(user));
                 let reason = match cause {
                     Ending::Deleted => "deleted by client",
                     Ending::Expired => "allocation timeout",
@@ -79,7 +101,6 @@ impl SessionLog {
                     "session {session}: closed, user <{user}> realm <{realm}>, remote {client}, reason: {reason}"
                 );
                 tracing::info!("session {session}: delete: realm=<{realm}>, username=<{user}>");
-                self.sessions.remove(*allocation);
             }
             Event::Permitted { allocation, peer } => {
                 tracing::debug!(
@@ -96,49 +117,59 @@ impl SessionLog {
                 let session = self.session(*allocation);
                 tracing::debug!("session {session}: channel {channel:#06x} bound to peer {peer}");
             }
+            Event::Refused { .. } | Event::PeerForbidden { .. } => {}
+        }
+    }
+
+    /// What anyone can cause: a few lines a second, and how many were left out.
+    fn write_refusal(&mut self, now: Instant, event: &Event) {
+        let at = Duration::from_millis(now.as_millis());
+        let Some(missed) = self.refusals.allow(at).map(Missed) else {
+            return;
+        };
+        match event {
             Event::PeerForbidden {
                 allocation,
                 user,
                 peer,
             } => {
-                if let Some(held_back) = self.refusals.allow(elapsed(now)) {
-                    let (session, user) = (self.session(*allocation), Text(user));
-                    tracing::info!(
-                        "session {session}: peer {peer} of user <{user}> refused{}",
-                        Missed(held_back)
-                    );
-                }
+                let (session, user) = (self.session(*allocation), Text(user));
+                tracing::info!("session {session}: peer {peer} of user <{user}> refused{missed}");
             }
             Event::Refused {
                 client,
                 user,
                 method,
                 code,
-                fault,
+                ..
             } => {
-                if *fault == Fault::NotYetKnown {
-                    return;
-                }
-                if let Some(held_back) = self.refusals.allow(elapsed(now)) {
-                    let (realm, user) = (&self.realm, Text(user.as_deref().unwrap_or_default()));
-                    tracing::info!(
-                        "realm <{realm}> user <{user}>: incoming packet {method:?} processed, error {code}, remote {client}{}",
-                        Missed(held_back)
-                    );
-                }
+                let (realm, user) = (&self.realm, Text(user.as_deref().unwrap_or_default()));
+                tracing::info!(
+                    "realm <{realm}> user <{user}>: incoming packet {method:?} processed, error {code}, remote {client}{missed}"
+                );
             }
+            _ => {}
         }
     }
 
-    /// Eighteen digits, the first three of them the worker.
-    fn session(&self, allocation: AllocationId) -> String {
-        let number = self.sessions.get(allocation).copied().unwrap_or_default();
-        format!("{:03}{number:015}", self.worker)
+    fn session(&self, allocation: AllocationId) -> Session {
+        Session {
+            worker: self.worker,
+            number: self.sessions.get(allocation).copied().unwrap_or_default(),
+        }
     }
 }
 
-fn elapsed(now: Instant) -> Duration {
-    Duration::from_millis(now.as_millis())
+/// Eighteen digits, the first three of them the worker.
+struct Session {
+    worker: usize,
+    number: u64,
+}
+
+impl fmt::Display for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:03}{:015}", self.worker, self.number)
+    }
 }
 
 /// How many lines were not written, if any.

@@ -180,6 +180,9 @@ fn listen_once(
     options: &UdpOptions,
 ) -> Result<Listening, StartError> {
     let mut port = settings.listening_port;
+    if settings.relay_threads > 1 {
+        port = unshared_port(addresses, port)?;
+    }
     let mut listeners: Vec<Vec<UdpSocket>> =
         (0..settings.relay_threads).map(|_| Vec::new()).collect();
     let mut missed = Vec::new();
@@ -208,6 +211,20 @@ fn listen_once(
         return Err(StartError::NoAddress("listening-ip"));
     }
     Ok((port, listeners, missed))
+}
+
+/// The port, or one that the system chooses for 0, if nobody has it on any of the addresses. The kernel
+/// lets every server of the same user into a group of sockets, and would give it a share of our clients.
+fn unshared_port(addresses: &Addresses, mut port: u16) -> Result<u16, StartError> {
+    for &ip in &addresses.listening {
+        let address = SocketAddr::new(ip, port);
+        match UdpSocket::bind(address, &UdpOptions::default()) {
+            Ok(socket) => port = socket.local_addr().port(),
+            Err(error) if may_miss(addresses, &error) => {}
+            Err(error) => return Err(StartError::Listen { address, error }),
+        }
+    }
+    Ok(port)
 }
 
 /// An address that nobody asked for may be gone again or not be ready yet.

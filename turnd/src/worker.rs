@@ -336,7 +336,11 @@ impl Worker {
                         self.parts.server.handle_answer(now, ask, refused);
                     }
                 }
-                Output::CloseRelay(relay) => drop(self.relays.remove(relay)),
+                Output::CloseRelay(relay) => {
+                    // What the client sent before it deleted its allocation waits for this socket.
+                    self.send(now);
+                    self.relays.remove(relay);
+                }
                 Output::Event(event) => self.parts.log.write(now.instant, &event),
             }
         }
