@@ -6,6 +6,7 @@ mod support;
 
 mod bad_input;
 mod fairness;
+mod logs;
 mod relaying;
 mod running_out;
 mod session;
