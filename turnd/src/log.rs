@@ -11,6 +11,7 @@ use tracing_subscriber::{
         FmtContext, FormatEvent, FormatFields,
         format::Writer,
         time::{ChronoLocal, FormatTime},
+        writer::{BoxMakeWriter, MakeWriterExt},
     },
     layer::SubscriberExt,
     registry::LookupSpan,
@@ -43,16 +44,18 @@ pub fn start(settings: &LogSettings) -> io::Result<LogGuard> {
     }
     let (writers, guards): (Vec<NonBlocking>, Vec<WorkerGuard>) =
         outputs.into_iter().map(writer).unzip();
-    let layers: Vec<_> = writers
+    // Formatted once: a line has one time, wherever it is read.
+    let writer = writers
         .into_iter()
-        .map(|writer| {
-            tracing_subscriber::fmt::layer()
-                .with_writer(writer)
-                .event_format(Lines)
-                .with_filter(levels(settings.verbosity))
-        })
-        .collect();
-    tracing_subscriber::registry().with(layers).init();
+        .map(BoxMakeWriter::new)
+        .reduce(|one, other| BoxMakeWriter::new(one.and(other)));
+    let layer = writer.map(|writer| {
+        tracing_subscriber::fmt::layer()
+            .with_writer(writer)
+            .event_format(Lines)
+            .with_filter(levels(settings.verbosity))
+    });
+    tracing_subscriber::registry().with(layer).init();
     Ok(LogGuard { _writers: guards })
 }
 

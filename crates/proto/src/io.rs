@@ -246,7 +246,7 @@ pub enum Event {
     Refused {
         /// From where.
         client: SocketAddr,
-        /// Whose, if that much is known.
+        /// Whose, or whose it claims to be, if its nonce was good.
         user: Option<String>,
         /// Which request.
         method: Method,

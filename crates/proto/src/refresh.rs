@@ -70,10 +70,6 @@ impl Server {
         }
         let user = allocation.owner.name().to_owned();
         let lifetime = u32::try_from(request.lifetime.as_secs()).unwrap_or(u32::MAX);
-        self.reply(
-            reply,
-            reply.success(|writer| writer.number32(attr::LIFETIME, lifetime)),
-        );
         if lifetime == 0 {
             self.expire_allocation(now, id, Ending::Deleted);
         } else {
@@ -84,6 +80,11 @@ impl Server {
                 lifetime,
             });
         }
+        // Last: whoever hears that an allocation is gone finds its port free.
+        self.reply(
+            reply,
+            reply.success(|writer| writer.number32(attr::LIFETIME, lifetime)),
+        );
         Ok(())
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     auth::{Claim, Identity, Signer},
     io::{
         AllocationId, Answer, Ask, AskId, Client, Credential, Ending, Event, FiveTuple, Output,
-        PeerHop, RelayId, RelayRefusal, ReservationToken,
+        PeerHop, RelayId, RelayRefusal, ReservationToken, UserId,
     },
     refusal::Refusal,
     request::{ReplyTo, unknown_attributes},
@@ -300,10 +300,12 @@ impl Server {
                 self.serve(now, &message, ReplyTo { signer, ..reply }, identity);
             }
             Err(refusal) => {
-                let user = credentials
-                    .first()
-                    .map(|credential| credential.name.clone());
-                self.refuse(now, &reply, user.as_deref(), &refusal);
+                // A name that nobody has is told too: most often it is a mistyped one.
+                let user = match &claim.user {
+                    UserId::Name(name) => Some(&**name),
+                    UserId::Hash(_) => credentials.first().map(|known| &*known.name),
+                };
+                self.refuse(now, &reply, user, &refusal);
             }
         }
     }
