@@ -73,15 +73,10 @@ fn a_second_of_flood_leaves_each_of_twenty_clients_nearly_all_its_answers() {
     }
     stop.store(true, Ordering::Relaxed);
     let sent = flood.join().unwrap();
-    // Measured on two cores: all of 1200 to 2000 beside 700 000 datagrams, all but one of 220 beside
-    // 1 400 000 when the other tests run too. Half is for machines that drop what one core cannot read.
-    eprintln!(
-        "FIG {} {:?} of {asked} {sent}",
-        answered.iter().min().unwrap(),
-        answered.iter().max().unwrap()
-    );
+    // Measured on two cores: all but one to five of 50 to 2000, beside 300 000 to 900 000 datagrams.
+    // Those few are what the kernel drops when the listener's buffer is full, whosever they are.
     assert!(
-        answered.iter().all(|&count| count * 2 >= asked),
+        answered.iter().all(|&count| count * 4 >= asked * 3),
         "{answered:?} of {asked} each, beside {sent} datagrams"
     );
 }
