@@ -1,9 +1,6 @@
 //! The only door between threads: bounded, and it wakes whoever it is for.
 
-use std::{
-    net::SocketAddr,
-    sync::mpsc::{self, Receiver, SyncSender, TrySendError},
-};
+use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 
 use turnd_net::Waker;
 use turnd_proto::{AskId, RelayId, ReservationToken};
@@ -33,7 +30,7 @@ pub enum Letter {
         /// How you name the relay.
         relay: RelayId,
         /// The socket, which is yours from now on.
-        socket: Option<(RelaySocket, SocketAddr)>,
+        socket: Option<RelaySocket>,
     },
     /// Finish.
     Stop,

@@ -392,10 +392,10 @@ impl Worker {
                     token,
                 } => {
                     let claimed = self.parts.server.handle_claim(now, token);
-                    let socket = claimed.and_then(|(relay, address)| {
+                    let socket = claimed.and_then(|(relay, _)| {
                         let socket = self.relays.remove(relay)?;
                         self.parts.poller.remove(socket.socket()).ok()?;
-                        Some((socket, address))
+                        Some(socket)
                     });
                     let letter = Letter::Claimed { ask, relay, socket };
                     if let Some(worker) = self.parts.workers.get(from) {
@@ -406,7 +406,7 @@ impl Worker {
                 Letter::Claimed { ask, .. } if !self.parts.server.is_waiting(ask) => {}
                 Letter::Claimed { ask, relay, socket } => {
                     let opened = match socket {
-                        Some((socket, _)) => self.adopt(relay, socket).map(|address| OpenedRelay {
+                        Some(socket) => self.adopt(relay, socket).map(|address| OpenedRelay {
                             address,
                             next: None,
                         }),

@@ -170,6 +170,7 @@ impl Outbox {
         }
     }
 
+    /// Sends `count` datagrams of the order, all for one socket.
     fn send_group(
         &mut self,
         slots: &Slots,
@@ -178,7 +179,17 @@ impl Outbox {
         count: usize,
         flushed: &mut Flushed,
     ) {
-        self.build(slots, first, count, socket.longest_segment());
+        let end = first + count;
+        let mut rest = Some(first);
+        while let Some(from) = rest {
+            self.build(slots, from, end - from, socket.longest_segment());
+            rest = self.send_built(socket, flushed);
+        }
+    }
+
+    /// Sends the messages that were built. Where the socket refuses a run it learns a lower limit, and
+    /// what follows from there must be built anew. The limit falls each time, so that ends.
+    fn send_built(&mut self, socket: &UdpSocket, flushed: &mut Flushed) -> Option<usize> {
         let mut sent = 0;
         let mut retried = None;
         while sent < self.messages.len() {
@@ -203,7 +214,7 @@ impl Outbox {
                         .map(|message| message.datagrams as u64);
                     flushed.dropped += rest.sum::<u64>();
                     flushed.last_error = Some(error);
-                    return;
+                    return None;
                 }
                 Err(error) => {
                     let message = self.messages[sent];
@@ -215,13 +226,7 @@ impl Outbox {
                                 usize::from(segment)
                             };
                             socket.limit_segments(longest);
-                            return self.send_rest_again(
-                                slots,
-                                socket,
-                                message.first,
-                                first + count,
-                                flushed,
-                            );
+                            return Some(message.first);
                         }
                         _ => {
                             flushed.dropped += message.datagrams as u64;
@@ -232,19 +237,7 @@ impl Outbox {
                 }
             }
         }
-    }
-
-    /// What is left is built anew under the limit that the socket has just learnt. The limit falls
-    /// each time, so this ends.
-    fn send_rest_again(
-        &mut self,
-        slots: &Slots,
-        socket: &UdpSocket,
-        from: usize,
-        end: usize,
-        flushed: &mut Flushed,
-    ) {
-        self.send_group(slots, socket, from, end - from, flushed);
+        None
     }
 
     /// Makes messages of the datagrams `first..first + count` of the order.
