@@ -21,8 +21,9 @@ use crate::{
     mailbox::{Letter, Mailbox, Sender},
     session_log::SessionLog,
     setup::{Setup, StartError, random_key, system},
+    sockets::Listener,
     summary,
-    worker::{Listener, Parts, Worker},
+    worker::{Parts, Worker},
 };
 
 /// Serves until a signal ends it.

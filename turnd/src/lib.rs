@@ -13,5 +13,6 @@ pub mod mailbox;
 pub mod ports;
 pub mod session_log;
 pub mod setup;
+pub mod sockets;
 pub mod summary;
 pub mod worker;

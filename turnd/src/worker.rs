@@ -15,10 +15,8 @@ use std::{
     time::Duration,
 };
 
-use slotmap::{Key, KeyData, SecondaryMap};
-use turnd_net::{
-    Events, Interest, LogLimit, Outbox, Piece, Poller, Received, Slots, Token, UdpSocket,
-};
+use slotmap::{Key, SecondaryMap};
+use turnd_net::{Events, Interest, LogLimit, Outbox, Piece, Poller, Received, Slots, Token};
 use turnd_proto::{
     Answer, Ask, Client, FiveTuple, ListenerId, Now, OpenedRelay, Output, PeerHop, PortWish,
     RelayId, RelayRefusal, Server,
@@ -31,6 +29,7 @@ use crate::{
     mailbox::{Letter, Mailbox, Sender},
     ports::{RelayPorts, RelaySocket, Wish},
     session_log::SessionLog,
+    sockets::{Listener, Socket, listener_token},
 };
 
 /// Datagrams (or runs that the kernel put together) that wait in memory at a time.
@@ -43,25 +42,6 @@ const RELAY_BATCH: usize = 16;
 const EVENTS: usize = 256;
 /// How often an error of a socket may be logged.
 const ERROR_INTERVAL: Duration = Duration::from_secs(60);
-
-/// A socket that clients write to.
-pub struct Listener {
-    socket: UdpSocket,
-    /// Whether it is bound to no address in particular, so that each datagram has to tell.
-    is_wildcard: bool,
-}
-
-impl Listener {
-    /// Wraps a bound socket.
-    #[must_use]
-    pub fn new(socket: UdpSocket) -> Self {
-        let is_wildcard = socket.local_addr().ip().is_unspecified();
-        Self {
-            socket,
-            is_wildcard,
-        }
-    }
-}
 
 /// What a worker is made of.
 pub struct Parts {
@@ -471,29 +451,6 @@ impl Worker {
 enum Go {
     On,
     Stop,
-}
-
-/// What a token names. Relays carry a generation, which is never 0; listeners have none.
-enum Socket {
-    Listener(usize),
-    Relay(RelayId),
-}
-
-impl From<Token> for Socket {
-    fn from(token: Token) -> Self {
-        if token.generation == 0 {
-            Self::Listener(token.slot as usize)
-        } else {
-            Self::Relay(KeyData::from_ffi(u64::from(token)).into())
-        }
-    }
-}
-
-fn listener_token(at: usize) -> Token {
-    Token {
-        slot: u32::try_from(at).expect("fewer than four billion listeners"),
-        generation: 0,
-    }
 }
 
 fn push_to_peer(outbox: &mut Outbox, hop: &PeerHop, datagram: Piece) {
