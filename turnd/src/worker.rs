@@ -19,7 +19,7 @@ use slotmap::{Key, SecondaryMap};
 use turnd_net::{Events, Interest, LogLimit, Outbox, Piece, Poller, Received, Slots, Token};
 use turnd_proto::{
     Answer, Ask, Client, FiveTuple, ListenerId, Now, OpenedRelay, Output, PeerHop, PortWish,
-    RelayId, RelayRefusal, Server,
+    RelayId, RelayRefusal, Server, Transport,
 };
 use turnd_wire::{Family, channel_data};
 
@@ -161,6 +161,7 @@ impl Worker {
             let client = Client {
                 listener: ListenerId(u32::try_from(at).unwrap_or(u32::MAX)),
                 path: FiveTuple {
+                    transport: Transport::Udp,
                     client: received.from,
                     server,
                 },

@@ -1,12 +1,10 @@
 //! The long-term credential mechanism (RFC 8489 section 9.2), one question after the other: cheap
 //! checks first, and no key is looked for before the nonce has proved to be ours.
 
-use core::net::SocketAddr;
-
 use turnd_wire::{Algorithm, Integrity, Key, Message, attr, integrity};
 
 use crate::{
-    io::{Credential, UserId},
+    io::{Credential, FiveTuple, UserId},
     refusal::Refusal,
     settings::LongTerm,
     time::Instant,
@@ -67,7 +65,7 @@ impl LongTerm {
         &self,
         message: &Message<'_>,
         now: Instant,
-        client: SocketAddr,
+        path: &FiveTuple,
     ) -> Result<Claim, Refusal> {
         let Some(integrity) = message.integrity() else {
             return Err(Refusal::CHALLENGE);
@@ -85,7 +83,7 @@ impl LongTerm {
             return Err(Refusal::BAD_REQUEST);
         }
         let algorithm = self.algorithm(message)?;
-        if !self.nonces.is_good(nonce, now, client) {
+        if !self.nonces.is_good(nonce, now, path) {
             return Err(Refusal::STALE_NONCE);
         }
         if realm != self.realm {

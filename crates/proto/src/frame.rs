@@ -7,8 +7,8 @@ use crate::io::Frame;
 /// What goes in front of the data, and what behind it.
 #[derive(Clone, Copy, Debug)]
 pub enum Wrapping {
-    /// The ChannelData header; over UDP nothing follows.
-    Channel([u8; channel_data::HEADER_LENGTH]),
+    /// The ChannelData header, and how many bytes of padding follow the data (0 to 3).
+    Channel([u8; channel_data::HEADER_LENGTH], usize),
     /// Everything of a Data indication but the data.
     Indication(DataIndication),
 }
@@ -18,7 +18,7 @@ impl Wrapping {
     #[must_use]
     pub fn prefix(&self) -> &[u8] {
         match self {
-            Self::Channel(header) => header,
+            Self::Channel(header, _) => header,
             Self::Indication(indication) => indication.prefix(),
         }
     }
@@ -27,7 +27,7 @@ impl Wrapping {
     #[must_use]
     pub fn suffix(&self) -> &[u8] {
         match self {
-            Self::Channel(_) => &[],
+            Self::Channel(_, padding) => &[0; 3][..*padding],
             Self::Indication(indication) => indication.suffix(),
         }
     }
@@ -39,9 +39,15 @@ impl Frame {
     #[must_use]
     pub fn around(&self, data: &[u8], nth: u32) -> Option<Wrapping> {
         match *self {
-            Self::Channel(number) => {
+            Self::Channel { number, padded } => {
                 let length = u16::try_from(data.len()).ok()?;
-                Some(Wrapping::Channel(channel_data::header(number, length)))
+                let padding = if padded {
+                    data.len().next_multiple_of(4) - data.len()
+                } else {
+                    0
+                };
+                let header = channel_data::header(number, length);
+                Some(Wrapping::Channel(header, padding))
             }
             Self::Indication {
                 id,

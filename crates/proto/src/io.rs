@@ -10,9 +10,33 @@ use crate::{peers::Peer, refusal::Fault};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ListenerId(pub u32);
 
-/// Both ends of a client's path to the server. The protocol is UDP.
+/// What carries a client's messages to the server (RFC 8656 section 3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// Datagrams.
+    Udp,
+    /// A stream.
+    Tcp,
+    /// TLS over a TCP stream.
+    Tls,
+    /// DTLS over UDP datagrams.
+    Dtls,
+}
+
+impl Transport {
+    /// Whether messages follow each other in a stream, where ChannelData is padded (RFC 8656 section
+    /// 12.5) and an end of the connection is seen.
+    #[must_use]
+    pub const fn is_stream(self) -> bool {
+        matches!(self, Self::Tcp | Self::Tls)
+    }
+}
+
+/// Both ends of a client's path to the server, and the protocol between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FiveTuple {
+    /// The protocol.
+    pub transport: Transport,
     /// The client's address as this server sees it.
     pub client: SocketAddr,
     /// The address of this server that the client wrote to.
@@ -67,7 +91,12 @@ pub struct ClientHop {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Frame {
     /// As ChannelData on this channel.
-    Channel(u16),
+    Channel {
+        /// The channel.
+        number: u16,
+        /// Whether it is padded to a multiple of four, as on a stream (RFC 8656 section 12.5).
+        padded: bool,
+    },
     /// As a Data indication.
     Indication {
         /// Transaction id of the first one; for a run, [`Frame::around`] counts on from it.

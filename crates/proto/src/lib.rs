@@ -24,7 +24,7 @@
 //! use std::sync::Arc;
 //! use turnd_proto::{
 //!     Access, Answer, Ask, Client, DefaultFamily, FiveTuple, Instant, Lifetimes, Limits, ListenerId,
-//!     LiveRelays, Now, Output, PeerPolicy, PeerRules, Quotas, RelayRefusal, Server, Settings,
+//!     LiveRelays, Now, Output, PeerPolicy, PeerRules, Quotas, RelayRefusal, Server, Settings, Transport,
 //! };
 //! use turnd_wire::{Class, Family, Message, Method, Writer};
 //!
@@ -47,6 +47,7 @@
 //! // The loop: an input ...
 //! let now = Now { instant: Instant::from_millis(0), unix: 1_700_000_000 };
 //! let path = FiveTuple {
+//!     transport: Transport::Udp,
 //!     client: "192.0.2.1:4000".parse().unwrap(),
 //!     server: "192.0.2.9:3478".parse().unwrap(),
 //! };
@@ -105,7 +106,7 @@ pub use frame::Wrapping;
 pub use io::{
     AllocationId, Answer, Ask, AskId, Client, ClientHop, Credential, Ending, Event, FiveTuple,
     Frame, ListenerId, OpenedRelay, Output, PeerHop, PortWish, RelayId, RelayRefusal,
-    ReservationToken, UserId,
+    ReservationToken, Transport, UserId,
 };
 pub use live_relays::LiveRelays;
 pub use peers::{Forbidden, Host, Peer, PeerPolicy, PeerRules};

@@ -1,17 +1,17 @@
-//! Nonces that need no memory: a time stamp and an authentication code over it, the client's address
-//! and the security features on offer, behind the nonce cookie (RFC 8489 section 9.2).
+//! Nonces that need no memory: a time stamp and an authentication code over it, the client's address,
+//! its transport and the security features on offer, behind the nonce cookie (RFC 8489 section 9.2).
 //!
 //! `obMatJos2` (9) + feature bits (4) + base64url of 3 bytes of time and 8 bytes of code (15): 28
 //! characters. A smaller nonce would keep less than 64 bits of code, a longer one would make the
 //! challenge, which anyone can ask for, longer than three times the request.
 
-use core::{net::IpAddr, net::SocketAddr, time::Duration};
+use core::{net::IpAddr, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::time::Instant;
+use crate::{io::FiveTuple, time::Instant};
 
 /// What every nonce with feature bits starts with.
 const COOKIE: &[u8; 9] = b"obMatJos2";
@@ -63,12 +63,12 @@ impl Nonces {
     }
 
     /// A nonce for this client.
-    pub(crate) fn make(&self, now: Instant, client: SocketAddr) -> Nonce {
+    pub(crate) fn make(&self, now: Instant, client: &FiveTuple) -> Nonce {
         self.stamped(now.as_secs() & TIME_MASK, client)
     }
 
     /// Whether this nonce was made here for this client and is still fresh.
-    pub(crate) fn is_good(&self, nonce: &[u8], now: Instant, client: SocketAddr) -> bool {
+    pub(crate) fn is_good(&self, nonce: &[u8], now: Instant, client: &FiveTuple) -> bool {
         let Some(stamp) = time_stamp(nonce) else {
             return false;
         };
@@ -81,14 +81,15 @@ impl Nonces {
             .is_none_or(|lifetime| age < lifetime.as_secs())
     }
 
-    fn stamped(&self, stamp: u64, client: SocketAddr) -> Nonce {
+    fn stamped(&self, stamp: u64, client: &FiveTuple) -> Nonce {
         let features = self.features.text();
         let stamp = &stamp.to_be_bytes()[5..];
         let mut mac = self.mac.clone();
         mac.update(stamp);
         mac.update(&features);
-        mac.update(&client.port().to_be_bytes());
-        match client.ip() {
+        mac.update(&[client.transport as u8]);
+        mac.update(&client.client.port().to_be_bytes());
+        match client.client.ip() {
             IpAddr::V4(ip) => mac.update(&ip.octets()),
             IpAddr::V6(ip) => mac.update(&ip.octets()),
         }
@@ -123,6 +124,7 @@ fn encode(bytes: &[u8], text: &mut [u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::io::Transport;
 
     const FEATURES: Features = Features {
         password_algorithms: true,
@@ -133,55 +135,66 @@ mod tests {
         Nonces::new(&[7; 32], Some(Duration::from_secs(600)), FEATURES)
     }
 
-    fn client() -> SocketAddr {
-        "192.0.2.1:4000".parse().unwrap()
+    fn client() -> FiveTuple {
+        from("192.0.2.1:4000", Transport::Udp)
+    }
+
+    fn from(client: &str, transport: Transport) -> FiveTuple {
+        FiveTuple {
+            transport,
+            client: client.parse().unwrap(),
+            server: "192.0.2.9:3478".parse().unwrap(),
+        }
     }
 
     #[test]
     fn both_feature_bits_read_w_a_a_a() {
-        let nonce = nonces().make(Instant::default(), client());
+        let nonce = nonces().make(Instant::default(), &client());
         assert_eq!(&nonce[..13], b"obMatJos2wAAA");
     }
 
     #[test]
     fn a_nonce_is_good_for_its_client_until_it_is_old() {
         let made = Instant::from_millis(5_000_000);
-        let nonce = nonces().make(made, client());
-        assert!(nonces().is_good(&nonce, made, client()));
-        assert!(nonces().is_good(&nonce, made + Duration::from_secs(599), client()));
-        assert!(!nonces().is_good(&nonce, made + Duration::from_secs(600), client()));
+        let nonce = nonces().make(made, &client());
+        assert!(nonces().is_good(&nonce, made, &client()));
+        assert!(nonces().is_good(&nonce, made + Duration::from_secs(599), &client()));
+        assert!(!nonces().is_good(&nonce, made + Duration::from_secs(600), &client()));
         for other in ["192.0.2.1:4001", "192.0.2.2:4000", "[2001:db8::1]:4000"] {
-            assert!(!nonces().is_good(&nonce, made, other.parse().unwrap()));
+            let other = from(other, Transport::Udp);
+            assert!(!nonces().is_good(&nonce, made, &other));
         }
+        let other = from("192.0.2.1:4000", Transport::Tcp);
+        assert!(!nonces().is_good(&nonce, made, &other));
     }
 
     #[test]
     fn a_nonce_from_the_future_or_another_key_is_refused() {
-        let nonce = nonces().make(Instant::from_millis(9_000_000), client());
-        assert!(!nonces().is_good(&nonce, Instant::from_millis(8_000_000), client()));
+        let nonce = nonces().make(Instant::from_millis(9_000_000), &client());
+        assert!(!nonces().is_good(&nonce, Instant::from_millis(8_000_000), &client()));
         let other = Nonces::new(&[8; 32], None, FEATURES);
-        assert!(!other.is_good(&nonce, Instant::from_millis(9_000_000), client()));
+        assert!(!other.is_good(&nonce, Instant::from_millis(9_000_000), &client()));
     }
 
     #[test]
     fn no_single_character_can_be_changed() {
         let now = Instant::from_millis(77_000);
-        let good = nonces().make(now, client());
+        let good = nonces().make(now, &client());
         for at in 0..good.len() {
             for byte in (0..=255).filter(|&byte| byte != good[at]) {
                 let mut changed = good;
                 changed[at] = byte;
-                assert!(!nonces().is_good(&changed, now, client()), "{at} {byte}");
+                assert!(!nonces().is_good(&changed, now, &client()), "{at} {byte}");
             }
         }
-        assert!(!nonces().is_good(&good[..27], now, client()));
-        assert!(!nonces().is_good(&[], now, client()));
+        assert!(!nonces().is_good(&good[..27], now, &client()));
+        assert!(!nonces().is_good(&[], now, &client()));
     }
 
     #[test]
     fn without_a_lifetime_a_nonce_stays_good() {
         let nonces = Nonces::new(&[7; 32], None, FEATURES);
-        let nonce = nonces.make(Instant::default(), client());
-        assert!(nonces.is_good(&nonce, Instant::from_millis(1_000_000_000), client()));
+        let nonce = nonces.make(Instant::default(), &client());
+        assert!(nonces.is_good(&nonce, Instant::from_millis(1_000_000_000), &client()));
     }
 }

@@ -78,7 +78,10 @@ impl Server {
         if let Some((channel, peer)) = allocation.channel_of(from, now)
             && self.settings.peers.still(peer) == Some(peer)
         {
-            let frame = Frame::Channel(channel);
+            let frame = Frame::Channel {
+                number: channel,
+                padded: to.path.transport.is_stream(),
+            };
             return Some(ClientHop { to, frame });
         }
         let known_as = self.settings.peers.known_as(from);

@@ -98,10 +98,7 @@ impl ReplyTo {
             return;
         };
         writer.text(attr::REALM, &long_term.realm);
-        writer.bytes(
-            attr::NONCE,
-            &long_term.nonces.make(now, self.client.path.client),
-        );
+        writer.bytes(attr::NONCE, &long_term.nonces.make(now, &self.client.path));
         if long_term.sha256 {
             writer.bytes(attr::PASSWORD_ALGORITHMS, &ALGORITHMS);
         }

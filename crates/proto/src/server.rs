@@ -235,7 +235,7 @@ impl Server {
         let Access::LongTerm(long_term) = &settings.access else {
             return self.serve(now, message, reply, Identity::Anyone);
         };
-        let claim = match long_term.claim(message, now, from.path.client) {
+        let claim = match long_term.claim(message, now, &from.path) {
             Ok(claim) => claim,
             Err(refusal) => return self.refuse(now, &reply, None, &refusal),
         };

@@ -137,9 +137,12 @@ fn data_too_long_for_a_message_is_dropped() {
     };
     assert!(frame.around(&[0; 65_535], 0).is_none());
     assert!(
-        turnd_proto::Frame::Channel(0x4000)
-            .around(&[0; 65_536], 0)
-            .is_none()
+        turnd_proto::Frame::Channel {
+            number: 0x4000,
+            padded: false
+        }
+        .around(&[0; 65_536], 0)
+        .is_none()
     );
 }
 

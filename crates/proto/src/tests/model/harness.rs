@@ -10,7 +10,7 @@ use super::{CHANNELS, CLIENTS, Model, Outcome, PERMISSIONS, SECOND, Step, Wish, 
 use crate::{
     Access, Answer, Ask, Client, DefaultFamily, FiveTuple, Frame, Instant, Lifetimes, Limits,
     ListenerId, LiveRelays, Now, OpenedRelay, Output, PeerPolicy, PeerRules, PortWish, Quotas,
-    RelayId, RelayRefusal, ReservationToken, Server, Settings,
+    RelayId, RelayRefusal, ReservationToken, Server, Settings, Transport,
 };
 
 /// A server and all that it needs.
@@ -280,7 +280,7 @@ impl Harness {
         };
         assert_eq!(hop.to, from(client));
         match hop.frame {
-            Frame::Channel(number) => Outcome::ToClient(Some(number)),
+            Frame::Channel { number, .. } => Outcome::ToClient(Some(number)),
             Frame::Indication { peer: named, .. } => {
                 assert_eq!(named, peer);
                 Outcome::ToClient(None)
@@ -400,6 +400,7 @@ fn from(client: usize) -> Client {
     Client {
         listener: ListenerId(0),
         path: FiveTuple {
+            transport: Transport::Udp,
             client: ([192, 0, 2, 1], port).into(),
             server: ([192, 0, 2, 9], 3478).into(),
         },

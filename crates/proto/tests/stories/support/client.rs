@@ -2,7 +2,7 @@
 
 use core::net::SocketAddr;
 
-use turnd_proto::{FiveTuple, ListenerId};
+use turnd_proto::{FiveTuple, ListenerId, Transport};
 use turnd_wire::{
     Algorithm, Integrity, Key, TransactionId, Writer, attr, channel_data, integrity::user_hash,
 };
@@ -41,7 +41,11 @@ impl Client {
         Self {
             from: turnd_proto::Client {
                 listener: ListenerId(7),
-                path: FiveTuple { client, server },
+                path: FiveTuple {
+                    transport: Transport::Udp,
+                    client,
+                    server,
+                },
             },
             server: 0,
             user: String::new(),

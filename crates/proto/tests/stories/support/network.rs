@@ -319,7 +319,7 @@ impl Network {
         let bytes = [wrapping.prefix(), data, wrapping.suffix()].concat();
         let client = hop.to.path.client;
         Some(match hop.frame {
-            Frame::Channel(_) => {
+            Frame::Channel { .. } => {
                 let message = ChannelData::parse(&bytes).expect("ChannelData");
                 assert_eq!(bytes.len(), 4 + message.data.len(), "no padding over UDP");
                 ClientGets::Channel {
