@@ -1,4 +1,4 @@
-//! Sockets only: batched UDP with segmentation offload both ways, a poller, this machine's addresses.
+//! Sockets only: batched UDP with segmentation offload both ways, TCP, a poller, this machine's addresses.
 //!
 //! What lives here: system calls, and every `unsafe` block of the workspace, each with its reason.
 //! What does not: any knowledge of STUN or TURN, threads, logs. Linux only.
@@ -15,6 +15,7 @@ mod outbox;
 mod poller;
 mod slots;
 mod sys;
+mod tcp;
 mod udp;
 
 pub use interfaces::local_addresses;
@@ -22,5 +23,6 @@ pub use log_limit::LogLimit;
 pub use offload::Offload;
 pub use outbox::{Flushed, Outbox};
 pub use poller::{Events, Interest, Poller, Readiness, Token, Waker};
-pub use slots::{HEADROOM, Piece, Received, Segments, Slots};
+pub use slots::{HEADROOM, Piece, Received, SLOT_CAPACITY, Segments, Slots};
+pub use tcp::{TcpListener, TcpOptions, TcpStream};
 pub use udp::{UdpOptions, UdpSocket};

@@ -1,6 +1,7 @@
 //! Memory that datagrams are received into, and the names of byte ranges in it.
 
 use std::{
+    io,
     net::{IpAddr, SocketAddr},
     ops::Range,
 };
@@ -12,8 +13,9 @@ use crate::{
 
 /// Bytes left free in front of each datagram, for a header.
 pub const HEADROOM: usize = 64;
-/// The longest thing that can be received: a full UDP payload, or a run put together by the kernel.
-const CAPACITY: usize = 65_536;
+/// Bytes that a slot holds: a full UDP payload, or a run put together by the kernel.
+pub const SLOT_CAPACITY: usize = 65_536;
+const CAPACITY: usize = SLOT_CAPACITY;
 const STRIDE: usize = HEADROOM + CAPACITY;
 
 /// What was received in one go: a datagram, or several of equal size from one sender that the kernel
@@ -185,6 +187,36 @@ impl Slots {
             }),
             stride: received.stride.max(1),
         }
+    }
+
+    /// Lets `fill` write into a free slot and names what it wrote, for bytes that come from a stream.
+    /// The slot is taken if that is at least one byte. `None` when no slot is free or nothing was
+    /// written.
+    ///
+    /// # Errors
+    /// Those of `fill`.
+    ///
+    /// # Panics
+    /// If `fill` says that it wrote more than there was room for.
+    pub fn fill(
+        &mut self,
+        fill: impl FnOnce(&mut [u8]) -> io::Result<usize>,
+    ) -> io::Result<Option<Piece>> {
+        if self.free() == 0 {
+            return Ok(None);
+        }
+        let start = self.used * STRIDE + HEADROOM;
+        let length = fill(&mut self.memory[start..start + CAPACITY])?;
+        assert!(length <= CAPACITY, "a slot holds no more than that");
+        if length == 0 {
+            return Ok(None);
+        }
+        self.take(1);
+        Ok(Some(Piece {
+            place: Place::Slots,
+            start: start as u32,
+            length: length as u32,
+        }))
     }
 
     /// Points the headers of up to `max` free slots at their memory; returns which.

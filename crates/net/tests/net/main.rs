@@ -3,4 +3,5 @@
 mod mtu;
 mod no_allocation;
 mod support;
+mod tcp;
 mod udp;
