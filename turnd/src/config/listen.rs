@@ -17,10 +17,14 @@ const TLS_PORT: u16 = 5349;
 
 pub(super) fn listen(raw: &Raw, offer: &Offer, findings: &mut Findings) -> Listen {
     let (no_udp, no_tcp) = (raw.no_udp.on(), raw.no_tcp.on());
-    let without_tls = !offer.over_tcp && !offer.dtls && raw.tcp_proxy_port.last().is_none();
-    if let (Some(no_udp), Some(no_tcp), true) = (no_udp, no_tcp, without_tls) {
+    let has_other = offer.over_tcp || offer.dtls || raw.tcp_proxy_port.last().is_some();
+    if let (Some(no_udp), Some(no_tcp), false) = (no_udp, no_tcp, has_other) {
+        let without_tls = match raw.no_tls.on() {
+            Some(no_tls) => format!("no-tls ({no_tls})"),
+            None => "no certificate for TLS".to_owned(),
+        };
         let text = format!(
-            "no-udp: with no-tcp ({no_tcp}) and without TLS nothing is left to listen on; \
+            "no-udp: with no-tcp ({no_tcp}) and {without_tls} nothing is left to listen on; \
              expected one of UDP, TCP, TLS and DTLS"
         );
         findings.error(no_udp, text);

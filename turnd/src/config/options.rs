@@ -1042,7 +1042,12 @@ pub(super) static TABLE: &[Topic] = &[
                 "expiry of secrets",
                 "the expiry is in the credential",
             ),
-            accepted("no-http", Flag(None), "no HTTP", "there is none"),
+            accepted(
+                "no-http",
+                Flag(None),
+                "no HTTP",
+                "it is answered only where an option asks for it",
+            ),
             ignored(
                 "st-cred-mech",
                 Flag(None),

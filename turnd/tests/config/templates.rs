@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use turnd::config::{Access, DefaultFamily, ExternalPair, Identity, Loaded, Verbosity};
+use turnd::config::{
+    Access, DefaultFamily, ExternalPair, Http, Identity, Loaded, ProxyProtocol, Verbosity,
+};
 
 use crate::helpers::*;
 
@@ -48,6 +50,12 @@ fn what_is_not_written_has_coturns_default_or_a_safer_one() {
     assert_eq!(settings.socket_buffer, 2_097_152);
     assert!(!settings.fingerprint && !settings.legacy_channels);
     assert!(!settings.stun_only && !settings.no_stun);
+    assert!(settings.listen.udp && settings.listen.tcp && settings.udp_relay);
+    assert!(!settings.listen.tls_over_tcp && !settings.listen.dtls && !settings.tcp_relay);
+    assert_eq!(settings.listen.tls_listening_port, 5349);
+    assert_eq!(settings.tls, None);
+    assert_eq!(settings.proxy, ProxyProtocol::default());
+    assert_eq!(settings.http, Http::default());
     assert_eq!(settings.log.verbosity, Verbosity::Quiet);
     assert_eq!((settings.log.file, settings.log.stdout), (None, true));
 }
@@ -66,6 +74,35 @@ fn the_templates_of_large_deployments_start_unchanged() {
     }
     let sample = settings(&template("sample"));
     assert_eq!(sample.access, Access::Nobody);
+}
+
+#[test]
+fn a_template_serves_the_transports_that_it_served_with_coturn() {
+    for (name, tcp, tls) in [
+        ("synapse", true, true),
+        ("jitsi", false, true),
+        ("bigbluebutton", true, true),
+        ("nextcloud-talk", true, false),
+        ("everything", false, false),
+        ("sample", true, false),
+    ] {
+        let settings = run_template(name).settings;
+        let listen = settings.listen;
+        assert!(listen.udp && !listen.dtls, "{name}");
+        assert_eq!((listen.tcp, listen.tls_over_tcp), (tcp, tls), "{name}");
+        assert_eq!(settings.tls.is_some(), tls, "{name}");
+    }
+}
+
+#[test]
+fn a_template_whose_certificate_is_missing_does_not_start() {
+    assert_eq!(
+        mistakes(&template("jitsi"), &[]),
+        [
+            format!("{FILE}:6: cert: there is no file /etc/jitsi/meet/meet.example.crt"),
+            format!("{FILE}:7: pkey: there is no file /etc/jitsi/meet/meet.example.key"),
+        ]
+    );
 }
 
 #[test]
