@@ -59,6 +59,7 @@ fn take(option: &Opt, text: &str, origin: &Origin, raw: &mut Raw) -> Result<Take
         Kind::Port(place) => to.put(*place, value::port(text)?),
         Kind::Number(range, place) => to.put(*place, value::number(text, range)?),
         Kind::Address(place) => to.put(*place, value::address(text)?),
+        Kind::Endpoint(place) => to.put(*place, value::endpoint(text)?),
         Kind::Mappings(place) => to.put(*place, value::mapping(text)?),
         Kind::Peers(place) => to.put(*place, value::peers(text)?),
         Kind::User(place) => to.put(*place, value::user(text)?),
@@ -66,6 +67,8 @@ fn take(option: &Opt, text: &str, origin: &Origin, raw: &mut Raw) -> Result<Take
         Kind::Hidden(place) => to.put(*place, value::secret(text)?),
         Kind::Character(place) => to.put(*place, value::separator(text)?),
         Kind::Family(place) => to.put(*place, value::family(text)?),
+        Kind::Device(place) => to.put(*place, value::device(text)?),
+        Kind::Url(place) => to.put(*place, value::url(text)?),
         Kind::Text(place) | Kind::File(place) => to.put(*place, text.to_owned()),
     }
     Ok(Taken::On)

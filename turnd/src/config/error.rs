@@ -99,6 +99,10 @@ impl Findings {
         self.note(Severity::Warning, origin, text.into());
     }
 
+    pub(super) fn info(&mut self, origin: &Origin, text: impl Into<String>) {
+        self.note(Severity::Info, origin, text.into());
+    }
+
     /// An option that asks for what is done anyway. They share one note.
     pub(super) fn accepted(&mut self, origin: &Origin, name: &'static str) {
         self.accepted.push((origin.clone(), name));

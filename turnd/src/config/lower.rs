@@ -8,9 +8,12 @@ use turnd_proto::PeerRules;
 use super::{
     access::{access, realm, shared_secrets, users},
     error::{Findings, Origin},
+    listen::{self, connections, http, listen, relaying, stream_queue},
+    proxy::proxy,
     raw::{At, Raw, Slot},
     search::Machine,
     settings::{DefaultFamily, External, ExternalPair, LogSettings, Settings, Verbosity},
+    tls,
     value::Mapping,
 };
 
@@ -21,18 +24,36 @@ const SOCKET_BUFFER: i64 = 2 << 20;
 /// Seconds that every allocation may have (RFC 8656 section 3.2).
 const LEAST_ALLOCATION: i64 = 600;
 
-/// The settings that `raw` amounts to; of no use if `findings` has an error afterwards.
-pub(super) fn lower(raw: &Raw, machine: &Machine, findings: &mut Findings) -> Settings {
+/// The settings that `raw` amounts to; of no use if `findings` has an error afterwards. `has_file`:
+/// not only the command line counts.
+pub(super) fn lower(
+    raw: &Raw,
+    has_file: bool,
+    machine: &Machine,
+    findings: &mut Findings,
+) -> Settings {
     let users = users(raw, findings);
     let shared_secrets = shared_secrets(raw, findings);
     let access = access(raw, &users, &shared_secrets, findings);
     let (stun_only, no_stun) = services(raw, findings);
+    let offer = tls::offer(raw, machine, findings);
+    let listen = listen(raw, &offer, findings);
+    let proxy = proxy(raw, &listen, findings);
+    let (udp_relay, tcp_relay) = relaying(raw, has_file, findings);
     Settings {
         listening_ips: distinct(&raw.listening_ip),
-        listening_port: raw.listening_port.or(3478),
+        listening_port: raw.listening_port.or(listen::PORT),
+        listen,
+        tls: offer.tls,
+        proxy,
+        http: http(raw),
+        connections: connections(raw),
+        stream_queue: stream_queue(raw),
         relay_ips: relay_ips(raw, findings),
         external: external(raw, findings),
         relay_ports: relay_ports(raw, findings),
+        udp_relay,
+        tcp_relay,
         relay_threads: relay_threads(raw, machine, findings),
         realm: realm(raw, machine, &users, findings),
         access,

@@ -14,12 +14,16 @@ mod cli;
 mod error;
 mod file;
 mod help;
+mod listen;
 mod lower;
 mod options;
+mod proxy;
 mod raw;
 mod search;
 mod settings;
+mod tls;
 mod value;
+mod ways_in;
 
 use std::{
     ffi::OsString,
@@ -32,6 +36,9 @@ pub use search::{Machine, ReadFile};
 pub use settings::{
     Access, DefaultFamily, External, ExternalPair, LogSettings, Secret, Settings, StaticUser,
     UserSecret, Verbosity,
+};
+pub use ways_in::{
+    ConnectionLimits, Http, Identity, Listen, ProxyProtocol, StreamQueue, TlsSettings,
 };
 
 use cli::CommandLine;
@@ -90,7 +97,7 @@ pub fn load_on(machine: &Machine, args: impl IntoIterator<Item = OsString>) -> O
         read_file(path, bytes, &mut raw, &mut findings);
     }
     command_line.apply(&mut raw, &mut findings);
-    let settings = lower::lower(&raw, machine, &mut findings);
+    let settings = lower::lower(&raw, found.is_some(), machine, &mut findings);
     match findings.finish() {
         Err(errors) => Outcome::Invalid(errors),
         Ok(notes) => Outcome::Run(Box::new(Loaded {

@@ -7,9 +7,13 @@ use super::{
     value::{IpRange, Mapping},
 };
 use Kind::{
-    Address, Character, Family, File, Flag, Hidden, Mappings, Number, Peers, Port, Text, User,
+    Address, Character, Device, Endpoint, Family, File, Flag, Hidden, Mappings, Number, Peers,
+    Port, Text, Url, User,
 };
-use std::{net::IpAddr, ops::RangeInclusive};
+use std::{
+    net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
+};
 
 /// An option.
 pub(super) struct Opt {
@@ -61,6 +65,8 @@ pub(super) enum Kind {
     Number(RangeInclusive<i64>, Option<Place<i64>>),
     /// An address.
     Address(Option<Place<IpAddr>>),
+    /// An address and a port.
+    Endpoint(Option<Place<SocketAddr>>),
     /// A public address and maybe the private one behind it.
     Mappings(Option<Place<Mapping>>),
     /// A range of addresses.
@@ -73,6 +79,10 @@ pub(super) enum Kind {
     Character(Option<Place<char>>),
     /// An address family.
     Family(Option<Place<DefaultFamily>>),
+    /// The name of a network interface.
+    Device(Option<Place<String>>),
+    /// The beginning of a URL.
+    Url(Option<Place<String>>),
     /// Any text.
     Text(Option<Place<String>>),
     /// The path of a file.
@@ -105,9 +115,9 @@ macro_rules! to {
 const COUNT: RangeInclusive<i64> = 0..=i32::MAX as i64;
 const SECONDS: RangeInclusive<i64> = 1..=i32::MAX as i64;
 const ANY: RangeInclusive<i64> = i32::MIN as i64..=i32::MAX as i64;
+const PER_SECOND: RangeInclusive<i64> = 1..=1_000_000;
 const RATE: RangeInclusive<i64> = 0..=i64::MAX;
 
-const UDP_ONLY: &str = "turnd listens on UDP only so far";
 const NO_DATABASE: &str = "no database is read, so its users, secrets and realms are unknown";
 const NO_METRICS: &str = "there are no metrics";
 const NO_CONSOLE: &str = "there is no telnet console";
@@ -142,7 +152,7 @@ pub(super) static TABLE: &[Topic] = &[
             obeyed(
                 "listening-port",
                 Port(to!(listening_port)),
-                "UDP port for clients; 0 lets the system choose",
+                "UDP and TCP port for clients; 0 lets the system choose",
             )
             .letter('p')
             .default("3478"),
@@ -160,70 +170,115 @@ pub(super) static TABLE: &[Topic] = &[
                 "bytes of receive and send buffer per socket",
             )
             .default("2097152"),
-            not_yet("tls-listening-port", Port(None), "port for TLS and DTLS", UDP_ONLY)
-                .default("5349"),
-            not_yet(
+            obeyed(
+                "tls-listening-port",
+                Port(to!(tls_listening_port)),
+                "port for TLS and DTLS, if there is a certificate",
+            )
+            .default("5349"),
+            obeyed(
                 "alt-listening-port",
-                Port(None),
-                "second port for NAT behaviour discovery",
-                NO_DISCOVERY,
+                Port(to!(alt_listening_port)),
+                "second port, for NAT behaviour discovery to come; 0: none",
             )
             .default("0"),
-            not_yet(
+            obeyed(
                 "alt-tls-listening-port",
-                Port(None),
-                "second TLS port for NAT behaviour discovery",
-                NO_DISCOVERY,
+                Port(to!(alt_tls_listening_port)),
+                "second TLS port, likewise; 0: none",
             )
             .default("0"),
-            refused(
-                "listening-device",
-                Text(None),
-                "interface to listen on",
-                "turnd cannot bind to an interface yet and would listen on others too; use listening-ip",
-            )
-            .letter('d'),
-            not_yet(
-                "tcp-proxy-port",
-                Port(None),
-                "TCP port that expects the PROXY protocol",
-                UDP_ONLY,
-            ),
-            not_yet(
+            obeyed(
                 "aux-server",
-                Text(None),
+                Endpoint(to!(aux_server)),
                 "further address and port to listen on",
-                "it is not listened on",
             )
             .repeatable(),
-            refused(
-                "no-udp",
-                Flag(None),
-                "no UDP listener",
-                "turnd listens on UDP only so far; nothing would be left to listen on",
+            obeyed(
+                "listening-device",
+                Device(to!(listening_device)),
+                "network interface to listen on, and no other",
+            )
+            .letter('d'),
+            obeyed("no-udp", Flag(to!(no_udp)), "no clients over plain UDP"),
+            obeyed("no-tcp", Flag(to!(no_tcp)), "no clients over plain TCP"),
+            obeyed("no-tls", Flag(to!(no_tls)), "no clients over TLS"),
+            obeyed("dtls", Flag(to!(dtls)), "serve clients over DTLS"),
+            obeyed("no-dtls", Flag(to!(no_dtls)), "no DTLS, as without this"),
+            obeyed(
+                "tcp-proxy-port",
+                Port(to!(tcp_proxy_port)),
+                "further TCP port for a proxy that speaks the PROXY protocol",
             ),
-            accepted("no-tcp", Flag(None), "no TCP listener", UDP_ONLY),
-            accepted("no-tls", Flag(None), "no TLS listener", UDP_ONLY),
-            not_yet("dtls", Flag(None), "listen for DTLS", UDP_ONLY),
-            accepted("no-dtls", Flag(None), "do not listen for DTLS", UDP_ONLY),
+            obeyed(
+                "proxy-protocol-port",
+                Port(to!(proxy_protocol_port)),
+                "a port above that only a proxy connects to (not in coturn)",
+            )
+            .repeatable(),
+            obeyed(
+                "proxy-protocol-from",
+                Peers(to!(proxy_protocol_from)),
+                "address, range or block of proxies (not in coturn)",
+            )
+            .repeatable(),
             ignored(
                 "udp-self-balance",
                 Flag(None),
                 "redirect clients between own addresses",
                 "the workers share every listening address evenly",
             ),
-            not_yet(
+            obeyed(
                 "acme-redirect",
-                Text(None),
-                "where to redirect ACME challenges to",
-                UDP_ONLY,
+                Url(to!(acme_redirect)),
+                "redirect ACME challenges to this URL, token appended",
             ),
-            ignored(
+            obeyed(
                 "respond-http-unsupported",
-                Flag(None),
-                "answer plain HTTP with an error",
-                UDP_ONLY,
+                Flag(to!(respond_http_unsupported)),
+                "answer other HTTP with an error instead of closing",
             ),
+        ],
+    },
+    Topic {
+        heading: "Connections",
+        options: &[
+            obeyed(
+                "max-connections",
+                Number(SECONDS, to!(max_connections)),
+                "TCP and TLS clients at once (not in coturn)",
+            )
+            .default("65536"),
+            obeyed(
+                "max-connections-per-address",
+                Number(COUNT, to!(max_connections_per_address)),
+                "the same from one address; 0: no limit (not in coturn)",
+            )
+            .default("1024"),
+            obeyed(
+                "tls-handshakes-per-second",
+                Number(PER_SECOND, to!(tls_handshakes_per_second)),
+                "TLS handshakes a second and worker (not in coturn)",
+            )
+            .default("200"),
+            obeyed(
+                "tls-handshakes-per-address",
+                Number(PER_SECOND, to!(tls_handshakes_per_address)),
+                "TLS handshakes a second and address (not in coturn)",
+            )
+            .default("50"),
+            obeyed(
+                "stream-queue-bytes",
+                Number(16384..=16 << 20, to!(stream_queue_bytes)),
+                "bytes that wait for a slow reader (not in coturn)",
+            )
+            .default("262144"),
+            obeyed(
+                "stream-queue-time",
+                Number(10..=10_000, to!(stream_queue_time)),
+                "milliseconds that relayed data waits (not in coturn)",
+            )
+            .default("200"),
         ],
     },
     Topic {
@@ -272,24 +327,26 @@ pub(super) static TABLE: &[Topic] = &[
                 "number of cores, where it is detected wrongly",
             )
             .default("detected"),
-            refused(
+            obeyed(
                 "relay-device",
-                Text(None),
-                "interface to relay through",
-                "turnd cannot bind to an interface yet and would relay through others too; use relay-ip",
+                Device(to!(relay_device)),
+                "network interface to relay through, and no other",
             )
             .letter('i'),
-            refused(
+            obeyed(
                 "no-udp-relay",
-                Flag(None),
+                Flag(to!(no_udp_relay)),
                 "no relaying over UDP",
-                "turnd relays over UDP only so far; for STUN alone write stun-only",
             ),
-            accepted(
+            obeyed(
+                "tcp-relay",
+                Flag(to!(tcp_relay)),
+                "relay over TCP (RFC 6062); coturn does without being asked",
+            ),
+            obeyed(
                 "no-tcp-relay",
-                Flag(None),
-                "no relaying over TCP",
-                "nothing is relayed over TCP",
+                Flag(to!(no_tcp_relay)),
+                "no relaying over TCP, as without this",
             ),
             ignored(
                 "server-relay",
@@ -325,8 +382,18 @@ pub(super) static TABLE: &[Topic] = &[
             )
             .default("256"),
             accepted("udp-recvmmsg", Flag(None), "receive in batches", BATCHED),
-            ignored("udp-recvmmsg-log", Flag(None), "log how batches fill", BATCHED),
-            ignored("udp-sendmmsg-log", Flag(None), "log how batches fill", BATCHED),
+            ignored(
+                "udp-recvmmsg-log",
+                Flag(None),
+                "log how batches fill",
+                BATCHED,
+            ),
+            ignored(
+                "udp-sendmmsg-log",
+                Flag(None),
+                "log how batches fill",
+                BATCHED,
+            ),
             accepted(
                 "udp-gso",
                 Flag(None),
@@ -338,9 +405,13 @@ pub(super) static TABLE: &[Topic] = &[
     Topic {
         heading: "Authentication",
         options: &[
-            obeyed("realm", Text(to!(realm)), "name of the authentication realm")
-                .letter('r')
-                .default("domain of the host name"),
+            obeyed(
+                "realm",
+                Text(to!(realm)),
+                "name of the authentication realm",
+            )
+            .letter('r')
+            .default("domain of the host name"),
             obeyed(
                 "user",
                 User(to!(user)),
@@ -584,8 +655,17 @@ pub(super) static TABLE: &[Topic] = &[
                 "add FINGERPRINT always, not only when asked with one",
             )
             .letter('f'),
-            obeyed("stun-only", Flag(to!(stun_only)), "serve STUN alone, no TURN").letter('S'),
-            obeyed("no-stun", Flag(to!(no_stun)), "do not answer Binding requests"),
+            obeyed(
+                "stun-only",
+                Flag(to!(stun_only)),
+                "serve STUN alone, no TURN",
+            )
+            .letter('S'),
+            obeyed(
+                "no-stun",
+                Flag(to!(no_stun)),
+                "do not answer Binding requests",
+            ),
             obeyed(
                 "rfc5766-channel-numbers",
                 Flag(to!(legacy_channels)),
@@ -736,12 +816,40 @@ pub(super) static TABLE: &[Topic] = &[
     Topic {
         heading: "TLS",
         options: &[
-            not_yet("cert", File(None), "certificate chain, PEM", UDP_ONLY),
-            not_yet("pkey", File(None), "private key, PEM", UDP_ONLY),
-            not_yet("pkey-pwd", Hidden(None), "password of the private key", UDP_ONLY),
-            not_yet("cipher-list", Text(None), "cipher suites", UDP_ONLY),
-            not_yet("CA-file", File(None), "authority of client certificates", UDP_ONLY),
-            not_yet("ec-curve-name", Text(None), "curve for key exchange", UDP_ONLY),
+            obeyed(
+                "cert",
+                File(to!(cert)),
+                "certificate chain, PEM; switches TLS on",
+            )
+            .default("turn_server_cert.pem"),
+            obeyed("pkey", File(to!(pkey)), "private key, PEM").default("turn_server_pkey.pem"),
+            obeyed(
+                "pkey-pwd",
+                Hidden(to!(pkey_pwd)),
+                "password of the private key",
+            ),
+            obeyed(
+                "self-signed",
+                Flag(to!(self_signed)),
+                "TLS without a certificate, for trying out (not in coturn)",
+            ),
+            obeyed(
+                "cipher-list",
+                Text(to!(cipher_list)),
+                "cipher suites, as OpenSSL names them",
+            )
+            .default("the strong ones"),
+            obeyed(
+                "CA-file",
+                File(to!(ca_file)),
+                "ask clients for a certificate of this authority, PEM",
+            ),
+            obeyed(
+                "ec-curve-name",
+                Text(to!(ec_curve_name)),
+                "curve for key exchange",
+            )
+            .default("X25519 and others"),
             accepted("dh-file", File(None), "Diffie-Hellman parameters", OLD_DH),
             ignored("dh566", Flag(None), "short Diffie-Hellman group", OLD_DH),
             ignored("dh1066", Flag(None), "short Diffie-Hellman group", OLD_DH),
@@ -750,7 +858,7 @@ pub(super) static TABLE: &[Topic] = &[
             ignored("tlsv1_1", Flag(None), "allow TLS 1.1", OLD_TLS),
             accepted("no-tlsv1", Flag(None), "no TLS 1.0", OLD_TLS),
             accepted("no-tlsv1_1", Flag(None), "no TLS 1.1", OLD_TLS),
-            not_yet("no-tlsv1_2", Flag(None), "TLS 1.3 only", UDP_ONLY),
+            obeyed("no-tlsv1_2", Flag(to!(no_tlsv1_2)), "TLS 1.3 only"),
             accepted("no-sslv2", Flag(None), "no SSL 2", OLD_TLS),
             accepted("no-sslv3", Flag(None), "no SSL 3", OLD_TLS),
             ignored(
@@ -766,10 +874,27 @@ pub(super) static TABLE: &[Topic] = &[
         options: &[
             not_yet("userdb", File(None), "SQLite database", NO_DATABASE).letter('b'),
             not_yet("db", File(None), "same as userdb", NO_DATABASE),
-            not_yet("psql-userdb", Hidden(None), "PostgreSQL database", NO_DATABASE).letter('e'),
-            not_yet("sql-userdb", Hidden(None), "same as psql-userdb", NO_DATABASE),
+            not_yet(
+                "psql-userdb",
+                Hidden(None),
+                "PostgreSQL database",
+                NO_DATABASE,
+            )
+            .letter('e'),
+            not_yet(
+                "sql-userdb",
+                Hidden(None),
+                "same as psql-userdb",
+                NO_DATABASE,
+            ),
             not_yet("mysql-userdb", Hidden(None), "MySQL database", NO_DATABASE).letter('M'),
-            not_yet("mongo-userdb", Hidden(None), "MongoDB database", NO_DATABASE).letter('J'),
+            not_yet(
+                "mongo-userdb",
+                Hidden(None),
+                "MongoDB database",
+                NO_DATABASE,
+            )
+            .letter('J'),
             not_yet("redis-userdb", Hidden(None), "Redis database", NO_DATABASE).letter('N'),
             not_yet(
                 "redis-statsdb",
@@ -784,11 +909,26 @@ pub(super) static TABLE: &[Topic] = &[
         heading: "Administration",
         options: &[
             not_yet("prometheus", Flag(None), "serve metrics", NO_METRICS).coturn_ignores_value(),
-            not_yet("prometheus-port", Port(None), "port of the metrics", NO_METRICS)
-                .default("9641"),
-            not_yet("prometheus-address", Address(None), "address of the metrics", NO_METRICS),
-            not_yet("prometheus-path", Text(None), "path of the metrics", NO_METRICS)
-                .default("/metrics"),
+            not_yet(
+                "prometheus-port",
+                Port(None),
+                "port of the metrics",
+                NO_METRICS,
+            )
+            .default("9641"),
+            not_yet(
+                "prometheus-address",
+                Address(None),
+                "address of the metrics",
+                NO_METRICS,
+            ),
+            not_yet(
+                "prometheus-path",
+                Text(None),
+                "path of the metrics",
+                NO_METRICS,
+            )
+            .default("/metrics"),
             not_yet(
                 "prometheus-username-labels",
                 Flag(None),
@@ -796,15 +936,40 @@ pub(super) static TABLE: &[Topic] = &[
                 NO_METRICS,
             )
             .coturn_ignores_value(),
-            not_yet("prometheus-tls", Flag(None), "metrics over HTTPS", NO_METRICS),
-            not_yet("prometheus-cert", File(None), "certificate of the metrics", NO_METRICS),
-            not_yet("prometheus-key", File(None), "key of the metrics", NO_METRICS),
+            not_yet(
+                "prometheus-tls",
+                Flag(None),
+                "metrics over HTTPS",
+                NO_METRICS,
+            ),
+            not_yet(
+                "prometheus-cert",
+                File(None),
+                "certificate of the metrics",
+                NO_METRICS,
+            ),
+            not_yet(
+                "prometheus-key",
+                File(None),
+                "key of the metrics",
+                NO_METRICS,
+            ),
             not_yet("cli", Flag(None), "telnet console", NO_CONSOLE),
             accepted("no-cli", Flag(None), "no telnet console", NO_CONSOLE),
-            not_yet("cli-ip", Address(None), "address of the console", NO_CONSOLE)
-                .default("127.0.0.1"),
+            not_yet(
+                "cli-ip",
+                Address(None),
+                "address of the console",
+                NO_CONSOLE,
+            )
+            .default("127.0.0.1"),
             not_yet("cli-port", Port(None), "port of the console", NO_CONSOLE).default("5766"),
-            not_yet("cli-password", Hidden(None), "password of the console", NO_CONSOLE),
+            not_yet(
+                "cli-password",
+                Hidden(None),
+                "password of the console",
+                NO_CONSOLE,
+            ),
             not_yet(
                 "cli-max-output-sessions",
                 Number(COUNT, None),
@@ -877,7 +1042,12 @@ pub(super) static TABLE: &[Topic] = &[
                 "expiry of secrets",
                 "the expiry is in the credential",
             ),
-            accepted("no-http", Flag(None), "no HTTP", "there is none"),
+            accepted(
+                "no-http",
+                Flag(None),
+                "no HTTP",
+                "it is answered only where an option asks for it",
+            ),
             ignored(
                 "st-cred-mech",
                 Flag(None),
@@ -969,12 +1139,15 @@ impl Kind {
             Port(_) => "PORT",
             Number(..) => "NUMBER",
             Address(_) => "IP",
+            Endpoint(_) => "IP:PORT",
             Mappings(_) => "IP[/IP]",
             Peers(_) => "IPS",
             User(_) => "USER",
             Hidden(_) => "SECRET",
             Character(_) => "CHAR",
             Family(_) => "FAMILY",
+            Device(_) => "NAME",
+            Url(_) => "URL",
             Text(_) => "TEXT",
             File(_) => "FILE",
         })
@@ -987,10 +1160,7 @@ impl Kind {
 
     /// Whether ` # text` behind the value is a comment, which it is where no value has a `#`.
     pub(super) fn takes_comment(&self) -> bool {
-        matches!(
-            self,
-            Flag(_) | Port(_) | Number(..) | Address(_) | Mappings(_) | Peers(_) | Family(_)
-        )
+        !matches!(self, User(_) | Hidden(_) | Character(_) | Text(_) | File(_))
     }
 }
 
@@ -1035,13 +1205,14 @@ mod tests {
                 Port(place) => place.is_some(),
                 Number(_, place) => place.is_some(),
                 Address(place) => place.is_some(),
+                Endpoint(place) => place.is_some(),
                 Mappings(place) => place.is_some(),
                 Peers(place) => place.is_some(),
                 User(place) => place.is_some(),
                 Hidden(place) => place.is_some(),
                 Character(place) => place.is_some(),
                 Family(place) => place.is_some(),
-                Text(place) | File(place) => place.is_some(),
+                Device(place) | Url(place) | Text(place) | File(place) => place.is_some(),
             };
             assert_eq!(placed, option.status == Status::Obeyed, "{}", option.name);
         }

@@ -1,6 +1,6 @@
 //! What was written, value by value and each with its origin, before anything is concluded from it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::{
     error::Origin,
@@ -80,10 +80,30 @@ pub(super) struct Raw {
     pub(super) no_config: Slot<bool>,
     pub(super) help: Slot<bool>,
     pub(super) version: Slot<bool>,
-    // Listeners and relay
+    // Listeners
     pub(super) listening_port: Slot<u16>,
     pub(super) listening_ip: Slot<IpAddr>,
+    pub(super) tls_listening_port: Slot<u16>,
+    pub(super) alt_listening_port: Slot<u16>,
+    pub(super) alt_tls_listening_port: Slot<u16>,
+    pub(super) aux_server: Slot<SocketAddr>,
+    pub(super) listening_device: Slot<String>,
+    pub(super) no_udp: Slot<bool>,
+    pub(super) no_tcp: Slot<bool>,
+    pub(super) no_tls: Slot<bool>,
+    pub(super) dtls: Slot<bool>,
+    pub(super) no_dtls: Slot<bool>,
+    pub(super) tcp_proxy_port: Slot<u16>,
+    pub(super) proxy_protocol_port: Slot<u16>,
+    pub(super) proxy_protocol_from: Slot<IpRange>,
+    pub(super) acme_redirect: Slot<String>,
+    pub(super) respond_http_unsupported: Slot<bool>,
+    // Relay
     pub(super) relay_ip: Slot<IpAddr>,
+    pub(super) relay_device: Slot<String>,
+    pub(super) no_udp_relay: Slot<bool>,
+    pub(super) tcp_relay: Slot<bool>,
+    pub(super) no_tcp_relay: Slot<bool>,
     pub(super) external_ip: Slot<Mapping>,
     pub(super) min_port: Slot<u16>,
     pub(super) max_port: Slot<u16>,
@@ -113,6 +133,21 @@ pub(super) struct Raw {
     pub(super) max_allocate_lifetime: Slot<i64>,
     pub(super) channel_lifetime: Slot<i64>,
     pub(super) permission_lifetime: Slot<i64>,
+    pub(super) max_connections: Slot<i64>,
+    pub(super) max_connections_per_address: Slot<i64>,
+    pub(super) tls_handshakes_per_second: Slot<i64>,
+    pub(super) tls_handshakes_per_address: Slot<i64>,
+    pub(super) stream_queue_bytes: Slot<i64>,
+    pub(super) stream_queue_time: Slot<i64>,
+    // TLS
+    pub(super) cert: Slot<String>,
+    pub(super) pkey: Slot<String>,
+    pub(super) pkey_pwd: Slot<Secret>,
+    pub(super) self_signed: Slot<bool>,
+    pub(super) cipher_list: Slot<String>,
+    pub(super) ca_file: Slot<String>,
+    pub(super) ec_curve_name: Slot<String>,
+    pub(super) no_tlsv1_2: Slot<bool>,
     // Protocol
     pub(super) fingerprint: Slot<bool>,
     pub(super) stun_only: Slot<bool>,

@@ -33,6 +33,9 @@ const PLACES: [&str; 15] = [
 /// What is looked for if no file is named.
 const USUAL: &str = "turnserver.conf";
 
+/// Bytes of the longest path that Linux knows (PATH_MAX).
+const LONGEST: usize = 4096;
+
 /// More than any configuration, less than what would hurt: 16 MiB.
 const LARGEST: u64 = 16 << 20;
 
@@ -93,26 +96,77 @@ pub(super) fn search(raw: &Raw, machine: &Machine, findings: &mut Findings) -> O
         return None;
     }
     let name = named.map_or(USUAL, |at| at.value.as_str());
-    for path in candidates(name) {
-        match (machine.read)(&path) {
-            Ok(bytes) => return Some(Found { path, bytes }),
-            Err(error) if is_absent(&error) => {}
-            Err(error) => {
-                let text = format!("config: cannot read {}: {error}", path.display());
-                findings.error(named.map_or(&Origin::Configuration, |at| &at.origin), text);
-                return None;
-            }
-        }
-    }
-    match named {
-        Some(at) => findings.error(&at.origin, missing(name)),
-        None => findings.warn(
+    let missing = match find(name, machine) {
+        Ok(found) => return Some(found),
+        Err(missing) => missing,
+    };
+    match (named, missing) {
+        (None, Missing::Nowhere) => findings.warn(
             &Origin::Configuration,
             "no turnserver.conf in the current directory, /etc or /usr/local/etc; \
              only the command line counts (--config FILE names a file)",
         ),
+        (named, missing) => {
+            let origin = named.map_or(&Origin::Configuration, |at| &at.origin);
+            findings.error(origin, format!("config: {}", missing.why(name)));
+        }
     }
     None
+}
+
+/// Why a file could not be had.
+#[derive(Debug)]
+pub(super) enum Missing {
+    /// No place has it.
+    Nowhere,
+    /// The first place that has it does not give it away.
+    Unreadable {
+        /// Where.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+}
+
+/// The file of that name in the first place that has one.
+pub(super) fn find(name: &str, machine: &Machine) -> Result<Found, Missing> {
+    for path in candidates(name) {
+        match (machine.read)(&path) {
+            Ok(bytes) => return Ok(Found { path, bytes }),
+            Err(error) if is_absent(&error) => {}
+            Err(error) => return Err(Missing::Unreadable { path, error }),
+        }
+    }
+    Err(Missing::Nowhere)
+}
+
+impl Missing {
+    /// Goes on after the name of an option and a colon; `name` is what was looked for.
+    pub(super) fn why(&self, name: &str) -> String {
+        match self {
+            Self::Unreadable { path, error } => {
+                format!("cannot read {}: {error}", harmless(&path.to_string_lossy()))
+            }
+            Self::Nowhere if name.is_empty() => {
+                "no file is named; expected the path of a file".to_owned()
+            }
+            Self::Nowhere if name.starts_with(['/', '~']) => {
+                format!("there is no file {}", harmless(name))
+            }
+            Self::Nowhere => format!(
+                "there is no file {} in the current directory, /etc or /usr/local/etc",
+                harmless(name)
+            ),
+        }
+    }
+}
+
+/// `name` without what could upset a terminal, and as long as the name of a file can be.
+fn harmless(name: &str) -> String {
+    match name.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}...", name[..end].escape_debug()),
+        None => name.escape_debug().to_string(),
+    }
 }
 
 fn candidates(name: &str) -> impl Iterator<Item = PathBuf> {
@@ -131,14 +185,4 @@ fn is_absent(error: &io::Error) -> bool {
         error.kind(),
         NotFound | NotADirectory | IsADirectory | InvalidFilename
     )
-}
-
-fn missing(name: &str) -> String {
-    match name {
-        "" => "config: no file is named; expected the path of a file".to_owned(),
-        name if name.starts_with(['/', '~']) => format!("config: there is no file {name}"),
-        name => format!(
-            "config: there is no file {name} in the current directory, /etc or /usr/local/etc"
-        ),
-    }
 }

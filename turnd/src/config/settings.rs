@@ -11,14 +11,28 @@ use std::{
 
 use turnd_proto::PeerRules;
 
+use super::ways_in::{ConnectionLimits, Http, Listen, ProxyProtocol, StreamQueue, TlsSettings};
+
 /// A configuration that is complete and free of contradictions.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Addresses to listen on, without duplicates. Empty: every address of the machine, both
     /// families. An unspecified address (`0.0.0.0`, `::`) stands for every address of its family.
     pub listening_ips: Vec<IpAddr>,
-    /// UDP port to listen on. 0: the system chooses.
+    /// UDP and TCP port to listen on. 0: the system chooses.
     pub listening_port: u16,
+    /// What else to listen on, and for what.
+    pub listen: Listen,
+    /// What TLS and DTLS are offered with. `None`: neither is.
+    pub tls: Option<TlsSettings>,
+    /// Whom to believe which address a connection comes from.
+    pub proxy: ProxyProtocol,
+    /// What a connection gets that speaks HTTP.
+    pub http: Http,
+    /// How many connections and handshakes there may be.
+    pub connections: ConnectionLimits,
+    /// How much waits for a connection that does not read.
+    pub stream_queue: StreamQueue,
     /// Addresses that relay ports are opened on, never unspecified, without duplicates. Empty:
     /// to be derived from the machine's addresses at start.
     pub relay_ips: Vec<IpAddr>,
@@ -26,6 +40,10 @@ pub struct Settings {
     pub external: External,
     /// UDP ports for relays, 1 to 65535.
     pub relay_ports: RangeInclusive<u16>,
+    /// Relay UDP. If not, allocations of UDP are refused with 403.
+    pub udp_relay: bool,
+    /// Relay TCP (RFC 6062).
+    pub tcp_relay: bool,
     /// Worker threads, 1 to 128.
     pub relay_threads: usize,
     /// The realm of the long-term credential mechanism, 1 to 127 characters (RFC 8489 section 14.9).

@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6},
     ops::RangeInclusive,
 };
 
@@ -82,6 +82,54 @@ pub(super) fn address(text: &str) -> Result<IpAddr, Bad> {
         Ok(address) => Ok(address.to_canonical()),
         Err(_) => bad("is not an address", EXPECTED),
     }
+}
+
+/// An address and a port, `ip:port` or `[ip]:port`.
+pub(super) fn endpoint(text: &str) -> Result<SocketAddr, Bad> {
+    const EXPECTED: &str = "IP:PORT, or [IP]:PORT for IPv6, with a port from 0 to 65535 (a host name is not looked up)";
+    match text.parse::<SocketAddr>() {
+        Ok(endpoint) if endpoint.ip().is_multicast() => bad("is a multicast address", EXPECTED),
+        Ok(SocketAddr::V6(endpoint)) => Ok(canonical(endpoint)),
+        Ok(endpoint) => Ok(endpoint),
+        Err(_) => bad("is not an address and a port", EXPECTED),
+    }
+}
+
+/// Keeps the scope of a link-local address, which it cannot be bound without.
+fn canonical(endpoint: SocketAddrV6) -> SocketAddr {
+    match endpoint.ip().to_canonical() {
+        IpAddr::V4(ip) => (ip, endpoint.port()).into(),
+        IpAddr::V6(_) => endpoint.into(),
+    }
+}
+
+/// The name of a network interface, as Linux allows it (`dev_valid_name` in net/core/dev.c).
+pub(super) fn device(text: &str) -> Result<String, Bad> {
+    let refused = |character: char| {
+        character.is_whitespace() || character.is_control() || matches!(character, '/' | ':')
+    };
+    if !(1..=15).contains(&text.len()) || matches!(text, "." | "..") || text.contains(refused) {
+        return bad(
+            "is not the name of an interface",
+            "1 to 15 bytes without blank, slash or colon, such as eth0",
+        );
+    }
+    Ok(text.to_owned())
+}
+
+/// The beginning of a URL, fit to stand in a header of HTTP.
+pub(super) fn url(text: &str) -> Result<String, Bad> {
+    let host = text
+        .strip_prefix("http://")
+        .or_else(|| text.strip_prefix("https://"));
+    let has_host = host.is_some_and(|host| !host.is_empty() && !host.starts_with('/'));
+    if !has_host || text.len() > 512 || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return bad(
+            "is not a URL to redirect to",
+            "http:// or https:// and a host, at most 512 characters of ASCII without blanks",
+        );
+    }
+    Ok(text.to_owned())
 }
 
 /// `public` or `public/private`.

@@ -15,7 +15,7 @@ proptest! {
         ]
     ) {
         let lines = text.split(|byte| *byte == b'\n').count();
-        let machine = machine(move |_| Ok(text.clone()));
+        let machine = machine_with(text, &[]);
         if let Outcome::Invalid(errors) = load(&machine, &["-c", FILE]) {
             for error in errors {
                 match error.origin {
@@ -60,6 +60,25 @@ fn likely_line() -> impl Strategy<Value = String> {
         "no-stun",
         "rest-api-separator",
         "cert",
+        "CA-file",
+        "tls-listening-port",
+        "self-signed",
+        "dtls",
+        "no-dtls",
+        "no-tls",
+        "no-tcp",
+        "no-udp",
+        "aux-server",
+        "listening-device",
+        "tcp-proxy-port",
+        "proxy-protocol-port",
+        "proxy-protocol-from",
+        "acme-redirect",
+        "tcp-relay",
+        "no-tcp-relay",
+        "no-udp-relay",
+        "max-connections",
+        "stream-queue-time",
         "",
         "use-auth-secret",
         "static-auth-secret",

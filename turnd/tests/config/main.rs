@@ -3,8 +3,11 @@
 
 mod fuzz;
 mod helpers;
+mod listening;
 mod messages;
 mod mistakes;
+mod proxy;
 mod sources;
 mod templates;
+mod tls;
 mod values;

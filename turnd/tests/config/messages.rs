@@ -2,19 +2,16 @@
 
 use std::io;
 
-use turnd::config::{Loaded, Outcome};
+use turnd::config::Outcome;
 
 use crate::helpers::*;
 
 #[test]
 fn an_unknown_name_is_told_with_line_and_nearest_name_and_the_rest_counts() {
-    let Loaded {
-        settings, notes, ..
-    } = run("realm=r\n\nmin_port=5\n[turn]\nuser=a:b\n=7\n", &[]);
-    assert_eq!(settings.users.len(), 1);
-    let notes: Vec<_> = notes.iter().map(ToString::to_string).collect();
+    let loaded = run("realm=r\n\nmin_port=5\n[turn]\nuser=a:b\n=7\n", &[]);
+    assert_eq!(loaded.settings.users.len(), 1);
     assert_eq!(
-        notes,
+        notes(&loaded),
         [
             format!(
                 "{FILE}:3: there is no option \"min_port\" (did you mean min-port?); the line has no effect"
@@ -28,10 +25,8 @@ fn an_unknown_name_is_told_with_line_and_nearest_name_and_the_rest_counts() {
 #[test]
 fn what_is_taken_as_part_of_a_text_is_told() {
     let text = "realm=r # mine\nstatic-auth-secret=s;\nlog-file='/x'\nuser=a:b\t#c\nuser=d:e#f\n";
-    let notes = run(text, &[]).notes;
-    let notes: Vec<_> = notes.iter().map(ToString::to_string).collect();
     assert_eq!(
-        notes,
+        notes(&run(text, &[])),
         [
             format!("{FILE}:1: realm: the # and what follows it is taken as part of the value"),
             format!(
@@ -46,8 +41,8 @@ fn what_is_taken_as_part_of_a_text_is_told() {
 #[test]
 fn what_has_no_effect_is_told_unless_it_is_switched_off() {
     let told = |line: &str| {
-        let notes = run(&format!("{MINIMAL}{line}"), &[]).notes;
-        notes.first().map(ToString::to_string).unwrap_or_default()
+        let notes = notes(&run(&format!("{MINIMAL}{line}"), &[]));
+        notes.into_iter().next().unwrap_or_default()
     };
     assert_eq!(
         told("cli"),

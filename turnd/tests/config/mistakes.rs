@@ -126,7 +126,8 @@ fn a_file_that_is_something_else_does_not_fill_the_journal() {
 #[test]
 fn no_message_and_no_debug_output_shows_a_secret() {
     let text = "user=alice:TOPSECRET\nuser=bob:0x00112233445566778899aabbccddeeff\nuser=TOPSECRET\n\
-                static-auth-secret=TOPSECRET # TOPSECRET\ncli-password=TOPSECRET\nmysql-userdb=password=TOPSECRET\n";
+                static-auth-secret=TOPSECRET # TOPSECRET\ncli-password=TOPSECRET\nmysql-userdb=password=TOPSECRET\n\
+                pkey-pwd=TOPSECRET\nself-signed\n";
     let errors = mistakes(
         text,
         &[

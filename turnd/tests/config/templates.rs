@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use turnd::config::{Access, DefaultFamily, ExternalPair, Loaded, Verbosity};
+use turnd::config::{
+    Access, DefaultFamily, ExternalPair, Http, Identity, Loaded, ProxyProtocol, Verbosity,
+};
 
 use crate::helpers::*;
 
@@ -17,7 +19,8 @@ fn four_lines_are_a_complete_configuration() {
         notes,
         file,
     } = run(MINIMAL, &[]);
-    assert_eq!(notes, []);
+    let notes: Vec<_> = notes.iter().map(ToString::to_string).collect();
+    assert_eq!(notes, [NO_TCP_RELAY]);
     assert_eq!(file.unwrap(), Path::new(FILE));
     assert_eq!(settings.listening_port, 3478);
     assert_eq!(settings.listening_ips, [] as [IpAddr; 0]);
@@ -47,6 +50,12 @@ fn what_is_not_written_has_coturns_default_or_a_safer_one() {
     assert_eq!(settings.socket_buffer, 2_097_152);
     assert!(!settings.fingerprint && !settings.legacy_channels);
     assert!(!settings.stun_only && !settings.no_stun);
+    assert!(settings.listen.udp && settings.listen.tcp && settings.udp_relay);
+    assert!(!settings.listen.tls_over_tcp && !settings.listen.dtls && !settings.tcp_relay);
+    assert_eq!(settings.listen.tls_listening_port, 5349);
+    assert_eq!(settings.tls, None);
+    assert_eq!(settings.proxy, ProxyProtocol::default());
+    assert_eq!(settings.http, Http::default());
     assert_eq!(settings.log.verbosity, Verbosity::Quiet);
     assert_eq!((settings.log.file, settings.log.stdout), (None, true));
 }
@@ -60,7 +69,7 @@ fn the_templates_of_large_deployments_start_unchanged() {
         "nextcloud-talk",
         "everything",
     ] {
-        let settings = settings(&template(name));
+        let settings = run_template(name).settings;
         assert_eq!(settings.access, Access::Credentials, "{name}");
     }
     let sample = settings(&template("sample"));
@@ -68,10 +77,39 @@ fn the_templates_of_large_deployments_start_unchanged() {
 }
 
 #[test]
+fn a_template_serves_the_transports_that_it_served_with_coturn() {
+    for (name, tcp, tls) in [
+        ("synapse", true, true),
+        ("jitsi", false, true),
+        ("bigbluebutton", true, true),
+        ("nextcloud-talk", true, false),
+        ("everything", false, false),
+        ("sample", true, false),
+    ] {
+        let settings = run_template(name).settings;
+        let listen = settings.listen;
+        assert!(listen.udp && !listen.dtls, "{name}");
+        assert_eq!((listen.tcp, listen.tls_over_tcp), (tcp, tls), "{name}");
+        assert_eq!(settings.tls.is_some(), tls, "{name}");
+    }
+}
+
+#[test]
+fn a_template_whose_certificate_is_missing_does_not_start() {
+    assert_eq!(
+        mistakes(&template("jitsi"), &[]),
+        [
+            format!("{FILE}:6: cert: there is no file /etc/jitsi/meet/meet.example.crt"),
+            format!("{FILE}:7: pkey: there is no file /etc/jitsi/meet/meet.example.key"),
+        ]
+    );
+}
+
+#[test]
 fn the_template_of_bigbluebutton_keeps_its_meaning() {
     let Loaded {
         settings, notes, ..
-    } = run(&template("bigbluebutton"), &[]);
+    } = run_template("bigbluebutton");
     assert_eq!(settings.relay_ips, [ip("192.0.2.10")]);
     assert_eq!(settings.relay_ports, 32769..=65535);
     assert_eq!(settings.default_family, DefaultFamily::AsClient);
@@ -80,9 +118,19 @@ fn the_template_of_bigbluebutton_keeps_its_meaning() {
         Some(Path::new("/var/log/coturn.log"))
     );
     let notes: Vec<_> = notes.iter().map(ToString::to_string).collect();
-    assert!(notes.contains(&format!(
-        "{FILE}:18: cert has no effect yet: turnd listens on UDP only so far"
-    )));
+    assert_eq!(settings.listen.tls_listening_port, 443);
+    assert!(settings.listen.tls_over_tcp && !settings.listen.dtls);
+    let identity = Identity::Files {
+        cert: "/etc/turnserver/fullchain.pem".into(),
+        key: "/etc/turnserver/privkey.pem".into(),
+        key_password: None,
+    };
+    let tls = settings.tls.unwrap();
+    assert_eq!(tls.identity, identity);
+    assert_eq!(
+        tls.cipher_list.as_deref(),
+        Some("ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384")
+    );
     let accepted = notes.last().unwrap();
     assert!(
         accepted.contains("accepted, nothing to do for: dh-file (line 22)"),
@@ -92,7 +140,7 @@ fn the_template_of_bigbluebutton_keeps_its_meaning() {
 
 #[test]
 fn every_common_name_in_every_common_spelling_keeps_its_meaning() {
-    let settings = settings(&template("everything"));
+    let settings = run_template("everything").settings;
     assert_eq!(
         settings.listening_ips,
         [ip("192.0.2.10"), ip("2001:db8::10")]

@@ -114,6 +114,14 @@ fn zero_and_less_have_the_meaning_coturn_gives_them() {
 }
 
 #[test]
+fn a_socket_buffer_that_is_none_is_the_default() {
+    for text in ["sock-buf-size=0", "sock-buf-size=-1", "sock-buf-size="] {
+        assert_eq!(settings(text).socket_buffer, 2_097_152, "{text}");
+    }
+    assert_eq!(settings("sock-buf-size=65536").socket_buffer, 65536);
+}
+
+#[test]
 fn threads_follow_the_cores_and_stop_at_128() {
     let threads = |text: &str| settings(text).relay_threads;
     assert_eq!(threads("cpus=2"), 2);

@@ -1,0 +1,129 @@
+//! The part of lowering that decides what is listened on, what is relayed, and how much a connection
+//! may ask for.
+
+use std::{net::SocketAddr, time::Duration};
+
+use super::{
+    error::{Findings, Origin},
+    raw::{Raw, Slot},
+    tls::Offer,
+    ways_in::{ConnectionLimits, Http, Listen, StreamQueue},
+};
+
+/// The port for STUN and TURN (RFC 8656 section 4).
+pub(super) const PORT: u16 = 3478;
+/// The same over TLS and DTLS.
+const TLS_PORT: u16 = 5349;
+
+pub(super) fn listen(raw: &Raw, offer: &Offer, findings: &mut Findings) -> Listen {
+    let (no_udp, no_tcp) = (raw.no_udp.on(), raw.no_tcp.on());
+    let has_other = offer.over_tcp || offer.dtls || raw.tcp_proxy_port.last().is_some();
+    if let (Some(no_udp), Some(no_tcp), false) = (no_udp, no_tcp, has_other) {
+        let without_tls = match raw.no_tls.on() {
+            Some(no_tls) => format!("no-tls ({no_tls})"),
+            None => "no certificate for TLS".to_owned(),
+        };
+        let text = format!(
+            "no-udp: with no-tcp ({no_tcp}) and {without_tls} nothing is left to listen on; \
+             expected one of UDP, TCP, TLS and DTLS"
+        );
+        findings.error(no_udp, text);
+    }
+    Listen {
+        udp: no_udp.is_none(),
+        tcp: no_tcp.is_none(),
+        tls_over_tcp: offer.over_tcp,
+        dtls: offer.dtls,
+        tls_listening_port: raw.tls_listening_port.or(TLS_PORT),
+        alt_listening_port: unless_zero(&raw.alt_listening_port),
+        alt_tls_listening_port: unless_zero(&raw.alt_tls_listening_port),
+        aux_servers: aux_servers(raw, findings),
+        listening_device: raw.listening_device.last().map(|at| at.value.clone()),
+        relay_device: raw.relay_device.last().map(|at| at.value.clone()),
+    }
+}
+
+fn unless_zero(slot: &Slot<u16>) -> Option<u16> {
+    slot.last().map(|at| at.value).filter(|port| *port != 0)
+}
+
+/// Each once, and none that the listening addresses cover: a port cannot be bound twice.
+fn aux_servers(raw: &Raw, findings: &mut Findings) -> Vec<SocketAddr> {
+    let ports = [raw.listening_port.or(PORT), raw.alt_listening_port.or(0)];
+    let is_covered = |endpoint: SocketAddr| {
+        let is_listened_on = raw.listening_ip.all().any(|at| at.value == endpoint.ip());
+        is_listened_on && endpoint.port() != 0 && ports.contains(&endpoint.port())
+    };
+    let mut endpoints = Vec::new();
+    for at in raw.aux_server.all() {
+        if is_covered(at.value) {
+            let text = format!("aux-server: {} is listened on without this", at.value);
+            findings.info(&at.origin, text);
+        } else if at.value.port() == 0 || !endpoints.contains(&at.value) {
+            endpoints.push(at.value);
+        }
+    }
+    endpoints
+}
+
+/// Whether UDP, and whether TCP, is relayed. `has_file`: not only the command line counts.
+pub(super) fn relaying(raw: &Raw, has_file: bool, findings: &mut Findings) -> (bool, bool) {
+    let (tcp, no_tcp) = (raw.tcp_relay.on(), raw.no_tcp_relay.on());
+    if let (Some(tcp), Some(no_tcp)) = (tcp, no_tcp) {
+        let text = format!(
+            "tcp-relay: no-tcp-relay ({no_tcp}) asks for the opposite; expected one of them"
+        );
+        findings.error(tcp, text);
+    }
+    let stun_only = raw.stun_only.is_on();
+    if let (Some(no_udp), None, false) = (raw.no_udp_relay.on(), tcp, stun_only) {
+        findings.error(
+            no_udp,
+            "no-udp-relay: without TCP relaying nothing is left to relay; \
+             expected tcp-relay too, or stun-only for STUN alone",
+        );
+    }
+    let is_silent = tcp.is_none() && no_tcp.is_none() && raw.tcp_relay.off().is_none();
+    if has_file && is_silent && !stun_only {
+        findings.info(
+            &Origin::Configuration,
+            "TCP relaying (RFC 6062) is off, unlike in coturn; tcp-relay switches it on",
+        );
+    }
+    (!raw.no_udp_relay.is_on(), tcp.is_some())
+}
+
+pub(super) fn http(raw: &Raw) -> Http {
+    Http {
+        acme_redirect: raw.acme_redirect.last().map(|at| at.value.clone()),
+        respond_unsupported: raw.respond_http_unsupported.is_on(),
+    }
+}
+
+pub(super) fn connections(raw: &Raw) -> ConnectionLimits {
+    ConnectionLimits {
+        total: size(raw.max_connections.or(65536)),
+        per_address: match raw.max_connections_per_address.or(1024) {
+            0 => usize::MAX,
+            number => size(number),
+        },
+        handshakes_per_second: rate(raw.tls_handshakes_per_second.or(200)),
+        handshakes_per_address: rate(raw.tls_handshakes_per_address.or(50)),
+    }
+}
+
+pub(super) fn stream_queue(raw: &Raw) -> StreamQueue {
+    StreamQueue {
+        bytes: size(raw.stream_queue_bytes.or(262_144)),
+        time: Duration::from_millis(raw.stream_queue_time.or(200).unsigned_abs()),
+    }
+}
+
+/// The table bounds every number, so that no value is changed here.
+fn size(number: i64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+fn rate(number: i64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
