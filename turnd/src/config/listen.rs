@@ -1,7 +1,10 @@
 //! The part of lowering that decides what is listened on, what is relayed, and how much a connection
 //! may ask for.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use super::{
     error::{Findings, Origin},
@@ -50,9 +53,14 @@ fn unless_zero(slot: &Slot<u16>) -> Option<u16> {
 /// Each once, and none that the listening addresses cover: a port cannot be bound twice.
 fn aux_servers(raw: &Raw, findings: &mut Findings) -> Vec<SocketAddr> {
     let ports = [raw.listening_port.or(PORT), raw.alt_listening_port.or(0)];
+    let covers = |listening: IpAddr, ip: IpAddr| {
+        listening == ip || (listening.is_unspecified() && listening.is_ipv4() == ip.is_ipv4())
+    };
     let is_covered = |endpoint: SocketAddr| {
-        let is_listened_on = raw.listening_ip.all().any(|at| at.value == endpoint.ip());
-        is_listened_on && endpoint.port() != 0 && ports.contains(&endpoint.port())
+        let mut listening = raw.listening_ip.all().map(|at| at.value);
+        listening.any(|listening| covers(listening, endpoint.ip()))
+            && endpoint.port() != 0
+            && ports.contains(&endpoint.port())
     };
     let mut endpoints = Vec::new();
     for at in raw.aux_server.all() {
@@ -66,8 +74,15 @@ fn aux_servers(raw: &Raw, findings: &mut Findings) -> Vec<SocketAddr> {
     endpoints
 }
 
-/// Whether UDP, and whether TCP, is relayed. `has_file`: not only the command line counts.
-pub(super) fn relaying(raw: &Raw, has_file: bool, findings: &mut Findings) -> (bool, bool) {
+/// Whether UDP, and whether TCP, is relayed. `has_file`: not only the command line counts;
+/// `has_streams`: clients can come over TCP or TLS, as they must for TCP to be relayed to them (RFC
+/// 6062 section 5.1).
+pub(super) fn relaying(
+    raw: &Raw,
+    has_file: bool,
+    has_streams: bool,
+    findings: &mut Findings,
+) -> (bool, bool) {
     let (tcp, no_tcp) = (raw.tcp_relay.on(), raw.no_tcp_relay.on());
     if let (Some(tcp), Some(no_tcp)) = (tcp, no_tcp) {
         let text = format!(
@@ -83,8 +98,12 @@ pub(super) fn relaying(raw: &Raw, has_file: bool, findings: &mut Findings) -> (b
              expected tcp-relay too, or stun-only for STUN alone",
         );
     }
+    if let (Some(tcp), false) = (tcp, has_streams) {
+        let text = "tcp-relay has no effect: no client can come over TCP or TLS";
+        findings.warn(tcp, text);
+    }
     let is_silent = tcp.is_none() && no_tcp.is_none() && raw.tcp_relay.off().is_none();
-    if has_file && is_silent && !stun_only {
+    if has_file && has_streams && is_silent && !stun_only {
         findings.info(
             &Origin::Configuration,
             "TCP relaying (RFC 6062) is off, unlike in coturn; tcp-relay switches it on",

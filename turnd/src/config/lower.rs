@@ -39,7 +39,8 @@ pub(super) fn lower(
     let offer = tls::offer(raw, machine, findings);
     let listen = listen(raw, &offer, findings);
     let proxy = proxy(raw, &listen, findings);
-    let (udp_relay, tcp_relay) = relaying(raw, has_file, findings);
+    let has_streams = listen.tcp || listen.tls_over_tcp || proxy.is_used();
+    let (udp_relay, tcp_relay) = relaying(raw, has_file, has_streams, findings);
     Settings {
         listening_ips: distinct(&raw.listening_ip),
         listening_port: raw.listening_port.or(listen::PORT),

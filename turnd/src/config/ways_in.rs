@@ -10,8 +10,8 @@ use std::{
 
 use super::settings::Secret;
 
-/// What to listen for and where, besides `listening_ips` and `listening_port`. Ports may be equal,
-/// to each other and to `listening_port`: then one listener does for both.
+/// What to listen for and where, besides `listening_ips` and `listening_port`. Ports other than 0 may
+/// be equal, to each other and to `listening_port`: then one listener does for both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listen {
     /// Serve clients over plain UDP.
@@ -28,8 +28,8 @@ pub struct Listen {
     pub alt_listening_port: Option<u16>,
     /// A second port beside `tls_listening_port`, 1 to 65535. Listened on only with TLS or DTLS.
     pub alt_tls_listening_port: Option<u16>,
-    /// Further addresses to listen on, whatever the listening addresses are; without duplicates.
-    /// Port 0: the system chooses.
+    /// Further addresses to listen on for all that is served, whatever the listening addresses are;
+    /// without duplicates. Port 0: the system chooses.
     pub aux_servers: Vec<SocketAddr>,
     /// The network interface that listeners are bound to; a name that Linux accepts, 1 to 15 bytes.
     pub listening_device: Option<String>,

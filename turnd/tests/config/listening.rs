@@ -65,17 +65,19 @@ fn auxiliary_servers_add_up_and_count_once() {
 #[test]
 fn an_auxiliary_server_that_is_listened_on_anyway_is_told_and_left_out() {
     let text = "stun-only\nlistening-ip=192.0.2.1\nalt-listening-port=99\n\
-                aux-server=192.0.2.1:3478\naux-server=192.0.2.1:99\naux-server=192.0.2.2:3478\n";
+                aux-server=192.0.2.1:3478\naux-server=192.0.2.1:99\naux-server=192.0.2.2:3478\n\
+                listening-ip=::\naux-server=[2001:db8::1]:3478\naux-server=[2001:db8::1]:1\n";
     let loaded = run(text, &[]);
-    assert_eq!(
-        loaded.settings.listen.aux_servers,
-        ["192.0.2.2:3478".parse().unwrap()]
-    );
+    let left: Vec<_> = ["192.0.2.2:3478", "[2001:db8::1]:1"]
+        .map(|endpoint| endpoint.parse().unwrap())
+        .into();
+    assert_eq!(loaded.settings.listen.aux_servers, left);
     assert_eq!(
         notes(&loaded),
         [
             format!("{FILE}:4: aux-server: 192.0.2.1:3478 is listened on without this"),
             format!("{FILE}:5: aux-server: 192.0.2.1:99 is listened on without this"),
+            format!("{FILE}:8: aux-server: [2001:db8::1]:3478 is listened on without this"),
         ]
     );
 }
@@ -109,6 +111,9 @@ fn tcp_is_relayed_if_asked_and_a_silent_file_is_told_that_it_is_not() {
     assert_eq!(relays("tcp-relay"), (true, true, 0));
     assert_eq!(relays("tcp-relay\nno-udp-relay"), (false, true, 0));
     assert_eq!(relays("stun-only"), (true, false, 0));
+    assert_eq!(relays("no-tcp"), (true, false, 0));
+    assert_eq!(relays("no-tcp\nself-signed"), (true, false, 1));
+    assert_eq!(relays("no-tcp\ntcp-proxy-port=1"), (true, false, 1));
     assert_eq!(
         relays("stun-only\nno-udp-relay\nno-tcp-relay"),
         (false, false, 0)
@@ -126,6 +131,17 @@ fn tcp_is_relayed_if_asked_and_a_silent_file_is_told_that_it_is_not() {
 fn no_tcp_relay_is_taken_without_a_word() {
     let text = format!("{MINIMAL}no-tcp-relay\n");
     assert_eq!(run(&text, &[]).notes, []);
+}
+
+#[test]
+fn tcp_relaying_that_no_client_can_ask_for_is_told() {
+    let text = format!("{MINIMAL}tcp-relay\nno-tcp\n");
+    assert_eq!(
+        notes(&run(&text, &[])),
+        [format!(
+            "{FILE}:5: tcp-relay has no effect: no client can come over TCP or TLS"
+        )]
+    );
 }
 
 #[test]

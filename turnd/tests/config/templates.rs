@@ -7,7 +7,7 @@ use std::{
 };
 
 use turnd::config::{
-    Access, DefaultFamily, ExternalPair, Http, Identity, Loaded, ProxyProtocol, Verbosity,
+    Access, DefaultFamily, ExternalPair, Http, Identity, Loaded, Outcome, ProxyProtocol, Verbosity,
 };
 
 use crate::helpers::*;
@@ -173,4 +173,18 @@ fn the_file_that_comes_with_turnd_is_sound() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/turnserver.conf");
     let text = std::fs::read_to_string(path).unwrap();
     let _ = settings(&text);
+    let suggested: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix('#'))
+        .filter(|line| line.starts_with(char::is_alphabetic))
+        .collect();
+    assert!(suggested.contains(&"self-signed"), "{suggested:?}");
+    for line in suggested {
+        let said = match outcome(line, &[]) {
+            Outcome::Run(loaded) => notes(&loaded),
+            other => messages(other),
+        };
+        let is_unknown = said.iter().any(|text| text.contains("there is no option"));
+        assert!(!is_unknown, "{said:?}");
+    }
 }
