@@ -282,10 +282,25 @@ fn only_so_many_windows_are_remembered_and_the_oldest_is_forgotten() {
 }
 
 #[test]
-fn a_source_that_comes_each_second_does_not_lose_its_latest_window() {
+fn a_source_whose_old_window_is_recycled_keeps_its_latest() {
     let mut starts = PerAddress::new(1);
     let faithful = ip("192.0.2.1");
-    // Its old windows are recycled while its latest is elsewhere.
+    assert!(starts.take(faithful, at(0)));
+    assert!(starts.take(faithful, at(1000)));
+    // The last of these takes the place of the first window.
+    for number in 0..u32::try_from(REMEMBERED).unwrap() - 1 {
+        assert!(starts.take(numbered(number), at(1000)));
+    }
+    assert!(!starts.take(faithful, at(1999)));
+    // The next one takes that of the second.
+    assert!(starts.take(ip("192.0.2.2"), at(1999)));
+    assert!(starts.take(faithful, at(1999)));
+}
+
+#[test]
+fn a_source_that_comes_each_second_is_one_source() {
+    let mut starts = PerAddress::new(1);
+    let faithful = ip("192.0.2.1");
     for second in 0..2 * REMEMBERED as u64 {
         assert!(starts.take(faithful, at(second * 1000)));
         assert!(!starts.take(faithful, at(second * 1000 + 999)));
