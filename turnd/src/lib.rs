@@ -14,5 +14,6 @@ pub mod ports;
 pub mod session_log;
 pub mod setup;
 pub mod sockets;
+pub mod streams;
 pub mod summary;
 pub mod worker;
