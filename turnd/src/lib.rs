@@ -15,4 +15,5 @@ pub mod session_log;
 pub mod setup;
 pub mod sockets;
 pub mod summary;
+pub mod tls;
 pub mod worker;
