@@ -98,10 +98,10 @@ pub(super) fn validity_warning(leaf: &CertificateDer<'_>, now: SystemTime) -> Op
     match validity.not_after.to_unix_duration().checked_sub(now) {
         None => Some(format!("the certificate expired on {until}")),
         Some(left) if left < SOON => {
-            let days = left.as_secs() / 86_400;
+            let days = left.as_secs() / 86_400 + 1;
+            let unit = if days == 1 { "day" } else { "days" };
             Some(format!(
-                "the certificate expires in less than {} days, on {until}",
-                days + 1
+                "the certificate expires in less than {days} {unit}, on {until}"
             ))
         }
         Some(_) => None,

@@ -143,10 +143,9 @@ pub(super) struct Selection {
 /// One version's suites while the list is read.
 struct Chosen {
     rows: &'static [Row],
-    /// Indices into `rows`.
-    on: Vec<usize>,
+    on: Vec<Suite>,
     /// What a `!` took away for good.
-    killed: Vec<usize>,
+    killed: Vec<Suite>,
     /// Something was added by name or group.
     touched: bool,
 }
@@ -161,10 +160,13 @@ impl Chosen {
         }
     }
 
-    fn selected(&self, term: &str) -> Vec<usize> {
-        (0..self.rows.len())
-            .filter(|&at| self.rows[at].is_selected(term))
-            .collect()
+    fn selected(&self, term: &str) -> Vec<Suite> {
+        let rows = self.rows.iter().filter(|row| row.is_selected(term));
+        rows.map(|row| row.suite).collect()
+    }
+
+    fn is_named(&self, term: &str) -> bool {
+        self.rows.iter().any(|row| row.is_named(term))
     }
 
     /// Returns whether the term selects anything.
@@ -172,32 +174,36 @@ impl Chosen {
         let selected = self.selected(term);
         let found = !selected.is_empty();
         self.touched |= found;
-        for at in selected {
-            if !self.on.contains(&at) && !self.killed.contains(&at) {
-                self.on.push(at);
+        for suite in selected {
+            if !self.on.contains(&suite) && !self.killed.contains(&suite) {
+                self.on.push(suite);
             }
         }
         found
     }
 
-    fn remove(&mut self, term: &str, for_good: bool) {
+    fn remove(&mut self, term: &str) {
         let selected = self.selected(term);
-        self.on.retain(|at| !selected.contains(at));
-        if for_good {
-            self.killed.extend(selected);
-        }
+        self.on.retain(|suite| !selected.contains(suite));
     }
 
-    /// OpenSSL's `+`: those of the selected that are on go to the end. Returns whether any is known.
-    fn move_to_end(&mut self, term: &str) -> bool {
+    fn kill(&mut self, term: &str) {
+        self.remove(term);
+        self.killed.extend(self.selected(term));
+    }
+
+    /// Of what is on, the selected goes to the end.
+    fn move_to_end(&mut self, term: &str) {
         let selected = self.selected(term);
-        let (moved, stay): (Vec<_>, Vec<_>) = self.on.iter().partition(|&at| selected.contains(at));
+        let (moved, stay): (Vec<_>, Vec<_>) =
+            self.on.iter().partition(|suite| selected.contains(suite));
         self.on = [stay, moved].concat();
-        !selected.is_empty()
     }
 
-    fn suites(&self) -> impl Iterator<Item = Suite> {
-        self.on.iter().map(|&at| self.rows[at].suite)
+    /// All of them, but what was taken away for good.
+    fn turn_all_on(&mut self) {
+        let rows = self.rows.iter().map(|row| row.suite);
+        self.on = rows.filter(|suite| !self.killed.contains(suite)).collect();
     }
 }
 
@@ -212,35 +218,29 @@ pub(super) fn select(list: &str, tls12: bool) -> Result<Selection, TlsError> {
     let mut ordered = false;
     let mut unknown: Vec<&str> = Vec::new();
     let separator = |c: char| c.is_whitespace() || matches!(c, ':' | ',' | ';');
-    for item in list.split(separator).filter(|item| !item.is_empty()) {
-        let (sign, term) = match item.as_bytes().first() {
-            Some(sign @ (b'!' | b'-' | b'+' | b'@')) => (Some(*sign), &item[1..]),
-            _ => (None, item),
-        };
-        // Each runs on both versions: `|` and not `||`.
-        let known = match sign {
-            // @STRENGTH and @SECLEVEL say how to choose among ciphers that are not here.
-            Some(b'@') => true,
-            Some(sign @ (b'!' | b'-')) => {
-                old.remove(term, sign == b'!');
-                new.remove(term, sign == b'!');
-                true
+    for item in list.split(separator) {
+        // @STRENGTH and @SECLEVEL=n, alone or behind a word, choose among ciphers that are not here.
+        let item = item.split_once('@').map_or(item, |(before, _)| before);
+        if let Some(term) = item.strip_prefix('!') {
+            old.kill(term);
+            new.kill(term);
+        } else if let Some(term) = item.strip_prefix('-') {
+            old.remove(term);
+            new.remove(term);
+        } else if let Some(term) = item.strip_prefix('+') {
+            old.move_to_end(term);
+            new.move_to_end(term);
+        } else if !item.is_empty() {
+            ordered |= old.is_named(item) || new.is_named(item);
+            // Each is to see it: `|` and not `||`.
+            let known = old.add(item) | new.add(item);
+            if !known && !unknown.contains(&item) {
+                unknown.push(item);
             }
-            Some(_) => old.move_to_end(term) | new.move_to_end(term),
-            None => {
-                let mut rows = TLS12.iter().chain(&TLS13);
-                ordered |= rows.any(|row| row.is_named(term));
-                old.add(term) | new.add(term)
-            }
-        };
-        if !known && !unknown.contains(&item) {
-            unknown.push(item);
         }
     }
     if !new.touched {
-        new.on = (0..TLS13.len())
-            .filter(|at| !new.killed.contains(at))
-            .collect();
+        new.turn_all_on();
     }
     if !tls12 {
         old.on.clear();
@@ -260,7 +260,7 @@ fn conclude(
         .map(|name| name.escape_debug().to_string())
         .collect::<Vec<_>>()
         .join(", ");
-    let suites: Vec<Suite> = new.suites().chain(old.suites()).collect();
+    let suites = [new.on.as_slice(), &old.on].concat();
     // A list of TLS 1.2 that comes to nothing is no wish for TLS 1.3 alone.
     let nothing_meant = tls12 && old.on.is_empty() && !new.touched;
     if suites.is_empty() || nothing_meant {

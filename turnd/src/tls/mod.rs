@@ -15,6 +15,7 @@ mod server_config;
 mod tests;
 
 use std::{
+    fmt,
     path::{Path, PathBuf},
     sync::Arc,
     time::SystemTime,
@@ -74,7 +75,6 @@ pub struct TlsServer {
 }
 
 /// One reading of the files, whole or not at all.
-#[derive(Debug)]
 struct Loaded {
     config: Arc<ServerConfig>,
     identity: Arc<Identity>,
@@ -102,7 +102,7 @@ impl TlsServer {
     }
 
     /// Reads the files again. New connections get what is in them now; those that are there go on with what
-    /// they have. The texts are warnings for the log, one line each.
+    /// they have. The texts are warnings for the log, one line each. Waits for files: not for a worker.
     ///
     /// Tickets stay good, unless the file of the authorities has changed: who resumes a session shows no
     /// certificate, so one that is trusted no longer would open the door for as long as its ticket lives.
@@ -149,6 +149,12 @@ impl TlsServer {
         };
         let authorities = self.settings.ca_file.as_deref().map(|ca| ("CA-file", ca));
         own.into_iter().flatten().chain(authorities)
+    }
+}
+
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.identity.fmt(f)
     }
 }
 

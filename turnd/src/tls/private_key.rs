@@ -39,9 +39,10 @@ pub(super) fn parse(
     // To the parser of plain keys an encrypted one of the old form is bad base64, because of its headers,
     // and one of PKCS#8 is none at all.
     let Some(block) = encrypted_block(text) else {
-        return Err(match plain {
-            Error::NoItemsFound => problem(TlsProblem::NoPrivateKey),
-            _ => damaged(),
+        let none = matches!(plain, Error::NoItemsFound) && !mentions_key(text);
+        return Err(match none {
+            true => problem(TlsProblem::NoPrivateKey),
+            false => damaged(),
         });
     };
     let password = password.ok_or_else(|| problem(TlsProblem::PasswordMissing))?;
@@ -57,4 +58,10 @@ fn encrypted_block(text: &[u8]) -> Option<Pem> {
         .ok()?
         .into_iter()
         .find(encrypted_key::is_encrypted)
+}
+
+/// Whether there is at least the beginning or the end of a key.
+fn mentions_key(text: &[u8]) -> bool {
+    let words = b"PRIVATE KEY-----";
+    text.windows(words.len()).any(|window| window == words)
 }

@@ -83,11 +83,9 @@ const LISTS: &[(&str, &str, &str)] = &[
     ("ALL:+aECDSA", "r2 r1 rc e2 e1 ec", ""),
     ("ECDHE-RSA-CHACHA20-POLY1305:ALL", "rc e2 e1 ec r2 r1", ""),
     ("DEFAULT:@STRENGTH", ALL, ""),
-    (
-        "DEFAULT@SECLEVEL=2:@SECLEVEL=1:ALL",
-        ALL,
-        "DEFAULT@SECLEVEL=2",
-    ),
+    ("DEFAULT@SECLEVEL=1", ALL, ""),
+    ("@SECLEVEL=0:HIGH", ALL, ""),
+    ("HIGH:+RC4:+kRSA:+aECDSA", "r2 r1 rc e2 e1 ec", ""),
     // Separators, and spelling.
     (
         "ECDHE-RSA-AES128-GCM-SHA256,ECDHE-RSA-AES256-GCM-SHA384",

@@ -211,7 +211,7 @@ fn the_warning_begins_fourteen_days_before_the_end() {
     );
     assert_eq!(
         told(end).as_deref(),
-        Some("the certificate expires in less than 1 days, on 2030-03-17T17:46:40Z")
+        Some("the certificate expires in less than 1 day, on 2030-03-17T17:46:40Z")
     );
     assert_eq!(
         told(end + second).as_deref(),
@@ -284,15 +284,21 @@ fn another_library_can_take_the_identity_and_no_debug_shows_the_key() {
     assert_eq!(server.fingerprint().len(), 32 * 3 - 1);
 
     let line = key.expose().lines().nth(1).unwrap();
+    let der = pem::parse(key.expose()).unwrap().into_contents();
+    // The private half of a P-256 key: 32 bytes behind the fixed 36 of its PKCS#8 form.
+    let bytes = format!("{:?}", &der[36..68]);
+    let bytes = bytes.trim_matches(['[', ']']);
+    assert!(format!("{der:?}").contains(bytes));
     for shown in [
         format!("{server:?}"),
         format!("{again:?}"),
         format!("{identity:?}"),
+        format!("{:?}", server.config()),
     ] {
-        assert!(shown.contains(&server.fingerprint()), "{shown}");
-        assert!(
-            !shown.contains(line) && !shown.contains("hunter2"),
-            "{shown}"
-        );
+        for secret in [line, bytes, "hunter2"] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
     }
+    let shown = format!("{server:?}");
+    assert!(shown.contains(&server.fingerprint()), "{shown}");
 }

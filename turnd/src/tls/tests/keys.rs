@@ -161,6 +161,16 @@ fn parameters_in_front_of_an_ec_key_are_passed_over() {
 }
 
 #[test]
+fn the_remarks_of_a_pkcs12_export_are_passed_over() {
+    let key = KeyPair::try_from(&opened("pkcs8-scrypt-aes256.pem")).unwrap();
+    let remarks = "Bag Attributes\n    localKeyID: 01 02\nKey Attributes: <No Attributes>\n";
+    let encrypted = fs::read_to_string(fixture("pkcs8-scrypt-aes256.pem")).unwrap();
+    let certificate = Authority::new().pem();
+    let text = format!("{remarks}{certificate}\n{remarks}{encrypted}\n");
+    serve(&key, &text, Some(PASSWORD));
+}
+
+#[test]
 fn damage_is_told_and_no_line_of_the_key_is_shown() {
     let key = KeyPair::generate().unwrap().serialize_pem();
     let line = key.lines().nth(1).unwrap();
@@ -173,6 +183,9 @@ fn damage_is_told_and_no_line_of_the_key_is_shown() {
         key.replace("PRIVATE KEY", "RSA PRIVATE KEY"),
         encrypted.replace("DEK-Info: AES-128-CBC,", "DEK-Info: AES-128-CBC,zz"),
         encrypted.replace("DEK-Info", "Other"),
+        encrypted.replace("Proc-Type", "Other"),
+        encrypted.replace("-----END EC PRIVATE KEY-----", ""),
+        format!("{line}\n-----END ENCRYPTED PRIVATE KEY-----\n"),
     ] {
         let folder = Folder::new();
         let issued = Authority::new().issue();

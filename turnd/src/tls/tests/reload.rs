@@ -6,6 +6,7 @@ use rustls::{
 };
 
 use super::*;
+use crate::tls::own;
 
 #[test]
 fn new_connections_get_the_new_certificate_and_old_ones_go_on() {
@@ -117,9 +118,18 @@ fn files_that_are_no_use_change_nothing_and_are_named() {
 }
 
 #[test]
-fn a_self_signed_certificate_stays() {
+fn a_self_signed_certificate_stays_until_two_weeks_before_its_end() {
     let server = load(self_signed());
     let before = server.fingerprint();
     server.reload().unwrap();
     assert_eq!(server.fingerprint(), before);
+
+    let names = [NAME.to_owned()];
+    let at = |days| {
+        let loaded = server.current.load();
+        let now = SystemTime::now() + days * DAY;
+        own(&names, Some(&loaded), now).unwrap().fingerprint()
+    };
+    assert_eq!(at(14), before);
+    assert_ne!(at(16), before);
 }
