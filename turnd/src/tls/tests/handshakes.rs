@@ -5,6 +5,7 @@ use rustls::{
     PeerIncompatible, ProtocolVersion,
     crypto::aws_lc_rs::cipher_suite::{
         TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+        TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
     },
     version::{TLS12, TLS13},
 };
@@ -72,7 +73,7 @@ fn the_cipher_list_decides_what_is_served() {
     let now = SystemTime::now();
     let issued = authority.sign(keys::rsa(), (now - DAY, now + 90 * DAY));
     let server = load(TlsSettings {
-        cipher_list: Some("ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-CHACHA20-POLY1305".to_owned()),
+        cipher_list: Some("ECDHE-RSA-CHACHA20-POLY1305:ECDHE-RSA-AES128-GCM-SHA256".to_owned()),
         ..folder.settings(&issued)
     });
     let mut client = Client::of(&TLS12);
@@ -84,14 +85,14 @@ fn the_cipher_list_decides_what_is_served() {
             PeerIncompatible::NoCipherSuitesInCommon
         ))
     );
-    // A client that would rather have AES-256 and takes all gets the first of the list.
+    // A client that would rather have AES gets the first of the list.
     let client = Client::of(&TLS12).trusting(authority.0.der().clone());
     assert_eq!(
         connect(&client, &server)
             .server
             .negotiated_cipher_suite()
             .unwrap(),
-        TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
+        TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256
     );
 }
 
@@ -194,6 +195,8 @@ fn a_session_is_resumed_in_both_versions() {
         assert_eq!(first.server.handshake_kind(), Some(HandshakeKind::Full));
         let second = connect(&client, &server);
         assert_eq!(second.server.handshake_kind(), Some(HandshakeKind::Resumed));
+        let tickets = if version == &TLS13 { 1 } else { 0 };
+        assert_eq!(first.client.tls13_tickets_received(), tickets);
     }
 }
 
