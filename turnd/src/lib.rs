@@ -16,4 +16,5 @@ pub mod setup;
 pub mod sockets;
 pub mod streams;
 pub mod summary;
+pub mod tls;
 pub mod worker;
