@@ -2,8 +2,10 @@
 //! that the tests move.
 
 mod credentials;
+mod garbage;
 mod handshake;
 mod hello;
 mod lifetimes;
 mod limits;
+mod loss;
 mod support;
