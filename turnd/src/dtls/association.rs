@@ -15,6 +15,11 @@ use super::{
 /// a link with the smallest MTU of IPv6, 1280.
 const MTU: u32 = 1200;
 
+/// The longest handshake message of a client, in bytes: its certificates, if it has any.
+const LONGEST_MESSAGE: usize = 16_384;
+/// A client sends one record under keys before it is answered, its Finished, and repeats it a few times.
+const MOST_EARLY_RECORDS: u8 = 16;
+
 /// How a handshake stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Handshake {
@@ -47,6 +52,8 @@ pub(super) struct Association {
     /// handshake began, as the first answer must have the number of the hello (RFC 6347 section 4.2.1),
     /// and one for each record sent again.
     offset: u64,
+    /// How many records under keys have come before the handshake was over.
+    early_records: u8,
 }
 
 impl Association {
@@ -71,6 +78,7 @@ impl Association {
             stream,
             random: *hello.random,
             offset,
+            early_records: 0,
         };
         for message_seq in 0..hello.message_seq {
             buffers.load_with(|incoming| hello.write_without_cookie(message_seq, incoming));
@@ -98,14 +106,27 @@ impl Association {
         }
     }
 
-    /// Makes this the datagram to read, without the records that are too short for the cipher. Whoever knows
-    /// the addresses can send those, and OpenSSL 3.0 ends an association over one instead of dropping it.
-    pub(super) fn load(&self, datagram: &[u8], buffers: &mut Buffers) {
-        let cipher = self.stream.ssl().current_cipher();
-        buffers.load(
-            datagram,
-            cipher.map_or(0, |cipher| shortest_fragment(cipher.name())),
-        );
+    /// Makes this the datagram to read, without the records that are no use and that anyone who knows the
+    /// addresses could send. During the handshake, OpenSSL keeps what comes too early: it makes room for ten
+    /// messages of the length they say they have, and for a hundred records under keys, 16 KB each. After
+    /// it, OpenSSL 3.0 ends an association over a record too short for the cipher, instead of dropping it.
+    pub(super) fn load(&mut self, datagram: &[u8], buffers: &mut Buffers) {
+        let ssl = self.stream.ssl();
+        let shortest = ssl
+            .current_cipher()
+            .map_or(0, |cipher| shortest_fragment(cipher.name()));
+        let established = ssl.is_init_finished();
+        let early = &mut self.early_records;
+        buffers.load(datagram, |record| match record.epoch() {
+            0 => !established && record.messages_are_within(LONGEST_MESSAGE),
+            1 if record.fragment().len() < shortest => false,
+            1 if established => true,
+            1 => {
+                *early = early.saturating_add(1);
+                *early <= MOST_EARLY_RECORDS
+            }
+            _ => false,
+        });
     }
 
     /// Writes the next message of the datagram in `buffers` to `plain`, or of one before it that held

@@ -129,8 +129,8 @@ impl Dtls {
             {
                 while self.read(now, path, plain) != Received::Nothing {}
             }
-            let at = self.paths.get(&path);
-            let Some(established) = at.and_then(|at| at.established.as_ref()) else {
+            let at = self.paths.get_mut(&path);
+            let Some(established) = at.and_then(|at| at.established.as_mut()) else {
                 self.buffers.flush(send);
                 return Received::Nothing;
             };

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 
-use super::record::records;
+use super::record::{Record, records};
 
 /// A datagram to read and those written. There is one of these in a [`Dtls`](super::Dtls), lent to the
 /// association at work, so that the idle ones hold no buffers.
@@ -17,15 +17,12 @@ pub(super) struct Buffers {
 }
 
 impl Buffers {
-    /// Makes this the datagram to read, without the records under keys whose fragment has less than `shortest`
-    /// bytes, and without what is not a whole record.
-    pub(super) fn load(&mut self, datagram: &[u8], shortest: usize) {
+    /// Makes the records of this datagram that `admit` lets through the datagram to read.
+    pub(super) fn load(&mut self, datagram: &[u8], mut admit: impl FnMut(&Record<'_>) -> bool) {
         self.load_with(|incoming| {
             incoming.clear();
-            for record in records(datagram) {
-                if record.epoch() == 0 || record.fragment().len() >= shortest {
-                    incoming.extend_from_slice(record.bytes());
-                }
+            for record in records(datagram).filter(|record| admit(record)) {
+                incoming.extend_from_slice(record.bytes());
             }
         });
     }

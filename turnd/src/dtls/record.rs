@@ -53,6 +53,24 @@ impl<'a> Record<'a> {
         self.sequence
     }
 
+    /// Whether each handshake message in this record, if there are any, or each one that a part of is here, says
+    /// that it has at most `longest` bytes in all.
+    pub(super) fn messages_are_within(&self, longest: usize) -> bool {
+        let mut rest = self.fragment();
+        while self.kind == HANDSHAKE && !rest.is_empty() {
+            let Some(&[_, l0, l1, l2, _, _, _, _, _, f0, f1, f2]) = rest.first_chunk::<12>() else {
+                return false;
+            };
+            let [length, here] = [[0, l0, l1, l2], [0, f0, f1, f2]].map(u32::from_be_bytes);
+            let after = rest.get(12..).and_then(|rest| rest.get(here as usize..));
+            match after {
+                Some(after) if length as usize <= longest => rest = after,
+                _ => return false,
+            }
+        }
+        true
+    }
+
     /// What follows the header.
     pub(super) fn fragment(&self) -> &'a [u8] {
         &self.bytes[HEADER..]
@@ -84,5 +102,54 @@ pub(super) fn renumber(datagram: &mut [u8], offset: u64) {
             rest[SEQUENCE].copy_from_slice(&sequence[2..]);
         }
         rest = &mut rest[length..];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A record in the clear with these handshake messages, each by the length it says it has and the length
+    /// of the part that is here.
+    fn handshake(messages: &[(u32, u32)]) -> Vec<u8> {
+        let mut fragment = Vec::new();
+        for (length, here) in messages {
+            fragment.push(11);
+            fragment.extend(&length.to_be_bytes()[1..]);
+            fragment.extend([0; 5]);
+            fragment.extend(&here.to_be_bytes()[1..]);
+            fragment.resize(fragment.len() + *here as usize, 0x5A);
+        }
+        let mut record = vec![HANDSHAKE, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 0];
+        record.extend((fragment.len() as u16).to_be_bytes());
+        record.append(&mut fragment);
+        record
+    }
+
+    #[test]
+    fn what_a_message_says_of_its_length_is_looked_at_behind_other_messages_too() {
+        let within = |record: &[u8]| Record::first(record).unwrap().messages_are_within(1000);
+        assert!(within(&handshake(&[(1000, 7)])));
+        assert!(within(&handshake(&[(5, 5), (0, 0), (1000, 7)])));
+        assert!(!within(&handshake(&[(1001, 7)])));
+        assert!(!within(&handshake(&[(5, 5), (1001, 0)])));
+        let mut cut = handshake(&[(5, 5), (5, 5)]);
+        cut.pop();
+        cut[12] -= 1;
+        assert!(
+            !within(&cut),
+            "a part that is not all here is not OpenSSL's to interpret"
+        );
+    }
+
+    #[test]
+    fn renumbering_moves_what_is_in_the_clear_and_nothing_else() {
+        let mut sealed = handshake(&[(5, 5)]);
+        sealed[4] = 1;
+        let mut datagram = [handshake(&[(5, 5)]), sealed.clone(), handshake(&[(0, 0)])].concat();
+        renumber(&mut datagram, 0x1_0203);
+        let numbers: Vec<_> = records(&datagram).map(|record| record.sequence()).collect();
+        assert_eq!(numbers, [0x1_0203, 0, 0x1_0203]);
+        assert_eq!(records(&datagram).nth(1).unwrap().bytes(), sealed);
     }
 }
