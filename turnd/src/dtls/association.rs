@@ -96,7 +96,8 @@ impl Association {
         &self.random
     }
 
-    /// Takes a datagram of the handshake. What to send is left in `buffers`.
+    /// Takes a datagram of the handshake. What to send is left in `buffers`. OpenSSL has a timer of its own, by
+    /// the system's clock, and may add its flight once more when a datagram comes after a second.
     pub(super) fn advance(&mut self, datagram: &[u8], buffers: &mut Buffers) -> Handshake {
         self.load(datagram, buffers);
         match self.call(buffers, SslStream::accept) {

@@ -5,6 +5,16 @@ use turnd::dtls::{Credentials, DtlsContext, DtlsLimits};
 
 use crate::support::{Client, Pki, Server, path};
 
+/// The context is shared by the workers, and an association stays with one.
+#[test]
+fn threads_can_share_the_context_and_own_the_associations() {
+    fn shared<T: Send + Sync>(_: &T) {}
+    fn owned<T: Send>(_: &T) {}
+    let server = Server::usual();
+    shared(&server.context);
+    owned(&server.dtls);
+}
+
 #[test]
 fn each_mistake_is_told_in_one_line() {
     let good = Pki::ecdsa().credentials();
