@@ -8,6 +8,7 @@ pub mod app;
 pub mod auth;
 pub mod clock;
 pub mod config;
+pub mod dtls;
 pub mod log;
 pub mod mailbox;
 pub mod ports;
