@@ -21,7 +21,6 @@ use crate::{
     mailbox::{Letter, Mailbox, Sender},
     session_log::SessionLog,
     setup::{Setup, StartError, random_key, system},
-    sockets::Listener,
     summary,
     worker::{Parts, Worker},
 };
@@ -149,14 +148,16 @@ fn start_workers(settings: &Settings, setup: Setup) -> Result<Workers, StartErro
 
     let mut threads = Vec::new();
     for (index, ((poller, _, mailbox), sockets)) in
-        doors.into_iter().zip(setup.listeners).enumerate()
+        doors.into_iter().zip(setup.listeners.workers).enumerate()
     {
         let number = u8::try_from(index).expect("at most 128 workers");
         let parts = Parts {
             index,
             server: Server::new(setup.server.clone(), number, &random_key()?),
             poller,
-            listeners: sockets.into_iter().map(Listener::new).collect(),
+            listeners: sockets.listeners,
+            acceptors: sockets.acceptors,
+            stream_rules: setup.stream_rules.clone(),
             mailbox,
             workers: senders.clone(),
             keys: setup.keys.clone(),

@@ -9,6 +9,7 @@ pub mod auth;
 pub mod clock;
 pub mod config;
 pub mod dtls;
+pub mod listeners;
 pub mod log;
 pub mod mailbox;
 pub mod ports;

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use turnd_net::{Offload, UdpOptions, UdpSocket};
+use turnd_net::{Offload, UdpOptions};
 use turnd_proto::{
     Access, DefaultFamily, Lifetimes, Limits, LiveRelays, LongTerm, PeerPolicy, Quotas,
     Settings as ServerSettings,
@@ -18,11 +18,12 @@ use crate::{
     addresses::Addresses,
     auth::{KeySources, SharedSecrets, Users},
     config::{self, Settings, UserSecret},
+    listeners::Listeners,
     ports::RelayPorts,
+    streams::{QueueLimits, http::HttpRules, limits::Connections},
+    tls::{IdentitySource, TlsError, TlsServer, TlsSettings},
+    worker::StreamRules,
 };
-
-/// How often a port is tried that must be free on several addresses at once.
-const PORT_TRIES: usize = 20;
 
 /// What stops a start.
 #[derive(Debug)]
@@ -36,10 +37,14 @@ pub enum StartError {
     },
     /// A listening address cannot be had.
     Listen {
+        /// UDP or TCP.
+        protocol: &'static str,
         /// Which.
         address: SocketAddr,
         /// Why not.
         error: io::Error,
+        /// The option that names the port.
+        options: &'static str,
     },
     /// A relay address cannot be had.
     Relay {
@@ -48,6 +53,8 @@ pub enum StartError {
         /// Why not.
         error: io::Error,
     },
+    /// TLS cannot be offered as it was asked for.
+    Tls(TlsError),
     /// Nothing to listen on or to relay from.
     NoAddress(&'static str),
 }
@@ -56,12 +63,22 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::System { what, error } => write!(f, "cannot {what}: {error}"),
-            Self::Listen { address, error } => {
+            Self::Listen {
+                protocol,
+                address,
+                error,
+                options,
+            } => {
+                let options = match *options {
+                    "aux-server" => "option aux-server".to_owned(),
+                    port => format!("options listening-ip, {port}"),
+                };
                 write!(
                     f,
-                    "cannot listen on udp {address}: {error} (options listening-ip, listening-port)"
+                    "cannot listen on {protocol} {address}: {error} ({options})"
                 )
             }
+            Self::Tls(error) => write!(f, "{error}"),
             Self::Relay { address, error } => {
                 write!(f, "cannot relay from {address}: {error} (option relay-ip)")
             }
@@ -86,12 +103,10 @@ pub fn system(what: &'static str) -> impl FnOnce(io::Error) -> StartError {
 pub struct Setup {
     /// The addresses in force.
     pub addresses: Addresses,
-    /// The port that is listened on, also where the system chose it.
-    pub listening_port: u16,
-    /// One set of sockets for each worker.
-    pub listeners: Vec<Vec<UdpSocket>>,
-    /// What could not be listened on, where that is no reason not to start.
-    pub missed: Vec<(SocketAddr, io::Error)>,
+    /// The listening sockets.
+    pub listeners: Listeners,
+    /// What holds for connections.
+    pub stream_rules: Arc<StreamRules>,
     /// For every worker's state machine.
     pub server: Arc<ServerSettings>,
     /// Where keys come from.
@@ -103,8 +118,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Binds every socket of every worker before any of them is served: the kernel spreads clients
-    /// over a group of sockets, and would spread them anew if the group grew.
+    /// Opens what must be there before anyone is served.
     ///
     /// # Errors
     /// See [`StartError`].
@@ -122,22 +136,25 @@ impl Setup {
             ..UdpOptions::default()
         };
         let relay_ips: Vec<IpAddr> = addresses.relay.iter().map(|&(ip, _)| ip).collect();
-        let (listening_port, listeners, missed) = listen(settings, &addresses, &options)?;
+        let tls = tls_server(settings, &addresses)?;
+        let listeners = Listeners::bind(settings, &addresses, &options)?;
         check_relay_addresses(&relay_ips)?;
-        let bound = listeners
-            .first()
-            .into_iter()
-            .flatten()
-            .map(UdpSocket::local_addr)
-            .collect();
+        let bound = listeners.bound.iter().map(|bound| bound.address).collect();
+        let relay_options = UdpOptions {
+            device: settings.listen.relay_device.clone(),
+            ..options
+        };
         Ok(Self {
             server: Arc::new(server_settings(settings, &addresses, bound)?),
             keys: Arc::new(key_sources(settings)),
-            ports: Arc::new(RelayPorts::new(&relay_ips, &settings.relay_ports, options)),
+            ports: Arc::new(RelayPorts::new(
+                &relay_ips,
+                &settings.relay_ports,
+                relay_options,
+            )),
+            stream_rules: Arc::new(stream_rules(settings, tls)),
             addresses,
-            listening_port,
             listeners,
-            missed,
             offload,
         })
     }
@@ -152,84 +169,71 @@ fn check_relay_addresses(addresses: &[IpAddr]) -> Result<(), StartError> {
     Ok(())
 }
 
-type Listening = (u16, Vec<Vec<UdpSocket>>, Vec<(SocketAddr, io::Error)>);
-
-/// Binds the listening addresses for every worker. With port 0 the system chooses one port for all
-/// addresses, which may take more than one try.
-fn listen(
+/// What TLS is offered with. It was asked for: what stands in its way stops the start.
+fn tls_server(
     settings: &Settings,
     addresses: &Addresses,
-    options: &UdpOptions,
-) -> Result<Listening, StartError> {
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        match listen_once(settings, addresses, options) {
-            Err(StartError::Listen { error, .. })
-                if settings.listening_port == 0
-                    && error.kind() == io::ErrorKind::AddrInUse
-                    && tries < PORT_TRIES => {}
-            result => return result,
-        }
+) -> Result<Option<Arc<TlsServer>>, StartError> {
+    let Some(wanted) = &settings.tls else {
+        return Ok(None);
+    };
+    let identity = match &wanted.identity {
+        config::Identity::Files {
+            cert,
+            key,
+            key_password,
+        } => IdentitySource::Files {
+            cert: cert.clone(),
+            key: key.clone(),
+            key_password: key_password.clone(),
+        },
+        config::Identity::SelfSigned => IdentitySource::SelfSigned {
+            names: self_signed_names(addresses),
+        },
+    };
+    let (tls, warnings) = TlsServer::load(TlsSettings {
+        identity,
+        ca_file: wanted.ca_file.clone(),
+        cipher_list: wanted.cipher_list.clone(),
+        curves: wanted.curves.clone(),
+        tls12: wanted.tls12,
+    })
+    .map_err(StartError::Tls)?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
     }
+    Ok(Some(Arc::new(tls)))
 }
 
-fn listen_once(
-    settings: &Settings,
-    addresses: &Addresses,
-    options: &UdpOptions,
-) -> Result<Listening, StartError> {
-    let mut port = settings.listening_port;
-    if settings.relay_threads > 1 {
-        port = unshared_port(addresses, port)?;
-    }
-    let mut listeners: Vec<Vec<UdpSocket>> =
-        (0..settings.relay_threads).map(|_| Vec::new()).collect();
-    let mut missed = Vec::new();
-    'addresses: for &ip in &addresses.listening {
-        let options = UdpOptions {
-            reuse_port: settings.relay_threads > 1,
-            packet_info: ip.is_unspecified(),
-            ..options.clone()
-        };
-        for (worker, sockets) in listeners.iter_mut().enumerate() {
-            let address = SocketAddr::new(ip, port);
-            match UdpSocket::bind(address, &options) {
-                Ok(socket) => {
-                    port = socket.local_addr().port();
-                    sockets.push(socket);
-                }
-                Err(error) if worker == 0 && may_miss(addresses, &error) => {
-                    missed.push((address, error));
-                    continue 'addresses;
-                }
-                Err(error) => return Err(StartError::Listen { address, error }),
-            }
+/// Every name that a client on this machine or beside it may use.
+fn self_signed_names(addresses: &Addresses) -> Vec<String> {
+    let mut names = vec!["localhost".to_owned()];
+    let outside = addresses.relay.iter().map(|(_, external)| external);
+    for ip in addresses.own.iter().chain(outside) {
+        let name = ip.to_string();
+        if !names.contains(&name) {
+            names.push(name);
         }
     }
-    if listeners.iter().all(Vec::is_empty) {
-        return Err(StartError::NoAddress("listening-ip"));
-    }
-    Ok((port, listeners, missed))
+    names
 }
 
-/// The port, or one that the system chooses for 0, if nobody has it on any of the addresses. The kernel
-/// lets every server of the same user into a group of sockets, and would give it a share of our clients.
-fn unshared_port(addresses: &Addresses, mut port: u16) -> Result<u16, StartError> {
-    for &ip in &addresses.listening {
-        let address = SocketAddr::new(ip, port);
-        match UdpSocket::bind(address, &UdpOptions::default()) {
-            Ok(socket) => port = socket.local_addr().port(),
-            Err(error) if may_miss(addresses, &error) => {}
-            Err(error) => return Err(StartError::Listen { address, error }),
-        }
+fn stream_rules(settings: &Settings, tls: Option<Arc<TlsServer>>) -> StreamRules {
+    StreamRules {
+        tls,
+        connections: Connections::new(settings.connections.total, settings.connections.per_address),
+        trusted_proxies: settings.proxy.trusted.clone(),
+        http: HttpRules {
+            acme_redirect: settings.http.acme_redirect.clone(),
+            respond_unsupported: settings.http.respond_unsupported,
+        },
+        queue: QueueLimits {
+            bytes: settings.stream_queue.bytes,
+            time: settings.stream_queue.time,
+        },
+        handshakes_per_second: settings.connections.handshakes_per_second,
+        handshakes_per_address: settings.connections.handshakes_per_address,
     }
-    Ok(port)
-}
-
-/// An address that nobody asked for may be gone again or not be ready yet.
-fn may_miss(addresses: &Addresses, error: &io::Error) -> bool {
-    !addresses.listening_is_explicit && error.kind() == io::ErrorKind::AddrNotAvailable
 }
 
 fn server_settings(

@@ -1,47 +1,169 @@
-//! The sockets of a worker, and the tokens that name them in events and in the outbox.
+//! The sockets that a worker listens on, and the tokens that name its sockets in events, in the
+//! outbox and in [`turnd_proto::ListenerId`].
 
-use slotmap::KeyData;
-use turnd_net::{Token, UdpSocket};
-use turnd_proto::RelayId;
+use slotmap::{Key, KeyData};
+use turnd_net::{TcpListener, Token, UdpSocket};
+use turnd_proto::{Instant, RelayId};
 
-/// A socket that clients write to.
+use crate::streams::{PeerStreamId, StreamId};
+
+/// A UDP socket that clients write to.
 pub struct Listener {
     pub(crate) socket: UdpSocket,
     /// Whether it is bound to no address in particular, so that each datagram has to tell.
     pub(crate) is_wildcard: bool,
+    /// Which protocols it takes.
+    pub(crate) takes: Takes,
+}
+
+/// A TCP socket that clients connect to.
+pub struct Acceptor {
+    pub(crate) socket: TcpListener,
+    /// Which protocols it takes.
+    pub(crate) takes: Takes,
+    /// Whether a PROXY header comes first.
+    pub(crate) is_behind_proxy: bool,
+    /// Not listened to before this, for want of descriptors.
+    pub(crate) paused_until: Option<Instant>,
+}
+
+/// Whether a socket takes messages as they are, or under TLS or DTLS, or both; the first bytes tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Takes {
+    /// STUN and TURN as they are.
+    pub plain: bool,
+    /// Under TLS on a TCP socket, under DTLS on a UDP socket.
+    pub secure: bool,
 }
 
 impl Listener {
     /// Wraps a bound socket.
     #[must_use]
-    pub fn new(socket: UdpSocket) -> Self {
+    pub fn new(socket: UdpSocket, takes: Takes) -> Self {
         let is_wildcard = socket.local_addr().ip().is_unspecified();
         Self {
             socket,
             is_wildcard,
+            takes,
         }
     }
 }
 
-/// What a token names. Relays carry a generation, which is never 0; listeners have none.
+impl Acceptor {
+    /// Wraps a listening socket.
+    #[must_use]
+    pub fn new(socket: TcpListener, takes: Takes, is_behind_proxy: bool) -> Self {
+        Self {
+            socket,
+            takes,
+            is_behind_proxy,
+            paused_until: None,
+        }
+    }
+}
+
+/// What a token names. The top bits of its slot say which kind of thing, so that late events for one
+/// that is gone name nobody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Socket {
+    /// By index.
     Listener(usize),
+    /// By index.
+    Acceptor(usize),
+    /// A relay, of UDP or TCP.
     Relay(RelayId),
+    /// A client's connection.
+    Stream(StreamId),
+    /// A peer's connection (RFC 6062).
+    PeerStream(PeerStreamId),
+}
+
+const KIND_SHIFT: u32 = 28;
+const INDEX: u32 = (1 << KIND_SHIFT) - 1;
+
+impl Socket {
+    /// Its token.
+    pub(crate) fn token(self) -> Token {
+        match self {
+            Self::Listener(at) => indexed(0, at),
+            Self::Acceptor(at) => indexed(1, at),
+            Self::Relay(id) => keyed(2, id.data()),
+            Self::Stream(id) => keyed(3, id.data()),
+            Self::PeerStream(id) => keyed(4, id.data()),
+        }
+    }
+
+    /// Its token as a number.
+    pub(crate) fn number(self) -> u64 {
+        self.token().into()
+    }
+
+    /// What a number stands for.
+    pub(crate) fn of(number: u64) -> Self {
+        Token::from(number).into()
+    }
+}
+
+fn indexed(kind: u32, at: usize) -> Token {
+    let at = u32::try_from(at).unwrap_or(INDEX);
+    Token {
+        slot: kind << KIND_SHIFT | at & INDEX,
+        generation: 0,
+    }
+}
+
+fn keyed(kind: u32, key: KeyData) -> Token {
+    let token = Token::from(key.as_ffi());
+    debug_assert!(token.slot <= INDEX, "fewer than 2^28 of a kind");
+    Token {
+        slot: kind << KIND_SHIFT | token.slot & INDEX,
+        generation: token.generation,
+    }
 }
 
 impl From<Token> for Socket {
     fn from(token: Token) -> Self {
-        if token.generation == 0 {
-            Self::Listener(token.slot as usize)
-        } else {
-            Self::Relay(KeyData::from_ffi(u64::from(token)).into())
+        let index = token.slot & INDEX;
+        let key = KeyData::from_ffi(
+            Token {
+                slot: index,
+                generation: token.generation,
+            }
+            .into(),
+        );
+        match token.slot >> KIND_SHIFT {
+            0 => Self::Listener(index as usize),
+            1 => Self::Acceptor(index as usize),
+            2 => Self::Relay(key.into()),
+            3 => Self::Stream(key.into()),
+            _ => Self::PeerStream(key.into()),
         }
     }
 }
 
-pub(crate) fn listener_token(at: usize) -> Token {
-    Token {
-        slot: u32::try_from(at).expect("fewer than four billion listeners"),
-        generation: 0,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_token_names_what_it_was_made_from() {
+        let mut keys = slotmap::SlotMap::<StreamId, ()>::with_key();
+        let first = keys.insert(());
+        keys.remove(first);
+        let again = keys.insert(());
+        let data = again.data();
+        for socket in [
+            Socket::Listener(0),
+            Socket::Listener(7),
+            Socket::Acceptor(7),
+            Socket::Relay(data.into()),
+            Socket::Stream(again),
+            Socket::Stream(first),
+            Socket::PeerStream(data.into()),
+        ] {
+            assert_eq!(Socket::from(socket.token()), socket);
+            assert_eq!(Socket::of(socket.number()), socket);
+        }
+        assert_ne!(Socket::Stream(first).token(), Socket::Stream(again).token());
     }
 }

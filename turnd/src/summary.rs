@@ -3,21 +3,28 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use turnd_net::UdpSocket;
 use turnd_proto::PeerRules;
 
 use crate::{
     config::{Access, Settings},
+    listeners::Bound,
     setup::Setup,
 };
 
 /// Writes the summary to the log.
 pub fn log(settings: &Settings, setup: &Setup) {
-    for socket in setup.listeners.first().into_iter().flatten() {
-        tracing::info!("listening on udp {}", socket.local_addr());
+    for bound in &setup.listeners.bound {
+        tracing::info!("listening on {}", listener(bound));
     }
-    for (address, error) in &setup.missed {
-        tracing::warn!("not listening on udp {address}: {error}");
+    for (address, error) in &setup.listeners.missed {
+        tracing::warn!("not listening on {address}: {error}");
+    }
+    if let Some(tls) = &setup.stream_rules.tls {
+        tracing::info!(
+            "certificate: {}, SHA-256 {}",
+            tls.source(),
+            tls.fingerprint()
+        );
     }
     let workers = settings.relay_threads;
     let (gro, gso) = (on(setup.offload.gro), on(setup.offload.gso));
@@ -55,6 +62,22 @@ pub fn log(settings: &Settings, setup: &Setup) {
     tracing::info!("example: {}", example(settings, setup));
 }
 
+/// `udp 192.0.2.1:3478`, `tcp+tls 192.0.2.1:5349 behind a proxy`.
+fn listener(bound: &Bound) -> String {
+    let (plain, secure) = bound.protocol.names();
+    let name = match (bound.takes.plain, bound.takes.secure) {
+        (true, true) => format!("{plain}+{secure}"),
+        (false, true) => secure.to_owned(),
+        _ => plain.to_owned(),
+    };
+    let proxy = if bound.is_behind_proxy {
+        ", each connection with a PROXY header"
+    } else {
+        ""
+    };
+    format!("{name} {}{proxy}", bound.address)
+}
+
 fn on(is_on: bool) -> &'static str {
     if is_on { "on" } else { "off" }
 }
@@ -72,9 +95,19 @@ fn refused(peers: &PeerRules) -> String {
 
 /// A URL that a browser can use, with what else it needs.
 fn example(settings: &Settings, setup: &Setup) -> String {
-    let bound = setup.listeners.first().and_then(|sockets| sockets.first());
-    let host = host(setup, bound.map(UdpSocket::local_addr));
-    let url = format!("turn:{host}:{}?transport=udp", setup.listening_port);
+    let bound = setup.listeners.bound.first();
+    let host = host(setup, bound.map(|bound| bound.address));
+    let url = match bound {
+        Some(bound) => {
+            let port = bound.address.port();
+            let scheme = if bound.takes.plain { "turn" } else { "turns" };
+            format!(
+                "{scheme}:{host}:{port}?transport={}",
+                bound.protocol.names().0
+            )
+        }
+        None => format!("turn:{host}"),
+    };
     match (settings.access, settings.users.first()) {
         (Access::Anonymous, _) | (Access::Nobody, _) => url,
         (Access::Credentials, Some(user)) => {

@@ -48,6 +48,8 @@ impl From<u64> for Token {
 pub struct Interest(EventFlags);
 
 impl Interest {
+    /// Only an error or the end of both directions, which cannot be turned off.
+    pub const NONE: Self = Self(EventFlags::empty());
     /// Something can be read.
     pub const READABLE: Self = Self(EventFlags::IN);
     /// Something can be written.

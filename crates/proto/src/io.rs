@@ -6,9 +6,9 @@ use turnd_wire::{ErrorCode, Family, Key, Method, TransactionId};
 
 use crate::{peers::Peer, refusal::Fault};
 
-/// The listening socket that a datagram came in through; the caller numbers them.
+/// The socket that a message came in through and answers go out by: a name of the caller's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ListenerId(pub u32);
+pub struct ListenerId(pub u64);
 
 /// What carries a client's messages to the server (RFC 8656 section 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -302,4 +302,6 @@ pub enum Ending {
     Deleted,
     /// Nobody refreshed it.
     Expired,
+    /// The connection that it was made on has ended.
+    Disconnected,
 }

@@ -147,6 +147,26 @@ impl Server {
         Some((relay, address))
     }
 
+    /// The client's connection has ended, and with it the allocation that it carried (RFC 8656
+    /// section 3.1 ties an allocation to its five-tuple, and nobody else can come back with this one).
+    pub fn handle_closed(&mut self, now: Now, path: &FiveTuple) {
+        let Some(id) = self.table.find(path) else {
+            return;
+        };
+        if let Some(allocation) = self.table.allocation_mut(id) {
+            for relay in &mut allocation.relays {
+                relay.expires = now.instant;
+            }
+        }
+        self.expire_allocation(now.instant, id, Ending::Disconnected);
+    }
+
+    /// Whether a client has an allocation.
+    #[must_use]
+    pub fn has_allocation(&self, path: &FiveTuple) -> bool {
+        self.table.find(path).is_some()
+    }
+
     /// Does what is due. Call it when [`Self::next_timeout`] has come.
     pub fn handle_timeout(&mut self, now: Now) {
         let now = now.instant;

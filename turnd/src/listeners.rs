@@ -1,0 +1,381 @@
+//! Where clients are listened for: which ports, on which addresses, for which protocols, and the
+//! sockets of every worker for them.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+};
+
+use turnd_net::{TcpListener, TcpOptions, UdpOptions, UdpSocket};
+
+use crate::{
+    addresses::Addresses,
+    config::{Listen, Settings},
+    setup::StartError,
+    sockets::{Acceptor, Listener, Takes},
+};
+
+/// How often a port is tried that must be free on several addresses at once.
+const PORT_TRIES: usize = 20;
+
+/// Every listening socket.
+pub struct Listeners {
+    /// One set for each worker.
+    pub workers: Vec<Sockets>,
+    /// What is listened on, in the order of the configuration.
+    pub bound: Vec<Bound>,
+    /// What could not be listened on, where that is no reason not to start.
+    pub missed: Vec<(SocketAddr, io::Error)>,
+}
+
+/// The listening sockets of one worker.
+#[derive(Default)]
+pub struct Sockets {
+    /// UDP.
+    pub listeners: Vec<Listener>,
+    /// TCP.
+    pub acceptors: Vec<Acceptor>,
+}
+
+/// Something that is listened on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// Where, also if the system chose the port.
+    pub address: SocketAddr,
+    /// UDP or TCP.
+    pub protocol: Protocol,
+    /// Plain or under TLS or DTLS, or both.
+    pub takes: Takes,
+    /// Whether a PROXY header comes first.
+    pub is_behind_proxy: bool,
+}
+
+/// What a listening socket speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// Datagrams.
+    Udp,
+    /// Connections.
+    Tcp,
+}
+
+impl Protocol {
+    /// Its name, and that of what it is called with encryption.
+    #[must_use]
+    pub const fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Udp => ("udp", "dtls"),
+            Self::Tcp => ("tcp", "tls"),
+        }
+    }
+}
+
+/// One port on several addresses.
+struct Endpoint {
+    addresses: Vec<IpAddr>,
+    port: u16,
+    udp: Takes,
+    tcp: Takes,
+    is_behind_proxy: bool,
+    /// Whether the configuration named the addresses: then every one of them must work.
+    is_explicit: bool,
+    /// The options that ask for it.
+    options: &'static str,
+}
+
+impl Takes {
+    const NOTHING: Self = Self {
+        plain: false,
+        secure: false,
+    };
+
+    const fn is_something(self) -> bool {
+        self.plain || self.secure
+    }
+}
+
+impl Listeners {
+    /// Binds every socket of every worker before any of them is served: the kernel spreads clients
+    /// over a group of sockets, and would spread them anew if the group grew.
+    ///
+    /// # Errors
+    /// When an address cannot be had, or nothing is left to listen on.
+    pub fn bind(
+        settings: &Settings,
+        addresses: &Addresses,
+        udp: &UdpOptions,
+    ) -> Result<Self, StartError> {
+        let mut listeners = Self {
+            workers: Vec::new(),
+            bound: Vec::new(),
+            missed: Vec::new(),
+        };
+        let workers = settings.relay_threads;
+        listeners.workers.resize_with(workers, Sockets::default);
+        for endpoint in endpoints(settings, addresses) {
+            listeners.bind_endpoint(&endpoint, settings, udp)?;
+        }
+        if listeners.bound.is_empty() {
+            return Err(StartError::NoAddress("listening-ip"));
+        }
+        Ok(listeners)
+    }
+
+    /// With port 0 the system chooses one port for all addresses and both protocols, which may take
+    /// more than one try.
+    fn bind_endpoint(
+        &mut self,
+        endpoint: &Endpoint,
+        settings: &Settings,
+        udp: &UdpOptions,
+    ) -> Result<(), StartError> {
+        for _ in 1..PORT_TRIES {
+            let mut attempt = Attempt::new(endpoint, settings, udp);
+            match attempt.bind_all() {
+                Err(StartError::Listen { error, .. })
+                    if endpoint.port == 0 && error.kind() == io::ErrorKind::AddrInUse => {}
+                Err(error) => return Err(error),
+                Ok(()) => {
+                    self.add(attempt);
+                    return Ok(());
+                }
+            }
+        }
+        let mut last = Attempt::new(endpoint, settings, udp);
+        last.bind_all()?;
+        self.add(last);
+        Ok(())
+    }
+
+    fn add(&mut self, attempt: Attempt<'_>) {
+        for (all, new) in self.workers.iter_mut().zip(attempt.workers) {
+            all.listeners.extend(new.listeners);
+            all.acceptors.extend(new.acceptors);
+        }
+        self.bound.extend(attempt.bound);
+        self.missed.extend(attempt.missed);
+    }
+}
+
+/// What is to be listened on. A port that several options name is one endpoint.
+fn endpoints(settings: &Settings, addresses: &Addresses) -> Vec<Endpoint> {
+    let Listen {
+        udp,
+        tcp,
+        tls_over_tcp,
+        dtls,
+        ..
+    } = settings.listen;
+    let on_udp = Takes {
+        plain: udp,
+        secure: dtls,
+    };
+    let on_tcp = Takes {
+        plain: tcp,
+        secure: tls_over_tcp,
+    };
+    // A port for TLS is there only with TLS, and then takes plain messages too, as the others do.
+    let with_tls = |takes: Takes| {
+        if takes.secure { takes } else { Takes::NOTHING }
+    };
+    let listen = &settings.listen;
+    let mut ports = vec![(settings.listening_port, on_udp, on_tcp, "listening-port")];
+    let alternative = listen.alt_listening_port;
+    ports.extend(alternative.map(|port| (port, on_udp, on_tcp, "alt-listening-port")));
+    let secure = (with_tls(on_udp), with_tls(on_tcp));
+    ports.push((
+        listen.tls_listening_port,
+        secure.0,
+        secure.1,
+        "tls-listening-port",
+    ));
+    let alternative = listen.alt_tls_listening_port;
+    ports.extend(alternative.map(|port| (port, secure.0, secure.1, "alt-tls-listening-port")));
+
+    let is_explicit = addresses.listening_is_explicit;
+    let mut found: Vec<Endpoint> = Vec::new();
+    for (port, udp, tcp, options) in ports {
+        let same = found.iter_mut().find(|it| port != 0 && it.port == port);
+        if let Some(same) = same {
+            same.udp = same.udp.and(udp);
+            same.tcp = same.tcp.and(tcp);
+        } else {
+            found.push(Endpoint {
+                addresses: addresses.listening.clone(),
+                port,
+                udp,
+                tcp,
+                is_behind_proxy: false,
+                is_explicit,
+                options,
+            });
+        }
+    }
+    for address in &listen.aux_servers {
+        let covered = found.iter().any(|it| {
+            it.port == address.port() && address.port() != 0 && it.addresses.contains(&address.ip())
+        });
+        if !covered {
+            found.push(Endpoint {
+                addresses: vec![address.ip()],
+                port: address.port(),
+                udp: on_udp,
+                tcp: on_tcp,
+                is_behind_proxy: false,
+                is_explicit: true,
+                options: "aux-server",
+            });
+        }
+    }
+    for endpoint in &mut found {
+        endpoint.is_behind_proxy = settings.proxy.ports.contains(&endpoint.port);
+    }
+    // Where it is the only one of TCP it is what there is to connect to.
+    let behind_proxy = if on_tcp.is_something() {
+        on_tcp
+    } else {
+        Takes {
+            plain: true,
+            secure: false,
+        }
+    };
+    found.extend(settings.proxy.port.map(|port| Endpoint {
+        addresses: addresses.listening.clone(),
+        port,
+        udp: Takes::NOTHING,
+        tcp: behind_proxy,
+        is_behind_proxy: true,
+        is_explicit,
+        options: "tcp-proxy-port",
+    }));
+    found.retain(|it| it.udp.is_something() || it.tcp.is_something());
+    found
+}
+
+impl Takes {
+    const fn and(self, other: Self) -> Self {
+        Self {
+            plain: self.plain || other.plain,
+            secure: self.secure || other.secure,
+        }
+    }
+}
+
+/// The sockets of one endpoint, as far as they are bound.
+struct Attempt<'a> {
+    endpoint: &'a Endpoint,
+    device: Option<String>,
+    udp: &'a UdpOptions,
+    /// 0 until the system has chosen one.
+    port: u16,
+    workers: Vec<Sockets>,
+    bound: Vec<Bound>,
+    missed: Vec<(SocketAddr, io::Error)>,
+}
+
+impl<'a> Attempt<'a> {
+    fn new(endpoint: &'a Endpoint, settings: &Settings, udp: &'a UdpOptions) -> Self {
+        let mut workers = Vec::new();
+        workers.resize_with(settings.relay_threads, Sockets::default);
+        Self {
+            endpoint,
+            device: settings.listen.listening_device.clone(),
+            udp,
+            port: endpoint.port,
+            workers,
+            bound: Vec::new(),
+            missed: Vec::new(),
+        }
+    }
+
+    fn bind_all(&mut self) -> Result<(), StartError> {
+        for &ip in &self.endpoint.addresses {
+            for (protocol, takes) in [
+                (Protocol::Udp, self.endpoint.udp),
+                (Protocol::Tcp, self.endpoint.tcp),
+            ] {
+                if !takes.is_something() {
+                    continue;
+                }
+                let bound = match protocol {
+                    Protocol::Udp => self.bind_udp(ip, takes),
+                    Protocol::Tcp => self.bind_tcp(ip, takes),
+                };
+                match bound {
+                    Ok(()) => {}
+                    // An address that nobody asked for may be gone again or not be ready yet.
+                    Err(error)
+                        if !self.endpoint.is_explicit
+                            && error.kind() == io::ErrorKind::AddrNotAvailable =>
+                    {
+                        self.missed.push((SocketAddr::new(ip, self.port), error));
+                        break;
+                    }
+                    Err(error) => {
+                        return Err(StartError::Listen {
+                            protocol: protocol.names().0,
+                            address: SocketAddr::new(ip, self.port),
+                            error,
+                            options: self.endpoint.options,
+                        });
+                    }
+                }
+                self.bound.push(Bound {
+                    address: SocketAddr::new(ip, self.port),
+                    protocol,
+                    takes,
+                    is_behind_proxy: self.endpoint.is_behind_proxy && protocol == Protocol::Tcp,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The kernel lets every server of the same user into a group of sockets, and would give it a
+    /// share of our clients: so the address is first asked for alone.
+    fn bind_udp(&mut self, ip: IpAddr, takes: Takes) -> io::Result<()> {
+        let is_shared = self.workers.len() > 1;
+        let alone = UdpOptions {
+            device: self.device.clone(),
+            packet_info: ip.is_unspecified(),
+            ..self.udp.clone()
+        };
+        if is_shared {
+            let probe = UdpSocket::bind(SocketAddr::new(ip, self.port), &alone)?;
+            self.port = probe.local_addr().port();
+        }
+        let options = UdpOptions {
+            reuse_port: is_shared,
+            ..alone
+        };
+        for worker in &mut self.workers {
+            let socket = UdpSocket::bind(SocketAddr::new(ip, self.port), &options)?;
+            self.port = socket.local_addr().port();
+            worker.listeners.push(Listener::new(socket, takes));
+        }
+        Ok(())
+    }
+
+    fn bind_tcp(&mut self, ip: IpAddr, takes: Takes) -> io::Result<()> {
+        let is_shared = self.workers.len() > 1;
+        let alone = TcpOptions {
+            reuse_port: false,
+            device: self.device.clone(),
+        };
+        if is_shared {
+            let probe = TcpListener::bind(SocketAddr::new(ip, self.port), &alone)?;
+            self.port = probe.local_addr().port();
+        }
+        let options = TcpOptions {
+            reuse_port: is_shared,
+            ..alone
+        };
+        for worker in &mut self.workers {
+            let socket = TcpListener::bind(SocketAddr::new(ip, self.port), &options)?;
+            self.port = socket.local_addr().port();
+            let acceptor = Acceptor::new(socket, takes, self.endpoint.is_behind_proxy);
+            worker.acceptors.push(acceptor);
+        }
+        Ok(())
+    }
+}

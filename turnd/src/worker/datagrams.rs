@@ -1,0 +1,230 @@
+//! Datagrams: from clients to peers, from peers to clients, and out.
+
+use std::net::{IpAddr, SocketAddr};
+
+use turnd_net::{Outbox, Piece, Received};
+use turnd_proto::{Client, ClientHop, FiveTuple, ListenerId, Now, PeerHop, RelayId, Transport};
+use turnd_wire::channel_data;
+
+use super::Worker;
+use crate::{ports::RelaySocket, sockets::Socket, streams::StreamId};
+
+/// Most that is read from a listener in one turn.
+const LISTENER_BATCH: usize = 32;
+/// Most that is read from a relay in one turn.
+const RELAY_BATCH: usize = 16;
+
+impl Worker {
+    // From clients.
+
+    pub(super) fn read_listener(&mut self, now: Now, at: usize) {
+        self.make_room(now, LISTENER_BATCH);
+        self.received.clear();
+        let listener = &self.parts.listeners[at];
+        let (wildcard, bound) = (listener.is_wildcard, listener.socket.local_addr());
+        if let Err(error) =
+            listener
+                .socket
+                .recv(&mut self.slots, LISTENER_BATCH, &mut self.received)
+        {
+            self.report(now, "receive from clients", &error);
+        }
+        for index in 0..self.received.len() {
+            let received = self.received[index];
+            let server = match received.local {
+                Some(ip) if wildcard => SocketAddr::new(ip, bound.port()),
+                _ => bound,
+            };
+            let client = Client {
+                listener: ListenerId(Socket::Listener(at).number()),
+                path: FiveTuple {
+                    transport: Transport::Udp,
+                    client: received.from,
+                    server,
+                },
+            };
+            self.serve_client(now, client, &received);
+        }
+    }
+
+    /// Takes what one client sent, which may be a run of datagrams. ChannelData with the header of
+    /// the one before it goes the same way without another look.
+    fn serve_client(&mut self, now: Now, client: Client, received: &Received) {
+        let mut last: Option<([u8; channel_data::HEADER_LENGTH], usize, PeerHop)> = None;
+        for segment in self.slots.segments(received) {
+            let datagram = self.slots.bytes(segment);
+            let header = datagram.first_chunk::<{ channel_data::HEADER_LENGTH }>();
+            if let (Some((same, length, hop)), Some(header)) = (&last, header)
+                && same == header
+                && *length == datagram.len()
+            {
+                push_to_peer(&mut self.outbox, hop, segment);
+                continue;
+            }
+            let hop = self.parts.server.handle_datagram(now, client, datagram);
+            let Some(hop) = hop else {
+                self.drain(now);
+                continue;
+            };
+            if hop.dont_fragment {
+                self.send_unfragmented(now, &hop, segment);
+            } else {
+                push_to_peer(&mut self.outbox, &hop, segment);
+                let is_channel_data = hop.data.start == channel_data::HEADER_LENGTH;
+                last = header
+                    .filter(|_| is_channel_data)
+                    .map(|header| (*header, datagram.len(), hop));
+            }
+        }
+    }
+
+    /// Takes one message that came on a stream.
+    pub(super) fn serve_message(&mut self, now: Now, client: Client, message: Piece) {
+        let bytes = self.slots.bytes(message);
+        match self.parts.server.handle_datagram(now, client, bytes) {
+            Some(hop) if hop.dont_fragment => self.send_unfragmented(now, &hop, message),
+            Some(hop) => push_to_peer(&mut self.outbox, &hop, message),
+            None => self.drain(now),
+        }
+    }
+
+    /// DF is a property of the socket: what waits leaves first, then this datagram alone.
+    fn send_unfragmented(&mut self, now: Now, hop: &PeerHop, segment: Piece) {
+        self.send(now);
+        let set = |worker: &Self, on| {
+            let relay = worker.relays.get(hop.relay).map(RelaySocket::socket);
+            relay.is_some_and(|socket| socket.set_dont_fragment(on).is_ok())
+        };
+        if set(self, true) {
+            push_to_peer(&mut self.outbox, hop, segment);
+            self.send(now);
+            set(self, false);
+        }
+    }
+
+    // From peers.
+
+    pub(super) fn read_relay(&mut self, now: Now, relay: RelayId) {
+        self.make_room(now, RELAY_BATCH);
+        let Some(socket) = self.relays.get(relay) else {
+            return;
+        };
+        self.received.clear();
+        if let Err(error) = socket
+            .socket()
+            .recv(&mut self.slots, RELAY_BATCH, &mut self.received)
+        {
+            self.report(now, "receive from peers", &error);
+        }
+        for index in 0..self.received.len() {
+            let received = self.received[index];
+            self.serve_peer(now, relay, &received);
+        }
+        self.send_staged(now);
+    }
+
+    /// Takes what one peer sent, which may be a run of datagrams: they all go the same way.
+    fn serve_peer(&mut self, now: Now, relay: RelayId, received: &Received) {
+        let count = u32::try_from(self.slots.segments(received).len()).unwrap_or(u32::MAX);
+        let Some(hop) = self
+            .parts
+            .server
+            .to_client(now, relay, received.from, count)
+        else {
+            return;
+        };
+        match Socket::of(hop.to.listener.0) {
+            Socket::Stream(id) => self.stage_run(now, id, &hop, received),
+            socket => self.push_run(socket, &hop, received),
+        }
+    }
+
+    /// A run to a client that is reached by datagrams.
+    fn push_run(&mut self, socket: Socket, hop: &ClientHop, received: &Received) {
+        let source = self.source(socket, &hop.to);
+        let (socket, to) = (socket.number(), hop.to.path.client);
+        for (nth, segment) in (0..).zip(self.slots.segments(received)) {
+            let Some(wrapping) = hop.frame.around(self.slots.bytes(segment), nth) else {
+                continue;
+            };
+            let prefix = self.outbox.scratch(wrapping.prefix());
+            if wrapping.suffix().is_empty() {
+                self.outbox.push(socket, to, source, &[prefix, segment]);
+            } else {
+                let suffix = self.outbox.scratch(wrapping.suffix());
+                self.outbox
+                    .push(socket, to, source, &[prefix, segment, suffix]);
+            }
+        }
+    }
+
+    /// A run to a client that is reached by a stream.
+    fn stage_run(&mut self, now: Now, id: StreamId, hop: &ClientHop, received: &Received) {
+        if self.streams.staging.to() != Some(id) {
+            self.send_staged(now);
+        }
+        for (nth, segment) in (0..).zip(self.slots.segments(received)) {
+            let data = self.slots.bytes(segment);
+            if let Some(wrapping) = hop.frame.around(data, nth) {
+                let parts = [wrapping.prefix(), data, wrapping.suffix()];
+                self.streams.staging.push(id, &parts);
+            }
+        }
+    }
+
+    // Out.
+
+    /// Sends an answer through a socket for datagrams.
+    pub(super) fn push_reply(&mut self, socket: Socket, to: &Client, bytes: &[u8]) {
+        let source = self.source(socket, to);
+        let bytes = self.outbox.scratch(bytes);
+        self.outbox
+            .push(socket.number(), to.path.client, source, &[bytes]);
+    }
+
+    /// The source address of an answer, where the socket has none itself.
+    fn source(&self, socket: Socket, to: &Client) -> Option<IpAddr> {
+        let Socket::Listener(at) = socket else {
+            return None;
+        };
+        let is_wildcard = self.parts.listeners.get(at)?.is_wildcard;
+        is_wildcard.then_some(to.path.server.ip())
+    }
+
+    /// Makes sure that `count` datagrams can be received.
+    pub(super) fn make_room(&mut self, now: Now, count: usize) {
+        if self.slots.free() < count {
+            self.flush(now);
+        }
+    }
+
+    /// Sends what waits and starts the buffers over.
+    pub(super) fn flush(&mut self, now: Now) {
+        self.send(now);
+        self.slots.clear();
+    }
+
+    pub(super) fn send(&mut self, now: Now) {
+        if self.outbox.is_empty() {
+            return;
+        }
+        let (listeners, relays) = (&self.parts.listeners, &self.relays);
+        let flushed = self
+            .outbox
+            .flush(&self.slots, |number| match Socket::of(number) {
+                Socket::Listener(at) => listeners.get(at).map(|listener| &listener.socket),
+                Socket::Relay(relay) => relays.get(relay).map(RelaySocket::socket),
+                Socket::Acceptor(_) | Socket::Stream(_) | Socket::PeerStream(_) => None,
+            });
+        self.dropped += flushed.dropped;
+        if let Some(error) = &flushed.last_error {
+            self.report(now, "send", error);
+        }
+    }
+}
+
+fn push_to_peer(outbox: &mut Outbox, hop: &PeerHop, datagram: Piece) {
+    let data = datagram.slice(hop.data.clone());
+    let relay = Socket::Relay(hop.relay).number();
+    outbox.push(relay, hop.peer.wire(), None, &[data]);
+}

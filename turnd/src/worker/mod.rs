@@ -1,0 +1,178 @@
+//! A worker: one thread with its own sockets, its own server and its own buffers. Nothing on the way
+//! of a packet is shared, locked, queued or copied.
+//!
+//! A turn of the loop, in this order:
+//! 1. letters from other threads,
+//! 2. what is due,
+//! 3. each socket that has something, one batch of it and no more: who has the most to say is heard
+//!    again next turn, after everyone else,
+//! 4. at most one TLS handshake is begun, which is the longest thing that a turn does,
+//! 5. what is to be sent leaves.
+
+mod datagrams;
+mod opening;
+mod outputs;
+mod streams;
+
+use std::{io, sync::Arc, time::Duration};
+
+use slotmap::SecondaryMap;
+use turnd_net::{Events, Interest, LogLimit, Outbox, Poller, Received, Slots};
+use turnd_proto::{Instant, Now, RelayId, Server};
+
+use crate::{
+    auth::KeySources,
+    clock::Clock,
+    mailbox::{Mailbox, Sender},
+    ports::{RelayPorts, RelaySocket},
+    session_log::SessionLog,
+    sockets::{Acceptor, Listener, Socket},
+};
+
+pub use streams::StreamRules;
+use streams::Streams;
+
+/// Datagrams (or runs that the kernel put together) that wait in memory at a time.
+const SLOTS: usize = 64;
+/// Ready sockets that are looked at in one turn.
+const EVENTS: usize = 256;
+/// How often an error of a socket may be logged.
+const ERROR_INTERVAL: Duration = Duration::from_secs(60);
+
+/// What a worker is made of.
+pub struct Parts {
+    /// Which of the workers this is.
+    pub index: usize,
+    /// The state machine.
+    pub server: Server,
+    /// The poller whose waker the mailbox has.
+    pub poller: Poller,
+    /// Its UDP sockets of the listening addresses.
+    pub listeners: Vec<Listener>,
+    /// Its TCP sockets of the listening addresses.
+    pub acceptors: Vec<Acceptor>,
+    /// What holds for connections.
+    pub stream_rules: Arc<StreamRules>,
+    /// Letters to it.
+    pub mailbox: Mailbox,
+    /// Letters to all workers.
+    pub workers: Vec<Sender>,
+    /// Where keys come from.
+    pub keys: Arc<KeySources>,
+    /// Where relay sockets come from.
+    pub ports: Arc<RelayPorts>,
+    /// What time it is.
+    pub clock: Clock,
+    /// Where events go.
+    pub log: SessionLog,
+}
+
+/// One worker.
+pub struct Worker {
+    parts: Parts,
+    relays: SecondaryMap<RelayId, RelaySocket>,
+    slots: Slots,
+    outbox: Outbox,
+    received: Vec<Received>,
+    streams: Streams,
+    errors: LogLimit,
+    slow_readers: LogLimit,
+    /// Datagrams that could not be sent since the last line about it.
+    dropped: u64,
+}
+
+impl Worker {
+    /// Registers the listeners.
+    ///
+    /// # Errors
+    /// When the poller does not take a listener.
+    pub fn new(parts: Parts) -> io::Result<Self> {
+        for (at, listener) in parts.listeners.iter().enumerate() {
+            let token = Socket::Listener(at).token();
+            parts
+                .poller
+                .add(&listener.socket, token, Interest::READABLE)?;
+        }
+        for (at, acceptor) in parts.acceptors.iter().enumerate() {
+            let token = Socket::Acceptor(at).token();
+            parts
+                .poller
+                .add(&acceptor.socket, token, Interest::READABLE)?;
+        }
+        Ok(Self {
+            streams: Streams::new(&parts.stream_rules),
+            parts,
+            relays: SecondaryMap::new(),
+            slots: Slots::new(SLOTS),
+            outbox: Outbox::new(),
+            received: Vec::new(),
+            errors: LogLimit::new(ERROR_INTERVAL),
+            slow_readers: LogLimit::new(ERROR_INTERVAL),
+            dropped: 0,
+        })
+    }
+
+    /// Serves until told to stop.
+    ///
+    /// # Errors
+    /// When the poller fails, which nothing can be done about.
+    pub fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(EVENTS);
+        loop {
+            let timeout = self.timeout();
+            self.parts.poller.wait(&mut events, timeout)?;
+            let now = self.parts.clock.now();
+            if events.woken() && self.read_letters(now) == Go::Stop {
+                return Ok(());
+            }
+            self.do_what_is_due(now);
+            for (token, readiness) in events.iter() {
+                match Socket::from(token) {
+                    Socket::Listener(at) => self.read_listener(now, at),
+                    Socket::Relay(relay) => self.read_relay(now, relay),
+                    Socket::Acceptor(at) => self.accept(now, at),
+                    Socket::Stream(id) => self.stream_ready(now, id, readiness),
+                    Socket::PeerStream(_) => {}
+                }
+            }
+            self.resume_streams(now);
+            self.begin_handshake(now);
+            self.flush(now);
+        }
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        let now = self.parts.clock.now().instant;
+        let server = self.parts.server.next_timeout();
+        let due = [server, self.next_stream_timeout(now)];
+        let due = due.into_iter().flatten().min()?;
+        Some(due.since(now))
+    }
+
+    fn do_what_is_due(&mut self, now: Now) {
+        let is_due = |due: Option<Instant>| due.is_some_and(|due| due <= now.instant);
+        if is_due(self.parts.server.next_timeout()) {
+            self.parts.server.handle_timeout(now);
+            self.drain(now);
+        }
+        self.handle_stream_timeouts(now);
+    }
+
+    /// Logs an error of a socket: transient, not fatal, and not more than once a minute.
+    fn report(&mut self, now: Now, what: &str, error: &io::Error) {
+        let at = Duration::from_millis(now.instant.as_millis());
+        if let Some(held_back) = self.errors.allow(at) {
+            let dropped = std::mem::take(&mut self.dropped);
+            tracing::warn!(
+                "cannot {what}: {error} ({dropped} datagrams dropped, {held_back} such errors not logged before)"
+            );
+        }
+    }
+}
+
+/// Whether the loop goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Go {
+    On,
+    Stop,
+}

@@ -1,0 +1,228 @@
+//! What comes before a connection's first message: a PROXY header, a TLS handshake, HTTP by mistake.
+
+use std::io::ErrorKind;
+
+use rustls::ServerConnection;
+use turnd_proto::{Now, Transport};
+
+use super::Worker;
+use crate::streams::{
+    Connection, Input, Layer, Phase, StreamId, feed,
+    http::{self, HttpAnswer},
+    proxy_protocol::{self, Header},
+};
+
+/// The content type of a TLS record that begins a handshake (RFC 8446 section 5.1).
+const TLS_HANDSHAKE: u8 = 22;
+/// Type, version and length of a TLS record.
+const TLS_HEADER: usize = 5;
+/// The longest record (RFC 8446 section 5.1, with the slack of RFC 5246 section 6.2.3).
+const TLS_RECORD: usize = TLS_HEADER + 16 * 1024 + 2048;
+/// Longest beginning of a connection that is kept: a PROXY header and a TLS hello.
+const OPENING: usize = 2 * 1024 + TLS_RECORD;
+
+/// What to do with a connection whose first bytes are there.
+enum Opened {
+    /// Not enough yet.
+    Wait,
+    /// Carries messages as they are.
+    Plain,
+    /// A TLS hello.
+    Hello,
+    /// HTTP.
+    Http,
+    /// Nothing that is served here.
+    Refuse,
+}
+
+impl Worker {
+    pub(super) fn read_opening(&mut self, now: Now, id: StreamId) {
+        let streams = &mut self.streams;
+        let Some(connection) = streams.connections.get_mut(id) else {
+            return;
+        };
+        let room = OPENING.saturating_sub(connection.stash.len());
+        let room = room.min(streams.cipher.len());
+        let read = connection
+            .layer
+            .read(&connection.socket, &mut streams.cipher[..room], &mut []);
+        match read {
+            Ok(Input::Bytes(count)) => {
+                connection.stash.extend_from_slice(&streams.cipher[..count]);
+                self.open(now, id);
+            }
+            Ok(Input::Nothing) => {}
+            Ok(Input::End) | Err(_) => self.close_stream(now, id),
+        }
+    }
+
+    fn open(&mut self, now: Now, id: StreamId) {
+        let Some(connection) = self.streams.connections.get_mut(id) else {
+            return;
+        };
+        if connection.expects_proxy_header && !read_proxy_header(connection) {
+            return self.close_stream(now, id);
+        }
+        if connection.expects_proxy_header {
+            return;
+        }
+        let takes = self.parts.acceptors[connection.acceptor].takes;
+        let tls = takes.secure && self.parts.stream_rules.tls.is_some();
+        match look(&connection.stash, tls, takes.plain) {
+            Opened::Wait => {}
+            Opened::Refuse => self.close_stream(now, id),
+            Opened::Http => {
+                connection.phase = Phase::Http;
+                self.answer_http(now, id);
+            }
+            Opened::Hello => {
+                let from = connection.path.client.ip();
+                connection.phase = Phase::Hello;
+                let streams = &mut self.streams;
+                if streams.handshakes_by_address.take(now.instant, from) {
+                    streams.hellos.push_back(id);
+                } else {
+                    self.close_stream(now, id);
+                }
+            }
+            Opened::Plain => {
+                connection.phase = Phase::Serving { heard: false };
+                self.resume(now, id);
+            }
+        }
+    }
+
+    /// Serves what is kept of a connection as messages.
+    pub(super) fn resume(&mut self, now: Now, id: StreamId) {
+        self.make_room(now, 1);
+        let Some(connection) = self.streams.connections.get_mut(id) else {
+            return;
+        };
+        let stash = connection.take_stash();
+        let filled = self.slots.fill(|room| {
+            room[..stash.len()].copy_from_slice(&stash);
+            Ok(stash.len())
+        });
+        if let Ok(Some(piece)) = filled {
+            self.take_bytes(now, id, piece);
+        }
+    }
+
+    /// Begins the handshake of who has waited longest, one a turn: signing takes longer than anything
+    /// else here, and what is relayed must not wait for two of them.
+    pub(super) fn begin_handshake(&mut self, now: Now) {
+        while let Some(&id) = self.streams.hellos.front() {
+            let waits = |it: &Connection| it.phase == Phase::Hello;
+            if !self.streams.connections.get(id).is_some_and(waits) {
+                self.streams.hellos.pop_front();
+                continue;
+            }
+            if !self.streams.handshakes.take(now.instant) {
+                return;
+            }
+            self.streams.hellos.pop_front();
+            return self.answer_hello(now, id);
+        }
+    }
+
+    fn answer_hello(&mut self, now: Now, id: StreamId) {
+        let config = self.parts.stream_rules.tls.as_ref().map(|tls| tls.config());
+        let (Some(config), Some(connection)) = (config, self.streams.connections.get_mut(id))
+        else {
+            return self.close_stream(now, id);
+        };
+        let Ok(mut tls) = ServerConnection::new(config) else {
+            return self.close_stream(now, id);
+        };
+        // What waits to be encrypted is bounded by the queue in front of it.
+        tls.set_buffer_limit(None);
+        let fed = feed(&mut tls, &connection.take_stash());
+        connection.layer = Layer::tls(tls);
+        connection.path.transport = Transport::Tls;
+        connection.phase = Phase::Handshake;
+        if let Err(error) = fed {
+            return self.stream_failed(now, id, &error);
+        }
+        if connection.drain(now.instant).is_err() {
+            return self.close_stream(now, id);
+        }
+        self.settle(now, id);
+    }
+
+    // HTTP.
+
+    pub(super) fn read_http(&mut self, now: Now, id: StreamId) {
+        let streams = &mut self.streams;
+        let Some(connection) = streams.connections.get_mut(id) else {
+            return;
+        };
+        let (room, cipher) = streams.cipher.split_at_mut(http::MAX_REQUEST);
+        match connection.layer.read(&connection.socket, room, cipher) {
+            Ok(Input::Bytes(count)) => {
+                connection.stash.extend_from_slice(&room[..count]);
+                self.answer_http(now, id);
+            }
+            Ok(Input::Nothing) => {}
+            Ok(Input::End) => self.close_stream(now, id),
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                self.stream_failed(now, id, &error);
+            }
+            Err(_) => self.close_stream(now, id),
+        }
+    }
+
+    pub(super) fn answer_http(&mut self, now: Now, id: StreamId) {
+        let Some(connection) = self.streams.connections.get_mut(id) else {
+            return;
+        };
+        let answer = match http::answer(&self.parts.stream_rules.http, &connection.stash) {
+            HttpAnswer::NeedMore => return,
+            HttpAnswer::Close => return self.close_stream(now, id),
+            HttpAnswer::Respond(answer) => answer,
+        };
+        let sent = connection.send_raw(now.instant, &answer);
+        if sent.is_err() || connection.finish(now.instant).is_err() {
+            return self.close_stream(now, id);
+        }
+        self.end_stream(now, id);
+        self.settle(now, id);
+    }
+}
+
+/// Takes the PROXY header off, if all of it is there; `false` if it is none.
+fn read_proxy_header(connection: &mut Connection) -> bool {
+    match proxy_protocol::read(&connection.stash) {
+        Header::Partial => true,
+        Header::Bad => false,
+        Header::Done { length, addresses } => {
+            connection.stash.drain(..length);
+            connection.expects_proxy_header = false;
+            let Some((client, server)) = addresses else {
+                return true;
+            };
+            connection.path.client = client;
+            connection.path.server = server;
+            connection.place.rename(client.ip()).is_ok()
+        }
+    }
+}
+
+fn look(bytes: &[u8], tls: bool, plain: bool) -> Opened {
+    match bytes.first() {
+        None => Opened::Wait,
+        Some(&TLS_HANDSHAKE) if tls => match bytes.first_chunk::<TLS_HEADER>() {
+            None => Opened::Wait,
+            Some(&[.., high, low]) => {
+                let record = TLS_HEADER + usize::from(u16::from_be_bytes([high, low]));
+                match bytes.len() {
+                    _ if record > TLS_RECORD => Opened::Refuse,
+                    have if have < record => Opened::Wait,
+                    _ => Opened::Hello,
+                }
+            }
+        },
+        Some(0..=3) if plain => Opened::Plain,
+        Some(b'A'..=b'Z') if http::looks_like_http(bytes) => Opened::Http,
+        _ => Opened::Refuse,
+    }
+}

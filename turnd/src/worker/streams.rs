@@ -1,0 +1,500 @@
+//! Clients' connections over TCP and TLS: accepted, read message by message, written, timed, closed.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    io::{self, ErrorKind},
+    net::IpAddr,
+    ops::RangeInclusive,
+    sync::Arc,
+    time::Duration,
+};
+
+use slotmap::SlotMap;
+use turnd_net::{Interest, Piece, Readiness, TcpStream};
+use turnd_proto::{Client, Instant, ListenerId, Now};
+use turnd_wire::{Class, Message, Method, framing};
+
+use super::Worker;
+use crate::{
+    sockets::Socket,
+    streams::{
+        Connection, Input, Kind, Phase, QueueLimits, Staging, StreamId,
+        http::{self, HttpRules},
+        limits::{Budget, Connections, PerAddress},
+    },
+    tls::TlsServer,
+};
+
+/// Connections taken from one acceptor in one turn.
+const ACCEPT_BATCH: usize = 32;
+/// How long an acceptor rests when there is no descriptor for another connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// By when the first message must be there, counted from the connection's first moment.
+const FIRST_MESSAGE: Duration = Duration::from_secs(10);
+/// By when TLS must be agreed on.
+const HANDSHAKE: Duration = Duration::from_secs(5);
+/// How long a connection without an allocation may be silent.
+const IDLE: Duration = Duration::from_secs(60);
+/// How long a stream may take nothing of what waits for it.
+const STUCK: Duration = Duration::from_secs(30);
+/// How long the end of a connection may take.
+const ENDING: Duration = Duration::from_secs(5);
+/// Memory for what arrives encrypted, or before it is clear what a connection is to be.
+const CIPHER: usize = 64 * 1024;
+
+/// What holds for all connections of all workers.
+pub struct StreamRules {
+    /// What TLS is offered with, if it is.
+    pub tls: Option<Arc<TlsServer>>,
+    /// How many connections there may be.
+    pub connections: Arc<Connections>,
+    /// Whose PROXY headers are believed.
+    pub trusted_proxies: Vec<RangeInclusive<IpAddr>>,
+    /// What a connection gets that speaks HTTP.
+    pub http: HttpRules,
+    /// How much waits for a slow reader.
+    pub queue: QueueLimits,
+    /// TLS handshakes that one worker begins in a second.
+    pub handshakes_per_second: u32,
+    /// Of those, from one address; 0: no limit.
+    pub handshakes_per_address: u32,
+}
+
+/// The connections of a worker.
+pub(super) struct Streams {
+    pub(super) connections: SlotMap<StreamId, Connection>,
+    /// One entry for each connection.
+    timers: BTreeSet<(Instant, StreamId)>,
+    /// Whose TLS hello is there, in the order of arrival.
+    pub(super) hellos: VecDeque<StreamId>,
+    pub(super) handshakes: Budget,
+    pub(super) handshakes_by_address: PerAddress,
+    /// Waited for the answer to a ConnectionBind, and it came.
+    resumed: Vec<StreamId>,
+    pub(super) staging: Staging,
+    pub(super) cipher: Box<[u8]>,
+    /// Messages left out for slow streams since the last line about it.
+    left_out: u64,
+}
+
+impl Streams {
+    pub(super) fn new(rules: &StreamRules) -> Self {
+        let per_second = rules.handshakes_per_second;
+        Self {
+            connections: SlotMap::with_key(),
+            timers: BTreeSet::new(),
+            hellos: VecDeque::new(),
+            // A second's worth may come at once.
+            handshakes: Budget::new(per_second, per_second),
+            handshakes_by_address: PerAddress::new(rules.handshakes_per_address),
+            resumed: Vec::new(),
+            staging: Staging::default(),
+            cipher: vec![0; CIPHER].into_boxed_slice(),
+            left_out: 0,
+        }
+    }
+}
+
+impl Worker {
+    // New connections.
+
+    pub(super) fn accept(&mut self, now: Now, at: usize) {
+        for _ in 0..ACCEPT_BATCH {
+            match self.parts.acceptors[at].socket.accept() {
+                Ok(Some(socket)) => self.admit(now, at, socket),
+                Ok(None) => return,
+                Err(error) => {
+                    self.pause_acceptor(now, at);
+                    return self.report(now, "accept a connection", &error);
+                }
+            }
+        }
+    }
+
+    /// Without descriptors an acceptor would be ready for ever and nothing could be done about it.
+    fn pause_acceptor(&mut self, now: Now, at: usize) {
+        let acceptor = &mut self.parts.acceptors[at];
+        if self.parts.poller.remove(&acceptor.socket).is_ok() {
+            acceptor.paused_until = Some(now.instant + ACCEPT_PAUSE);
+        }
+    }
+
+    fn wake_acceptors(&mut self, now: Instant) {
+        for (at, acceptor) in self.parts.acceptors.iter_mut().enumerate() {
+            if acceptor.paused_until.is_some_and(|until| until <= now) {
+                let token = Socket::Acceptor(at).token();
+                let added = self
+                    .parts
+                    .poller
+                    .add(&acceptor.socket, token, Interest::READABLE);
+                acceptor.paused_until = added.err().map(|_| now + ACCEPT_PAUSE);
+            }
+        }
+    }
+
+    fn admit(&mut self, now: Now, at: usize, socket: TcpStream) {
+        let rules = &self.parts.stream_rules;
+        let behind_proxy = self.parts.acceptors[at].is_behind_proxy;
+        let from = socket.peer_addr().ip().to_canonical();
+        let is_trusted = !behind_proxy
+            || rules
+                .trusted_proxies
+                .iter()
+                .any(|range| range.contains(&from));
+        if !is_trusted {
+            socket.abort_on_close();
+            let error = io::Error::other(format!("{from} is not in proxy-protocol-from"));
+            return self.report(now, "take a connection with a PROXY header", &error);
+        }
+        let Ok(place) = rules.connections.admit(from) else {
+            return socket.abort_on_close();
+        };
+        let connection = Connection::new(socket, at, behind_proxy, place, rules.queue, now.instant);
+        let id = self.streams.connections.insert(connection);
+        let connection = &self.streams.connections[id];
+        let token = Socket::Stream(id).token();
+        let added = self
+            .parts
+            .poller
+            .add(&connection.socket, token, connection.interest);
+        if let Err(error) = added {
+            self.streams.connections.remove(id);
+            return self.report(now, "watch a connection", &error);
+        }
+        self.streams.timers.insert((connection.due, id));
+    }
+
+    // Ready connections.
+
+    pub(super) fn stream_ready(&mut self, now: Now, id: StreamId, readiness: Readiness) {
+        let Some(connection) = self.streams.connections.get_mut(id) else {
+            return;
+        };
+        if connection.is_behind() && connection.drain(now.instant).is_err() {
+            return self.close_stream(now, id);
+        }
+        if !reads(connection.phase) {
+            if readiness.closed {
+                return self.close_stream(now, id);
+            }
+        } else if readiness.readable {
+            match connection.phase {
+                Phase::Opening => self.read_opening(now, id),
+                Phase::Http => self.read_http(now, id),
+                _ => self.read_messages(now, id),
+            }
+        }
+        self.settle(now, id);
+    }
+
+    /// Makes the poller wait for what the connection needs next, and ends it when it is through.
+    pub(super) fn settle(&mut self, now: Now, id: StreamId) {
+        let Some(connection) = self.streams.connections.get_mut(id) else {
+            return;
+        };
+        let behind = connection.is_behind();
+        if connection.phase == Phase::Ending && !behind {
+            return self.close_stream(now, id);
+        }
+        let interest = match (reads(connection.phase), behind) {
+            (true, true) => Interest::BOTH,
+            (true, false) => Interest::READABLE,
+            (false, true) => Interest::WRITABLE,
+            (false, false) => Interest::NONE,
+        };
+        if interest != connection.interest {
+            connection.interest = interest;
+            let token = Socket::Stream(id).token();
+            let modified = self
+                .parts
+                .poller
+                .modify(&connection.socket, token, interest);
+            if modified.is_err() {
+                self.close_stream(now, id);
+            }
+        }
+    }
+
+    /// Reads once and serves every whole message; decrypted bytes that did not fit follow at once.
+    fn read_messages(&mut self, now: Now, id: StreamId) {
+        loop {
+            self.make_room(now, 1);
+            let (connections, cipher) = (&mut self.streams.connections, &mut self.streams.cipher);
+            let Some(connection) = connections.get_mut(id) else {
+                return;
+            };
+            let mut ended = false;
+            let filled = self.slots.fill(|room| {
+                let kept = connection.stash.len();
+                let (stash, room) = room.split_at_mut(kept);
+                stash.copy_from_slice(&connection.stash);
+                match connection.layer.read(&connection.socket, room, cipher)? {
+                    Input::Bytes(count) => Ok(kept + count),
+                    Input::Nothing => Ok(0),
+                    Input::End => {
+                        ended = true;
+                        Ok(0)
+                    }
+                }
+            });
+            match filled {
+                Ok(Some(piece)) => {
+                    connection.stash = Vec::new();
+                    connection.last_heard = now.instant;
+                    self.take_bytes(now, id, piece);
+                }
+                Ok(None) if ended => return self.close_stream(now, id),
+                Ok(None) => return self.handshake_goes_on(now, id),
+                Err(error) => return self.stream_failed(now, id, &error),
+            }
+            let Some(connection) = self.streams.connections.get_mut(id) else {
+                return;
+            };
+            if !matches!(connection.phase, Phase::Serving { .. }) || !connection.layer.has_input() {
+                return;
+            }
+        }
+    }
+
+    /// Bytes of messages, from the beginning of one.
+    pub(super) fn take_bytes(&mut self, now: Now, id: StreamId, bytes: Piece) {
+        let Some(connection) = self.streams.connections.get_mut(id) else {
+            return;
+        };
+        if connection.phase == Phase::Handshake {
+            connection.phase = Phase::Serving { heard: false };
+        }
+        if connection.phase == (Phase::Serving { heard: false })
+            && http::looks_like_http(self.slots.bytes(bytes))
+        {
+            connection.phase = Phase::Http;
+            connection.keep(self.slots.bytes(bytes));
+            return self.answer_http(now, id);
+        }
+        let mut at = 0;
+        while at < bytes.len() {
+            let rest = bytes.slice(at..bytes.len());
+            match framing::next(self.slots.bytes(rest)) {
+                framing::Frame::Whole { length, padding } => {
+                    at += length;
+                    if !self.take_message(now, id, rest.slice(0..length - padding)) {
+                        return self.close_stream(now, id);
+                    }
+                }
+                framing::Frame::Partial { needed } if needed <= turnd_net::SLOT_CAPACITY => {
+                    return self.keep(id, rest);
+                }
+                framing::Frame::Partial { .. } | framing::Frame::Broken => {
+                    return self.close_stream(now, id);
+                }
+            }
+            let phase = self.streams.connections.get(id).map(|it| it.phase);
+            match phase {
+                Some(Phase::Serving { .. }) => {}
+                // What follows may not be a message any more.
+                Some(_) => return self.keep(id, bytes.slice(at..bytes.len())),
+                None => return,
+            }
+        }
+    }
+
+    fn keep(&mut self, id: StreamId, rest: Piece) {
+        if let Some(connection) = self.streams.connections.get_mut(id) {
+            connection.keep(self.slots.bytes(rest));
+        }
+    }
+
+    /// Serves one message; `false` if it is none, after which the stream cannot be trusted.
+    fn take_message(&mut self, now: Now, id: StreamId, message: Piece) -> bool {
+        let bytes = self.slots.bytes(message);
+        let Some(connection) = self.streams.connections.get_mut(id) else {
+            return true;
+        };
+        connection.phase = Phase::Serving { heard: true };
+        if bytes.first().is_some_and(|&first| first < 4) {
+            let Ok(parsed) = Message::parse(bytes) else {
+                return false;
+            };
+            if (parsed.class(), parsed.method()) == (Class::Request, Method::CONNECTION_BIND) {
+                connection.phase = Phase::Binding;
+            }
+        }
+        let client = Client {
+            listener: ListenerId(Socket::Stream(id).number()),
+            path: connection.path,
+        };
+        self.serve_message(now, client, message);
+        true
+    }
+
+    /// A read that brought no message may have brought a part of the TLS handshake.
+    fn handshake_goes_on(&mut self, now: Now, id: StreamId) {
+        let Some(connection) = self.streams.connections.get_mut(id) else {
+            return;
+        };
+        if connection.drain(now.instant).is_err() {
+            return self.close_stream(now, id);
+        }
+        if connection.phase == Phase::Handshake && !connection.layer.is_handshaking() {
+            connection.phase = Phase::Serving { heard: false };
+        }
+    }
+
+    /// The other end is gone, or does not speak TLS as it should; then it is told.
+    pub(super) fn stream_failed(&mut self, now: Now, id: StreamId, error: &io::Error) {
+        if error.kind() == ErrorKind::InvalidData
+            && let Some(connection) = self.streams.connections.get_mut(id)
+        {
+            let _ = connection.drain(now.instant);
+        }
+        self.close_stream(now, id);
+    }
+
+    // Writing.
+
+    /// Writes what was put together for one stream.
+    pub(super) fn send_staged(&mut self, now: Now) {
+        self.send_staged_as(now, Kind::Data);
+    }
+
+    fn send_staged_as(&mut self, now: Now, kind: Kind) {
+        let streams = &mut self.streams;
+        let Some(id) = streams.staging.to() else {
+            return;
+        };
+        let sent = match streams.connections.get_mut(id) {
+            Some(connection) if connection.phase != Phase::Ending => {
+                connection.send(now.instant, kind, &streams.staging)
+            }
+            _ => Ok(0),
+        };
+        streams.staging.clear();
+        match sent {
+            // A client that does not even read its answers.
+            Ok(left_out) if left_out > 0 && kind == Kind::Answer => self.close_stream(now, id),
+            Ok(left_out) => {
+                self.streams.left_out += left_out;
+                self.settle(now, id);
+            }
+            Err(_) => self.close_stream(now, id),
+        }
+        self.report_left_out(now);
+    }
+
+    pub(super) fn reply_on_stream(&mut self, now: Now, id: StreamId, bytes: &[u8]) {
+        self.send_staged(now);
+        self.streams.staging.push(id, &[bytes]);
+        self.send_staged_as(now, Kind::Answer);
+        if let Some(connection) = self.streams.connections.get_mut(id)
+            && connection.phase == Phase::Binding
+        {
+            connection.phase = Phase::Serving { heard: true };
+            self.streams.resumed.push(id);
+        }
+    }
+
+    /// Goes on with what came behind a ConnectionBind that was refused.
+    pub(super) fn resume_streams(&mut self, now: Now) {
+        while let Some(id) = self.streams.resumed.pop() {
+            let waits = |it: &Connection| matches!(it.phase, Phase::Serving { .. });
+            if self.streams.connections.get(id).is_some_and(waits) {
+                self.resume(now, id);
+            }
+            self.settle(now, id);
+        }
+    }
+
+    // Time.
+
+    pub(super) fn next_stream_timeout(&self, now: Instant) -> Option<Instant> {
+        let timer = self.streams.timers.first().map(|&(due, _)| due);
+        let handshake =
+            (!self.streams.hellos.is_empty()).then(|| self.streams.handshakes.next(now));
+        let acceptors = self.parts.acceptors.iter();
+        let acceptor = acceptors.filter_map(|acceptor| acceptor.paused_until).min();
+        [timer, handshake, acceptor].into_iter().flatten().min()
+    }
+
+    pub(super) fn handle_stream_timeouts(&mut self, now: Now) {
+        self.wake_acceptors(now.instant);
+        while let Some(&(due, id)) = self.streams.timers.first() {
+            if due > now.instant {
+                return;
+            }
+            self.streams.timers.pop_first();
+            let Some(connection) = self.streams.connections.get_mut(id) else {
+                continue;
+            };
+            let deadline = match connection.phase {
+                Phase::Serving { heard: true }
+                    if self.parts.server.has_allocation(&connection.path) =>
+                {
+                    now.instant + IDLE
+                }
+                phase => deadline(connection, phase, now.instant),
+            };
+            let stuck = connection.queue.stuck_since().map(|since| since + STUCK);
+            let next = stuck.map_or(deadline, |stuck| stuck.min(deadline));
+            connection.due = next;
+            if next > now.instant {
+                self.streams.timers.insert((next, id));
+            } else {
+                self.close_stream(now, id);
+            }
+        }
+    }
+
+    /// Nothing more is read; what waits is still written.
+    pub(super) fn end_stream(&mut self, now: Now, id: StreamId) {
+        if let Some(connection) = self.streams.connections.get_mut(id) {
+            connection.phase = Phase::Ending;
+            connection.last_heard = now.instant;
+            self.streams.timers.remove(&(connection.due, id));
+            connection.due = now.instant + ENDING;
+            self.streams.timers.insert((connection.due, id));
+        }
+    }
+
+    /// The connection is over, and its allocation with it.
+    pub(super) fn close_stream(&mut self, now: Now, id: StreamId) {
+        let Some(connection) = self.streams.connections.remove(id) else {
+            return;
+        };
+        self.streams.timers.remove(&(connection.due, id));
+        self.parts.server.handle_closed(now, &connection.path);
+        drop(connection);
+        self.drain(now);
+    }
+
+    fn report_left_out(&mut self, now: Now) {
+        if self.streams.left_out == 0 {
+            return;
+        }
+        let at = Duration::from_millis(now.instant.as_millis());
+        if self.slow_readers.allow(at).is_some() {
+            let count = std::mem::take(&mut self.streams.left_out);
+            tracing::info!("{count} messages left out for clients that read too slowly");
+        }
+    }
+}
+
+/// Whether a connection is read in this phase.
+fn reads(phase: Phase) -> bool {
+    match phase {
+        Phase::Opening | Phase::Handshake | Phase::Serving { .. } | Phase::Http => true,
+        Phase::Hello | Phase::Binding | Phase::Ending | Phase::Joined(_) => false,
+    }
+}
+
+/// By when something must have happened.
+fn deadline(connection: &Connection, phase: Phase, now: Instant) -> Instant {
+    match phase {
+        Phase::Opening | Phase::Serving { heard: false } | Phase::Http => {
+            connection.accepted + FIRST_MESSAGE
+        }
+        Phase::Hello | Phase::Handshake => connection.accepted + HANDSHAKE,
+        Phase::Serving { heard: true } | Phase::Binding => connection.last_heard + IDLE,
+        Phase::Ending => connection.last_heard + ENDING,
+        Phase::Joined(_) => now + IDLE,
+    }
+}
