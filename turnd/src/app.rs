@@ -17,6 +17,8 @@ use turnd_proto::Server;
 use crate::{
     clock::Clock,
     config::{Loaded, Settings, Severity},
+    dtls::Dtls,
+    encryption::Encryption,
     log, mailbox,
     mailbox::{Letter, Mailbox, Sender},
     session_log::SessionLog,
@@ -72,16 +74,23 @@ fn serve(settings: &Settings) -> Result<(), StartError> {
 
     let setup = Setup::new(settings)?;
     summary::log(settings, &setup);
+    let encryption = setup.encryption.clone();
     let mut workers = start_workers(settings, setup)?;
     tracing::info!("turnd is ready");
 
     let failed = runtime.block_on(async {
-        tokio::select! {
-            name = signals.next() => {
-                tracing::info!("{name} received, stopping");
-                None
+        loop {
+            tokio::select! {
+                signal = signals.next() => match signal {
+                    Signal::Stop(name) => {
+                        tracing::info!("{name} received, stopping");
+                        return None;
+                    }
+                    // Files are read here, on a thread that relays nothing.
+                    Signal::Reload => reload(encryption.as_deref()),
+                },
+                failure = workers.failures.recv() => return failure,
             }
-            failure = workers.failures.recv() => failure,
         }
     });
     workers.stop();
@@ -91,10 +100,37 @@ fn serve(settings: &Settings) -> Result<(), StartError> {
     }
 }
 
-/// The signals that end the program.
+/// Takes a certificate that was renewed.
+fn reload(encryption: Option<&Encryption>) {
+    let Some(encryption) = encryption else {
+        tracing::info!("SIGUSR2 received: there is no certificate to read again");
+        return;
+    };
+    match encryption.reload() {
+        Ok(warnings) => {
+            for warning in warnings {
+                tracing::warn!("{warning}");
+            }
+            let fingerprint = encryption.tls.fingerprint();
+            tracing::info!("SIGUSR2 received: certificate read again, SHA-256 {fingerprint}");
+        }
+        Err(error) => {
+            tracing::error!("SIGUSR2 received: {error}");
+        }
+    }
+}
+
+/// What a signal asks for.
+enum Signal {
+    Stop(&'static str),
+    Reload,
+}
+
+/// The signals that the program knows.
 struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
+    user2: tokio::signal::unix::Signal,
 }
 
 impl Signals {
@@ -102,13 +138,15 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            user2: signal(SignalKind::user_defined2())?,
         })
     }
 
-    async fn next(&mut self) -> &'static str {
+    async fn next(&mut self) -> Signal {
         tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => Signal::Stop("SIGTERM"),
+            _ = self.interrupt.recv() => Signal::Stop("SIGINT"),
+            _ = self.user2.recv() => Signal::Reload,
         }
     }
 }
@@ -157,6 +195,11 @@ fn start_workers(settings: &Settings, setup: Setup) -> Result<Workers, StartErro
             poller,
             listeners: sockets.listeners,
             acceptors: sockets.acceptors,
+            dtls: setup
+                .encryption
+                .as_ref()
+                .and_then(|encryption| encryption.dtls.clone())
+                .map(|context| Dtls::new(context, setup.dtls_limits)),
             stream_rules: setup.stream_rules.clone(),
             mailbox,
             workers: senders.clone(),

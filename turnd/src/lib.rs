@@ -9,6 +9,7 @@ pub mod auth;
 pub mod clock;
 pub mod config;
 pub mod dtls;
+pub mod encryption;
 pub mod listeners;
 pub mod log;
 pub mod mailbox;

@@ -96,6 +96,7 @@ impl SessionLog {
                 let reason = match cause {
                     Ending::Deleted => "deleted by client",
                     Ending::Expired => "allocation timeout",
+                    Ending::Disconnected => "connection closed",
                 };
                 tracing::info!(
                     "session {session}: closed, user <{user}> realm <{realm}>, remote {client}, reason: {reason}"

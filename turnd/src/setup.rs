@@ -18,10 +18,11 @@ use crate::{
     addresses::Addresses,
     auth::{KeySources, SharedSecrets, Users},
     config::{self, Settings, UserSecret},
+    dtls::DtlsLimits,
+    encryption::{Encryption, EncryptionError},
     listeners::Listeners,
     ports::RelayPorts,
     streams::{QueueLimits, http::HttpRules, limits::Connections},
-    tls::{IdentitySource, TlsError, TlsServer, TlsSettings},
     worker::StreamRules,
 };
 
@@ -53,8 +54,8 @@ pub enum StartError {
         /// Why not.
         error: io::Error,
     },
-    /// TLS cannot be offered as it was asked for.
-    Tls(TlsError),
+    /// TLS or DTLS cannot be offered as it was asked for.
+    Encryption(EncryptionError),
     /// Nothing to listen on or to relay from.
     NoAddress(&'static str),
 }
@@ -78,7 +79,7 @@ impl fmt::Display for StartError {
                     "cannot listen on {protocol} {address}: {error} ({options})"
                 )
             }
-            Self::Tls(error) => write!(f, "{error}"),
+            Self::Encryption(error) => write!(f, "{error}"),
             Self::Relay { address, error } => {
                 write!(f, "cannot relay from {address}: {error} (option relay-ip)")
             }
@@ -105,6 +106,10 @@ pub struct Setup {
     pub addresses: Addresses,
     /// The listening sockets.
     pub listeners: Listeners,
+    /// The certificate, if there is one.
+    pub encryption: Option<Arc<Encryption>>,
+    /// How much clients may make a worker keep for DTLS.
+    pub dtls_limits: DtlsLimits,
     /// What holds for connections.
     pub stream_rules: Arc<StreamRules>,
     /// For every worker's state machine.
@@ -136,7 +141,7 @@ impl Setup {
             ..UdpOptions::default()
         };
         let relay_ips: Vec<IpAddr> = addresses.relay.iter().map(|&(ip, _)| ip).collect();
-        let tls = tls_server(settings, &addresses)?;
+        let encryption = encryption(settings, &addresses)?;
         let listeners = Listeners::bind(settings, &addresses, &options)?;
         check_relay_addresses(&relay_ips)?;
         let bound = listeners.bound.iter().map(|bound| bound.address).collect();
@@ -152,7 +157,9 @@ impl Setup {
                 &settings.relay_ports,
                 relay_options,
             )),
-            stream_rules: Arc::new(stream_rules(settings, tls)),
+            stream_rules: Arc::new(stream_rules(settings, encryption.as_ref())),
+            encryption: encryption.map(Arc::new),
+            dtls_limits: dtls_limits(settings),
             addresses,
             listeners,
             offload,
@@ -169,58 +176,25 @@ fn check_relay_addresses(addresses: &[IpAddr]) -> Result<(), StartError> {
     Ok(())
 }
 
-/// What TLS is offered with. It was asked for: what stands in its way stops the start.
-fn tls_server(
+/// What is asked for must be had: a client that wants encryption must not find it missing.
+fn encryption(
     settings: &Settings,
     addresses: &Addresses,
-) -> Result<Option<Arc<TlsServer>>, StartError> {
+) -> Result<Option<Encryption>, StartError> {
     let Some(wanted) = &settings.tls else {
         return Ok(None);
     };
-    let identity = match &wanted.identity {
-        config::Identity::Files {
-            cert,
-            key,
-            key_password,
-        } => IdentitySource::Files {
-            cert: cert.clone(),
-            key: key.clone(),
-            key_password: key_password.clone(),
-        },
-        config::Identity::SelfSigned => IdentitySource::SelfSigned {
-            names: self_signed_names(addresses),
-        },
-    };
-    let (tls, warnings) = TlsServer::load(TlsSettings {
-        identity,
-        ca_file: wanted.ca_file.clone(),
-        cipher_list: wanted.cipher_list.clone(),
-        curves: wanted.curves.clone(),
-        tls12: wanted.tls12,
-    })
-    .map_err(StartError::Tls)?;
+    let (encryption, warnings) =
+        Encryption::load(wanted, settings, addresses).map_err(StartError::Encryption)?;
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    Ok(Some(Arc::new(tls)))
+    Ok(Some(encryption))
 }
 
-/// Every name that a client on this machine or beside it may use.
-fn self_signed_names(addresses: &Addresses) -> Vec<String> {
-    let mut names = vec!["localhost".to_owned()];
-    let outside = addresses.relay.iter().map(|(_, external)| external);
-    for ip in addresses.own.iter().chain(outside) {
-        let name = ip.to_string();
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    names
-}
-
-fn stream_rules(settings: &Settings, tls: Option<Arc<TlsServer>>) -> StreamRules {
+fn stream_rules(settings: &Settings, encryption: Option<&Encryption>) -> StreamRules {
     StreamRules {
-        tls,
+        tls: encryption.map(|encryption| encryption.tls.clone()),
         connections: Connections::new(settings.connections.total, settings.connections.per_address),
         trusted_proxies: settings.proxy.trusted.clone(),
         http: HttpRules {
@@ -233,6 +207,14 @@ fn stream_rules(settings: &Settings, tls: Option<Arc<TlsServer>>) -> StreamRules
         },
         handshakes_per_second: settings.connections.handshakes_per_second,
         handshakes_per_address: settings.connections.handshakes_per_address,
+    }
+}
+
+fn dtls_limits(settings: &Settings) -> DtlsLimits {
+    DtlsLimits {
+        handshakes_per_second: settings.connections.handshakes_per_second,
+        handshakes_per_source: settings.connections.handshakes_per_address,
+        ..DtlsLimits::default()
     }
 }
 

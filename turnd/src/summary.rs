@@ -20,11 +20,11 @@ pub fn log(settings: &Settings, setup: &Setup) {
         tracing::warn!("not listening on {address}: {error}");
     }
     if let Some(tls) = &setup.stream_rules.tls {
-        tracing::info!(
-            "certificate: {}, SHA-256 {}",
-            tls.source(),
-            tls.fingerprint()
-        );
+        let source = match tls.paths().next() {
+            Some((_, path)) => path.display().to_string(),
+            None => "self-signed, good for trying out and for nothing else".to_owned(),
+        };
+        tracing::info!("certificate: {source}, SHA-256 {}", tls.fingerprint());
     }
     let workers = settings.relay_threads;
     let (gro, gso) = (on(setup.offload.gro), on(setup.offload.gso));

@@ -121,28 +121,21 @@ pub(super) fn http(raw: &Raw) -> Http {
 
 pub(super) fn connections(raw: &Raw) -> ConnectionLimits {
     ConnectionLimits {
-        total: size(raw.max_connections.or(65536)),
-        per_address: match raw.max_connections_per_address.or(1024) {
-            0 => usize::MAX,
-            number => size(number),
-        },
-        handshakes_per_second: rate(raw.tls_handshakes_per_second.or(200)),
-        handshakes_per_address: rate(raw.tls_handshakes_per_address.or(50)),
+        total: count(raw.max_connections.or(65536)),
+        per_address: count(raw.max_connections_per_address.or(1024)),
+        handshakes_per_second: count(raw.tls_handshakes_per_second.or(200)),
+        handshakes_per_address: count(raw.tls_handshakes_per_address.or(50)),
     }
 }
 
 pub(super) fn stream_queue(raw: &Raw) -> StreamQueue {
     StreamQueue {
-        bytes: size(raw.stream_queue_bytes.or(262_144)),
+        bytes: usize::try_from(raw.stream_queue_bytes.or(262_144)).unwrap_or(usize::MAX),
         time: Duration::from_millis(raw.stream_queue_time.or(200).unsigned_abs()),
     }
 }
 
 /// The table bounds every number, so that no value is changed here.
-fn size(number: i64) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
-}
-
-fn rate(number: i64) -> u32 {
+fn count(number: i64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }

@@ -108,9 +108,9 @@ pub struct Http {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionLimits {
     /// Connections at once, at least 1.
-    pub total: usize,
-    /// Connections at once from one address, at least 1; `usize::MAX` stands for no limit.
-    pub per_address: usize,
+    pub total: u32,
+    /// Connections at once from one address, 0: no limit.
+    pub per_address: u32,
     /// TLS and DTLS handshakes that a worker thread begins in a second, at least 1.
     pub handshakes_per_second: u32,
     /// TLS and DTLS handshakes that are begun with one address in a second, at least 1.

@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, VecDeque, hash_map::Entry},
     fmt,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::Arc,
     time::Duration,
 };
@@ -18,6 +18,7 @@ use super::{
     record::Record,
     timers::{Stage, Timers},
 };
+use crate::streams::limits::{Budget, PerAddress, source};
 
 /// How long a flight waits for an answer before it is sent again; then twice as long each time (RFC 6347
 /// section 4.2.4.1).
@@ -34,6 +35,9 @@ pub struct Dtls {
     sources: HashMap<IpAddr, usize>,
     half_open: usize,
     established: usize,
+    /// Handshakes that may begin: each costs a signature.
+    handshakes: Budget,
+    handshakes_by_source: PerAddress,
     timers: Timers,
     closed: VecDeque<Path>,
     buffers: Buffers,
@@ -81,6 +85,8 @@ impl Dtls {
             paths: HashMap::new(),
             sources: HashMap::new(),
             half_open: 0,
+            handshakes: Budget::new(limits.handshakes_per_second, limits.handshakes_per_second),
+            handshakes_by_source: PerAddress::new(limits.handshakes_per_source),
             established: 0,
             timers: Timers::default(),
             closed: VecDeque::new(),
@@ -247,11 +253,13 @@ impl Dtls {
             return;
         }
         self.end_half_open(path);
-        let source = source(path);
+        let source = source(path.client.ip());
         let of_source = self.sources.get(&source).copied().unwrap_or(0);
         if self.associations() >= self.limits.associations
             || self.half_open >= self.limits.half_open
             || of_source >= self.limits.half_open_per_source
+            || !self.handshakes_by_source.take(path.client.ip(), now)
+            || !self.handshakes.take(now)
         {
             return;
         }
@@ -429,7 +437,7 @@ impl Dtls {
         self.timers
             .remove(half_open.deadline, path, Stage::HalfOpen);
         self.half_open -= 1;
-        if let Entry::Occupied(mut of_source) = self.sources.entry(source(path)) {
+        if let Entry::Occupied(mut of_source) = self.sources.entry(source(path.client.ip())) {
             *of_source.get_mut() -= 1;
             if *of_source.get() == 0 {
                 of_source.remove();
@@ -459,13 +467,5 @@ impl fmt::Debug for Dtls {
             .field("half_open", &self.half_open)
             .field("established", &self.established)
             .finish_non_exhaustive()
-    }
-}
-
-/// What counts as one source of handshakes: an IPv4 address, or what one IPv6 site is given.
-fn source(path: Path) -> IpAddr {
-    match path.client.ip().to_canonical() {
-        IpAddr::V4(ip) => IpAddr::V4(ip),
-        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
     }
 }

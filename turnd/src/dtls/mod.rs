@@ -72,7 +72,7 @@ pub struct Credentials<'a> {
     pub ciphers: Option<&'a str>,
 }
 
-/// What clients can make one worker hold. Every number is at least 1.
+/// What clients can make one worker hold and do. Every number is at least 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DtlsLimits {
     /// Associations, half-open ones among them.
@@ -81,6 +81,10 @@ pub struct DtlsLimits {
     pub half_open: usize,
     /// How many of them one IPv4 address or one IPv6 /64 may have.
     pub half_open_per_source: usize,
+    /// How many handshakes begin in a second; 0: no limit.
+    pub handshakes_per_second: u32,
+    /// How many of them with one IPv4 address or one IPv6 /64; 0: no limit.
+    pub handshakes_per_source: u32,
     /// How long a handshake may take.
     pub handshake: Duration,
     /// How long an association that nobody says is in use is kept without a message.
@@ -93,6 +97,8 @@ impl Default for DtlsLimits {
             associations: 16_384,
             half_open: 256,
             half_open_per_source: 16,
+            handshakes_per_second: 200,
+            handshakes_per_source: 50,
             handshake: Duration::from_secs(10),
             idle: Duration::from_secs(60),
         }

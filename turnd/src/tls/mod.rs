@@ -125,6 +125,12 @@ impl TlsServer {
         Arc::clone(&self.current.load().identity)
     }
 
+    /// What certificates of clients are checked against (PEM), if they are asked for.
+    #[must_use]
+    pub fn client_authorities(&self) -> Option<Vec<u8>> {
+        self.current.load().ca.clone()
+    }
+
     /// SHA-256 of the certificate that new connections get, in hex with colons.
     #[must_use]
     pub fn fingerprint(&self) -> String {

@@ -6,8 +6,12 @@ use turnd_net::{Outbox, Piece, Received};
 use turnd_proto::{Client, ClientHop, FiveTuple, ListenerId, Now, PeerHop, RelayId, Transport};
 use turnd_wire::channel_data;
 
-use super::Worker;
-use crate::{ports::RelaySocket, sockets::Socket, streams::StreamId};
+use super::{Worker, dtls};
+use crate::{
+    ports::RelaySocket,
+    sockets::{Listener, Socket},
+    streams::StreamId,
+};
 
 /// Most that is read from a listener in one turn.
 const LISTENER_BATCH: usize = 32;
@@ -22,6 +26,7 @@ impl Worker {
         self.received.clear();
         let listener = &self.parts.listeners[at];
         let (wildcard, bound) = (listener.is_wildcard, listener.socket.local_addr());
+        let takes = listener.takes;
         if let Err(error) =
             listener
                 .socket
@@ -35,6 +40,14 @@ impl Worker {
                 Some(ip) if wildcard => SocketAddr::new(ip, bound.port()),
                 _ => bound,
             };
+            if takes.secure && self.begins_encrypted(&received) {
+                let path = dtls::path(received.from, server);
+                self.serve_encrypted(now, at, path, &received);
+                continue;
+            }
+            if !takes.plain {
+                continue;
+            }
             let client = Client {
                 listener: ListenerId(Socket::Listener(at).number()),
                 path: FiveTuple {
@@ -45,6 +58,12 @@ impl Worker {
             };
             self.serve_client(now, client, &received);
         }
+    }
+
+    /// The datagrams of a run are of one length and one moment, and of one protocol.
+    fn begins_encrypted(&self, received: &Received) -> bool {
+        let first = self.slots.segments(received).next();
+        first.is_some_and(|first| dtls::is_dtls(self.slots.bytes(first)))
     }
 
     /// Takes what one client sent, which may be a run of datagrams. ChannelData with the header of
@@ -89,7 +108,7 @@ impl Worker {
     }
 
     /// DF is a property of the socket: what waits leaves first, then this datagram alone.
-    fn send_unfragmented(&mut self, now: Now, hop: &PeerHop, segment: Piece) {
+    pub(super) fn send_unfragmented(&mut self, now: Now, hop: &PeerHop, segment: Piece) {
         self.send(now);
         let set = |worker: &Self, on| {
             let relay = worker.relays.get(hop.relay).map(RelaySocket::socket);
@@ -135,13 +154,14 @@ impl Worker {
         };
         match Socket::of(hop.to.listener.0) {
             Socket::Stream(id) => self.stage_run(now, id, &hop, received),
+            _ if hop.to.path.transport == Transport::Dtls => self.encrypt_run(now, &hop, received),
             socket => self.push_run(socket, &hop, received),
         }
     }
 
     /// A run to a client that is reached by datagrams.
     fn push_run(&mut self, socket: Socket, hop: &ClientHop, received: &Received) {
-        let source = self.source(socket, &hop.to);
+        let source = source(&self.parts.listeners, socket, &hop.to);
         let (socket, to) = (socket.number(), hop.to.path.client);
         for (nth, segment) in (0..).zip(self.slots.segments(received)) {
             let Some(wrapping) = hop.frame.around(self.slots.bytes(segment), nth) else {
@@ -176,19 +196,10 @@ impl Worker {
 
     /// Sends an answer through a socket for datagrams.
     pub(super) fn push_reply(&mut self, socket: Socket, to: &Client, bytes: &[u8]) {
-        let source = self.source(socket, to);
+        let source = source(&self.parts.listeners, socket, to);
         let bytes = self.outbox.scratch(bytes);
         self.outbox
             .push(socket.number(), to.path.client, source, &[bytes]);
-    }
-
-    /// The source address of an answer, where the socket has none itself.
-    fn source(&self, socket: Socket, to: &Client) -> Option<IpAddr> {
-        let Socket::Listener(at) = socket else {
-            return None;
-        };
-        let is_wildcard = self.parts.listeners.get(at)?.is_wildcard;
-        is_wildcard.then_some(to.path.server.ip())
     }
 
     /// Makes sure that `count` datagrams can be received.
@@ -223,7 +234,16 @@ impl Worker {
     }
 }
 
-fn push_to_peer(outbox: &mut Outbox, hop: &PeerHop, datagram: Piece) {
+/// The source address of an answer, where the socket has none itself.
+pub(super) fn source(listeners: &[Listener], socket: Socket, to: &Client) -> Option<IpAddr> {
+    let Socket::Listener(at) = socket else {
+        return None;
+    };
+    let is_wildcard = listeners.get(at)?.is_wildcard;
+    is_wildcard.then_some(to.path.server.ip())
+}
+
+pub(super) fn push_to_peer(outbox: &mut Outbox, hop: &PeerHop, datagram: Piece) {
     let data = datagram.slice(hop.data.clone());
     let relay = Socket::Relay(hop.relay).number();
     outbox.push(relay, hop.peer.wire(), None, &[data]);

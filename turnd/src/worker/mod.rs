@@ -10,6 +10,7 @@
 //! 5. what is to be sent leaves.
 
 mod datagrams;
+mod dtls;
 mod opening;
 mod outputs;
 mod streams;
@@ -23,6 +24,7 @@ use turnd_proto::{Instant, Now, RelayId, Server};
 use crate::{
     auth::KeySources,
     clock::Clock,
+    dtls::{Dtls, MAX_MESSAGE},
     mailbox::{Mailbox, Sender},
     ports::{RelayPorts, RelaySocket},
     session_log::SessionLog,
@@ -51,6 +53,8 @@ pub struct Parts {
     pub listeners: Vec<Listener>,
     /// Its TCP sockets of the listening addresses.
     pub acceptors: Vec<Acceptor>,
+    /// Associations of DTLS, if it is offered.
+    pub dtls: Option<Dtls>,
     /// What holds for connections.
     pub stream_rules: Arc<StreamRules>,
     /// Letters to it.
@@ -75,6 +79,11 @@ pub struct Worker {
     outbox: Outbox,
     received: Vec<Received>,
     streams: Streams,
+    dtls: Option<Dtls>,
+    /// What was decrypted last.
+    plain: Box<[u8]>,
+    /// What is to be encrypted next.
+    message: Vec<u8>,
     errors: LogLimit,
     slow_readers: LogLimit,
     /// Datagrams that could not be sent since the last line about it.
@@ -86,7 +95,7 @@ impl Worker {
     ///
     /// # Errors
     /// When the poller does not take a listener.
-    pub fn new(parts: Parts) -> io::Result<Self> {
+    pub fn new(mut parts: Parts) -> io::Result<Self> {
         for (at, listener) in parts.listeners.iter().enumerate() {
             let token = Socket::Listener(at).token();
             parts
@@ -101,6 +110,9 @@ impl Worker {
         }
         Ok(Self {
             streams: Streams::new(&parts.stream_rules),
+            plain: vec![0; if parts.dtls.is_some() { MAX_MESSAGE } else { 0 }].into_boxed_slice(),
+            dtls: parts.dtls.take(),
+            message: Vec::new(),
             parts,
             relays: SecondaryMap::new(),
             slots: Slots::new(SLOTS),
@@ -144,7 +156,11 @@ impl Worker {
     fn timeout(&self) -> Option<Duration> {
         let now = self.parts.clock.now().instant;
         let server = self.parts.server.next_timeout();
-        let due = [server, self.next_stream_timeout(now)];
+        let due = [
+            server,
+            self.next_stream_timeout(now),
+            self.next_dtls_timeout(),
+        ];
         let due = due.into_iter().flatten().min()?;
         Some(due.since(now))
     }
@@ -156,6 +172,7 @@ impl Worker {
             self.drain(now);
         }
         self.handle_stream_timeouts(now);
+        self.handle_dtls_timeouts(now);
     }
 
     /// Logs an error of a socket: transient, not fatal, and not more than once a minute.

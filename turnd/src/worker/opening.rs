@@ -79,7 +79,7 @@ impl Worker {
                 let from = connection.path.client.ip();
                 connection.phase = Phase::Hello;
                 let streams = &mut self.streams;
-                if streams.handshakes_by_address.take(now.instant, from) {
+                if streams.handshakes_by_address.take(from, now.instant) {
                     streams.hellos.push_back(id);
                 } else {
                     self.close_stream(now, id);
@@ -156,7 +156,7 @@ impl Worker {
         let Some(connection) = streams.connections.get_mut(id) else {
             return;
         };
-        let (room, cipher) = streams.cipher.split_at_mut(http::MAX_REQUEST);
+        let (room, cipher) = streams.cipher.split_at_mut(http::MAX_HEAD);
         match connection.layer.read(&connection.socket, room, cipher) {
             Ok(Input::Bytes(count)) => {
                 connection.stash.extend_from_slice(&room[..count]);

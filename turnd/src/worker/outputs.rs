@@ -1,7 +1,9 @@
 //! What the state machine wants done, and letters from other threads.
 
 use turnd_net::Interest;
-use turnd_proto::{Answer, Ask, Client, Now, OpenedRelay, Output, PortWish, RelayId, RelayRefusal};
+use turnd_proto::{
+    Answer, Ask, Client, Now, OpenedRelay, Output, PortWish, RelayId, RelayRefusal, Transport,
+};
 use turnd_wire::Family;
 
 use super::{Go, Worker};
@@ -61,6 +63,7 @@ impl Worker {
     fn reply(&mut self, now: Now, to: &Client, bytes: &[u8]) {
         match Socket::of(to.listener.0) {
             Socket::Stream(id) => self.reply_on_stream(now, id, bytes),
+            _ if to.path.transport == Transport::Dtls => self.encrypt(now, to, bytes),
             socket => self.push_reply(socket, to, bytes),
         }
     }

@@ -146,7 +146,12 @@ impl Worker {
             let error = io::Error::other(format!("{from} is not in proxy-protocol-from"));
             return self.report(now, "take a connection with a PROXY header", &error);
         }
-        let Ok(place) = rules.connections.admit(from) else {
+        let admitted = if behind_proxy {
+            rules.connections.admit_unnamed()
+        } else {
+            rules.connections.admit(from)
+        };
+        let Ok(place) = admitted else {
             return socket.abort_on_close();
         };
         let connection = Connection::new(socket, at, behind_proxy, place, rules.queue, now.instant);

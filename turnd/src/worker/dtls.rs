@@ -1,0 +1,171 @@
+//! DTLS: datagrams of clients that are decrypted before and encrypted after everything else.
+
+use std::net::SocketAddr;
+
+use turnd_net::Received;
+use turnd_proto::{Client, ClientHop, FiveTuple, Instant, ListenerId, Now, Transport};
+
+use super::{
+    Worker,
+    datagrams::{push_to_peer, source},
+};
+use crate::{
+    dtls::{self, Path},
+    sockets::Socket,
+};
+
+/// First bytes of DTLS records (RFC 7983 section 7).
+const FIRST_BYTES: std::ops::RangeInclusive<u8> = 20..=63;
+
+/// Whether a datagram is of DTLS and not of STUN or a channel.
+pub(super) fn is_dtls(datagram: &[u8]) -> bool {
+    datagram
+        .first()
+        .is_some_and(|first| FIRST_BYTES.contains(first))
+}
+
+impl Worker {
+    /// Takes what one client sent encrypted, which may be a run of datagrams.
+    pub(super) fn serve_encrypted(&mut self, now: Now, at: usize, path: Path, received: &Received) {
+        let socket = Socket::Listener(at).number();
+        let client = Client {
+            listener: ListenerId(socket),
+            path: five_tuple(path),
+        };
+        for segment in self.slots.segments(received) {
+            let (Some(dtls), Ok(listener)) = (&mut self.dtls, u32::try_from(at)) else {
+                return;
+            };
+            let from = source(&self.parts.listeners, Socket::Listener(at), &client);
+            let mut next = dtls.receive(
+                now.instant,
+                path,
+                listener,
+                self.slots.bytes(segment),
+                &mut self.plain,
+                |datagram| {
+                    let piece = self.outbox.scratch(datagram);
+                    self.outbox.push(socket, path.client, from, &[piece]);
+                },
+            );
+            self.end_associations(now);
+            while let dtls::Received::Message(length) = next {
+                self.serve_decrypted(now, client, length);
+                let Some(dtls) = &mut self.dtls else {
+                    return;
+                };
+                next = dtls.next_message(now.instant, path, &mut self.plain, |datagram| {
+                    let piece = self.outbox.scratch(datagram);
+                    self.outbox.push(socket, path.client, from, &[piece]);
+                });
+                self.end_associations(now);
+            }
+        }
+    }
+
+    /// Takes the message that lies decrypted.
+    fn serve_decrypted(&mut self, now: Now, client: Client, length: usize) {
+        let message = &self.plain[..length];
+        let Some(hop) = self.parts.server.handle_datagram(now, client, message) else {
+            return self.drain(now);
+        };
+        if hop.dont_fragment {
+            // Sending starts the memory over that the message is about to be copied to.
+            self.send(now);
+        }
+        let piece = self.outbox.scratch(&self.plain[..length]);
+        if hop.dont_fragment {
+            self.send_unfragmented(now, &hop, piece);
+        } else {
+            push_to_peer(&mut self.outbox, &hop, piece);
+        }
+    }
+
+    /// Encrypts what a peer sent, which may be a run.
+    pub(super) fn encrypt_run(&mut self, now: Now, hop: &ClientHop, received: &Received) {
+        for (nth, segment) in (0..).zip(self.slots.segments(received)) {
+            let data = self.slots.bytes(segment);
+            let Some(wrapping) = hop.frame.around(data, nth) else {
+                continue;
+            };
+            self.message.clear();
+            for part in [wrapping.prefix(), data, wrapping.suffix()] {
+                self.message.extend_from_slice(part);
+            }
+            let message = std::mem::take(&mut self.message);
+            self.encrypt(now, &hop.to, &message);
+            self.message = message;
+        }
+    }
+
+    /// Encrypts one message for a client.
+    pub(super) fn encrypt(&mut self, now: Now, to: &Client, message: &[u8]) {
+        let socket = Socket::of(to.listener.0);
+        let from = source(&self.parts.listeners, socket, to);
+        let Some(dtls) = &mut self.dtls else {
+            return;
+        };
+        let path = Path {
+            client: to.path.client,
+            server: to.path.server,
+        };
+        let sent = dtls.send(path, message, |datagram| {
+            let piece = self.outbox.scratch(datagram);
+            self.outbox
+                .push(socket.number(), path.client, from, &[piece]);
+        });
+        self.dropped += u64::from(!sent);
+        self.end_associations(now);
+    }
+
+    pub(super) fn next_dtls_timeout(&self) -> Option<Instant> {
+        self.dtls.as_ref().and_then(crate::dtls::Dtls::next_timeout)
+    }
+
+    pub(super) fn handle_dtls_timeouts(&mut self, now: Now) {
+        let Some(dtls) = &mut self.dtls else {
+            return;
+        };
+        if dtls.next_timeout().is_none_or(|due| due > now.instant) {
+            return;
+        }
+        let (server, listeners, outbox) =
+            (&self.parts.server, &self.parts.listeners, &mut self.outbox);
+        dtls.handle_timeout(
+            now.instant,
+            |path| server.has_allocation(&five_tuple(path)),
+            |path, listener, datagram| {
+                let socket = Socket::Listener(listener as usize);
+                let client = Client {
+                    listener: ListenerId(socket.number()),
+                    path: five_tuple(path),
+                };
+                let piece = outbox.scratch(datagram);
+                let from = source(listeners, socket, &client);
+                outbox.push(socket.number(), path.client, from, &[piece]);
+            },
+        );
+        self.end_associations(now);
+    }
+
+    /// The allocations of associations that have ended end with them.
+    fn end_associations(&mut self, now: Now) {
+        while let Some(path) = self.dtls.as_mut().and_then(crate::dtls::Dtls::closed) {
+            self.parts.server.handle_closed(now, &five_tuple(path));
+            self.drain(now);
+        }
+    }
+}
+
+/// A path whose client and server these are.
+pub(super) fn path(client: SocketAddr, server: SocketAddr) -> Path {
+    Path { client, server }
+}
+
+fn five_tuple(path: Path) -> FiveTuple {
+    FiveTuple {
+        transport: Transport::Dtls,
+        client: path.client,
+        server: path.server,
+    }
+}
