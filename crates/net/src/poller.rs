@@ -56,6 +56,17 @@ impl Interest {
     pub const WRITABLE: Self = Self(EventFlags::OUT);
     /// Either.
     pub const BOTH: Self = Self(EventFlags::IN.union(EventFlags::OUT));
+
+    /// To read, to write, both, or neither.
+    #[must_use]
+    pub const fn of(read: bool, write: bool) -> Option<Self> {
+        match (read, write) {
+            (true, true) => Some(Self::BOTH),
+            (true, false) => Some(Self::READABLE),
+            (false, true) => Some(Self::WRITABLE),
+            (false, false) => None,
+        }
+    }
 }
 
 /// What a socket is ready for.
@@ -127,6 +138,28 @@ impl Poller {
     pub fn modify(&self, source: impl AsFd, token: Token, interest: Interest) -> io::Result<()> {
         let data = EventData::new_u64(token.into());
         Ok(epoll::modify(&self.epoll, source, data, interest.0)?)
+    }
+
+    /// Makes what is waited for of `source` what is wanted. A source of which nothing is wanted is
+    /// forgotten: one with both directions over would be reported for ever.
+    ///
+    /// # Errors
+    /// As of [`Self::add`] and [`Self::modify`]; `has` is then what it was.
+    pub fn watch(
+        &self,
+        source: impl AsFd,
+        token: Token,
+        has: &mut Option<Interest>,
+        wants: Option<Interest>,
+    ) -> io::Result<()> {
+        match (*has, wants) {
+            (has, wants) if has == wants => {}
+            (None, Some(interest)) => self.add(source, token, interest)?,
+            (Some(_), Some(interest)) => self.modify(source, token, interest)?,
+            (_, None) => self.remove(source)?,
+        }
+        *has = wants;
+        Ok(())
     }
 
     /// Forgets a source that stays open.

@@ -1,177 +1,27 @@
 //! Allocate (RFC 8656 section 7): from the request, over the asks for one or two relay sockets, to the
 //! success reply, which leaves only when they are there.
 
-use core::{net::SocketAddr, time::Duration};
+use core::time::Duration;
 
 use turnd_wire::{ErrorCode, Family, Message, attr};
 
 use crate::{
     address_class::is_tunnel,
+    allocate_request::{Additional, AllocateRequest, Port, RelayWish},
     allocation::{Allocation, Birth, Relay},
+    asks::Waiting,
     auth::Identity,
-    io::{Ask, Event, OpenedRelay, PortWish, RelayId, RelayRefusal, ReservationToken},
+    io::{
+        Ask, Event, OpenedRelay, Output, PortWish, RelayId, RelayProtocol, RelayRefusal,
+        ReservationToken,
+    },
     quota::Place,
     refusal::Refusal,
     request::ReplyTo,
-    server::{Server, Waiting},
-    settings::{DefaultFamily, Lifetimes, Settings},
+    server::Server,
+    settings::Lifetimes,
     time::Instant,
 };
-
-/// The protocol number of UDP in REQUESTED-TRANSPORT.
-const UDP: u8 = 17;
-
-/// A sound Allocate request.
-#[derive(Clone, Debug)]
-struct AllocateRequest {
-    lifetime: Duration,
-    relay: RelayWish,
-}
-
-/// Where the relay sockets come from.
-#[derive(Clone, Debug)]
-enum RelayWish {
-    /// From a reservation.
-    Reserved(ReservationToken),
-    /// New ones.
-    New {
-        family: Family,
-        /// IPv6 as well.
-        and_v6: Option<Additional>,
-        port: Port,
-    },
-}
-
-/// By which numbers the client knows ADDITIONAL-ADDRESS-FAMILY and ADDRESS-ERROR-CODE.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Additional {
-    Registered,
-    Draft,
-}
-
-/// EVEN-PORT.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Port {
-    Any,
-    Even,
-    EvenAndNext,
-}
-
-impl AllocateRequest {
-    /// The checks of RFC 8656 section 7.2, in its order.
-    fn parse(
-        message: &Message<'_>,
-        settings: &Settings,
-        client: SocketAddr,
-    ) -> Result<Self, Refusal> {
-        match message.attribute(attr::REQUESTED_TRANSPORT) {
-            Some(&[UDP, _, _, _]) => {}
-            Some(&[_, _, _, _]) => return Err(Refusal::UNSUPPORTED_TRANSPORT),
-            _ => return Err(Refusal::BAD_REQUEST),
-        }
-        match message.attribute(attr::MOBILITY_TICKET) {
-            None => {}
-            Some([]) => return Err(Refusal::MOBILITY_FORBIDDEN),
-            Some(_) => return Err(Refusal::BAD_REQUEST),
-        }
-        Ok(Self {
-            relay: RelayWish::parse(message, settings, client)?,
-            lifetime: granted_lifetime(message, &settings.lifetimes)?,
-        })
-    }
-}
-
-impl RelayWish {
-    fn parse(
-        message: &Message<'_>,
-        settings: &Settings,
-        client: SocketAddr,
-    ) -> Result<Self, Refusal> {
-        let port = match message.attribute(attr::EVEN_PORT) {
-            None => Port::Any,
-            Some([bits]) if bits & 0x80 == 0 => Port::Even,
-            Some([_]) => Port::EvenAndNext,
-            Some(_) => return Err(Refusal::BAD_REQUEST),
-        };
-        let requested = family(message, attr::REQUESTED_ADDRESS_FAMILY)?;
-        let (additional, spelling) = match family(message, attr::ADDITIONAL_ADDRESS_FAMILY)? {
-            Some(additional) => (Some(additional), Additional::Registered),
-            None => (
-                family(message, attr::DRAFT_ADDITIONAL_ADDRESS_FAMILY)?,
-                Additional::Draft,
-            ),
-        };
-        if let Some(token) = message.attribute(attr::RESERVATION_TOKEN) {
-            if port != Port::Any || requested.is_some() || additional.is_some() {
-                return Err(Refusal::BAD_REQUEST);
-            }
-            return Ok(Self::Reserved(
-                token.try_into().map_err(|_| Refusal::BAD_REQUEST)?,
-            ));
-        }
-        let family = match (requested, additional) {
-            (Some(_), Some(_)) => return Err(Refusal::BAD_REQUEST),
-            (None, Some(additional)) => {
-                if additional != Some(Family::V6) || port == Port::EvenAndNext {
-                    return Err(Refusal::BAD_REQUEST);
-                }
-                Family::V4
-            }
-            (Some(requested), None) => requested.ok_or(Refusal::NO_SUCH_FAMILY)?,
-            (None, None) => default_family(settings, client),
-        };
-        Ok(Self::New {
-            family,
-            and_v6: additional.map(|_| spelling),
-            port,
-        })
-    }
-}
-
-/// The family an attribute names; `Some(None)` for a number that is no family.
-fn family(
-    message: &Message<'_>,
-    kind: attr::AttributeType,
-) -> Result<Option<Option<Family>>, Refusal> {
-    match message.attribute(kind) {
-        None => Ok(None),
-        Some(&[number, _, _, _]) => Ok(Some(Family::from_number(number))),
-        Some(_) => Err(Refusal::BAD_REQUEST),
-    }
-}
-
-fn default_family(settings: &Settings, client: SocketAddr) -> Family {
-    match settings.default_family {
-        DefaultFamily::Is(family) => family,
-        DefaultFamily::AsClient => {
-            let family = Family::of(client.ip());
-            if settings.relays.has_family(family) {
-                family
-            } else {
-                Family::V4
-            }
-        }
-    }
-}
-
-/// LIFETIME as it is granted: at least the default, at most the maximum (RFC 8656 section 7.2).
-pub(crate) fn granted_lifetime(
-    message: &Message<'_>,
-    lifetimes: &Lifetimes,
-) -> Result<Duration, Refusal> {
-    let asked = match message.attribute(attr::LIFETIME) {
-        None => Duration::ZERO,
-        Some(_) => {
-            let seconds = message
-                .number32(attr::LIFETIME)
-                .ok_or(Refusal::BAD_REQUEST)?;
-            Duration::from_secs(u64::from(seconds))
-        }
-    };
-    Ok(asked
-        .max(Lifetimes::DEFAULT_ALLOCATION)
-        .min(lifetimes.max_allocation))
-}
 
 /// An allocation on its way: what is known while relay sockets are being opened.
 #[derive(Debug)]
@@ -181,6 +31,7 @@ pub(crate) struct Opening {
     place: Place,
     /// The place of the port that is to be reserved.
     next_place: Option<Place>,
+    protocol: RelayProtocol,
     lifetime: Duration,
     /// The socket that is asked for now.
     asked: Asked,
@@ -223,7 +74,7 @@ impl Server {
         }
         self.refuse_unknown(message)?;
         let client = reply.client.path.client;
-        let request = AllocateRequest::parse(message, &self.settings, client)?;
+        let request = AllocateRequest::parse(message, &self.settings, &reply.client)?;
         if is_tunnel(client.ip()) || self.settings.peers.is_live_relay(client) {
             return Err(Refusal::FORBIDDEN);
         }
@@ -291,6 +142,7 @@ impl Server {
                     and_v6,
                     Ask::OpenRelay {
                         relay,
+                        protocol: request.protocol,
                         family,
                         port,
                     },
@@ -302,6 +154,7 @@ impl Server {
             owner,
             place,
             next_place,
+            protocol: request.protocol,
             lifetime: request.lifetime,
             asked,
             remaining: additional.map(|_| Family::V6),
@@ -388,12 +241,30 @@ impl Server {
                 };
                 let ask = Ask::OpenRelay {
                     relay,
+                    protocol: opening.protocol,
                     family,
                     port: PortWish::Any,
                 };
                 self.ask_for_socket(now, opening, ask);
             }
             None => self.finish_opening(now, opening),
+        }
+    }
+
+    /// Lets go of what was opened for a client that is gone.
+    pub(crate) fn abandon(&mut self, opening: Opening, answer: Result<OpenedRelay, RelayRefusal>) {
+        let asked = opening.asked;
+        let opened = opening.opened.iter().map(|relay| (relay.id, true));
+        let next = answer.as_ref().is_ok_and(|opened| opened.next.is_some());
+        let answered = [(Some(asked.relay), answer.is_ok()), (asked.next, next)];
+        let answered = answered
+            .into_iter()
+            .filter_map(|(relay, is_open)| Some((relay?, is_open)));
+        for (relay, is_open) in opened.chain(answered) {
+            self.table.forget_relay(relay);
+            if is_open {
+                self.outputs.push_back(Output::CloseRelay(relay));
+            }
         }
     }
 
@@ -423,8 +294,14 @@ impl Server {
             id: opening.reply.id,
             reply: bytes.clone().into_boxed_slice(),
         };
-        let allocation =
-            Allocation::new(client, opening.owner, birth, opening.opened, opening.place);
+        let allocation = Allocation::new(
+            client,
+            opening.owner,
+            opening.protocol,
+            birth,
+            opening.opened,
+            opening.place,
+        );
         let id = self.table.insert(allocation);
         self.set_allocation_timer(id);
         self.reply(&opening.reply, bytes);
@@ -432,6 +309,7 @@ impl Server {
             allocation: id,
             user,
             client: client.path.client,
+            protocol: opening.protocol,
             relayed,
             lifetime,
         });

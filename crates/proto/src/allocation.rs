@@ -6,7 +6,7 @@ use turnd_wire::{Family, TransactionId};
 
 use crate::{
     auth::Identity,
-    io::{Client, RelayId},
+    io::{Client, ConnectionId, RelayId, RelayProtocol},
     peers::{Host, Peer},
     quota::Place,
     time::Instant,
@@ -17,6 +17,10 @@ use crate::{
 pub(crate) struct Allocation {
     pub(crate) client: Client,
     pub(crate) owner: Identity,
+    /// What it relays.
+    pub(crate) protocol: RelayProtocol,
+    /// Its connections with peers.
+    pub(crate) connections: Vec<ConnectionId>,
     /// The Allocate request that made it and the answer it got, for when it is sent again.
     pub(crate) birth: Birth,
     /// One or two relays of different families.
@@ -81,6 +85,7 @@ impl Allocation {
     pub(crate) fn new(
         client: Client,
         owner: Identity,
+        protocol: RelayProtocol,
         birth: Birth,
         relays: Vec<Relay>,
         place: Place,
@@ -88,6 +93,8 @@ impl Allocation {
         Self {
             client,
             owner,
+            protocol,
+            connections: Vec::new(),
             birth,
             relays,
             permissions: Vec::new(),

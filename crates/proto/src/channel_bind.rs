@@ -6,7 +6,7 @@ use turnd_wire::{Message, attr};
 
 use crate::{
     allocation::{ChannelLife, NoRoom, channel_numbers},
-    io::{AllocationId, Event},
+    io::{AllocationId, Event, RelayProtocol},
     refusal::Refusal,
     request::ReplyTo,
     server::Server,
@@ -43,6 +43,11 @@ impl Server {
         reply: &ReplyTo,
         id: AllocationId,
     ) -> Result<(), Refusal> {
+        // Connections have no channels (RFC 6062 section 3).
+        let allocation = self.table.allocation(id).ok_or(Refusal::MISMATCH)?;
+        if allocation.protocol == RelayProtocol::Tcp {
+            return Err(Refusal::BAD_REQUEST);
+        }
         let request = ChannelBindRequest::parse(message, self.settings.legacy_channels)?;
         let host = self.host(now, id, request.peer)?;
         let peer = self.settings.peers.peer(host, request.peer.port());

@@ -65,6 +65,28 @@ slotmap::new_key_type! {
     pub struct AllocationId;
 }
 
+/// What a relayed transport address carries (REQUESTED-TRANSPORT).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RelayProtocol {
+    /// Datagrams (RFC 8656).
+    Udp,
+    /// Connections with peers (RFC 6062).
+    Tcp,
+}
+
+/// A connection between a relayed transport address and a peer (CONNECTION-ID, RFC 6062 section
+/// 6.2.1). The first byte is the index of the server that made it, the rest cannot be guessed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u32);
+
+impl ConnectionId {
+    /// The index of the server that knows it, if any does.
+    #[must_use]
+    pub const fn server(self) -> u8 {
+        self.0.to_be_bytes()[0]
+    }
+}
+
 /// One hop towards a peer: send `data` of the datagram that was handled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerHop {
@@ -117,10 +139,12 @@ pub enum Ask {
         /// Who claims to write.
         user: UserId,
     },
-    /// Bind a UDP socket for an allocation. Answer: [`Answer::Relay`].
+    /// Bind a socket for an allocation; one for TCP listens. Answer: [`Answer::Relay`].
     OpenRelay {
         /// Names the socket from now on.
         relay: RelayId,
+        /// What it is for.
+        protocol: RelayProtocol,
         /// Its address family.
         family: Family,
         /// Which port it may have.
@@ -134,6 +158,25 @@ pub enum Ask {
         /// The token the client presented; its first byte is the index of the server that made it.
         token: ReservationToken,
     },
+    /// Connect to a peer over TCP from the address of a relay. Nothing is read from the peer before
+    /// [`Output::Join`]. Answer: [`Answer::Connected`]; [`Output::CloseConnection`] gives it up.
+    Connect {
+        /// Names the connection from now on.
+        connection: ConnectionId,
+        /// From where.
+        relay: RelayId,
+        /// Whom to.
+        peer: Peer,
+    },
+    /// Take over the connection with a peer from the server that made it, which
+    /// [`ConnectionId::server`] names and may be this one: that server's
+    /// [`crate::Server::handle_connection_claim`] decides. Answer: [`Answer::ConnectionBound`].
+    BindConnection {
+        /// Which.
+        connection: ConnectionId,
+        /// Who wants it.
+        user: String,
+    },
 }
 
 /// The answer to an [`Ask`].
@@ -143,6 +186,23 @@ pub enum Answer {
     Keys(Vec<Credential>),
     /// The socket is bound, or why it is not.
     Relay(Result<OpenedRelay, RelayRefusal>),
+    /// The peer is connected, or is not.
+    Connected(Result<(), ConnectFailure>),
+    /// The connection is here, or why it is not.
+    ConnectionBound(Result<(), BindRefusal>),
+}
+
+/// A peer could not be connected to: 447.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectFailure;
+
+/// Why a client may not have a connection with a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BindRefusal {
+    /// There is none of that name, or it is bound already: 400.
+    Unknown,
+    /// It belongs to another user's allocation: 441.
+    WrongUser,
 }
 
 /// A relay socket that was bound.
@@ -215,6 +275,16 @@ pub enum Output {
     Ask(AskId, Ask),
     /// Close this relay socket; its port is free again.
     CloseRelay(RelayId),
+    /// From here on the client's connection and the peer's carry each other's bytes, those that came
+    /// early included, and no message any more (RFC 6062 section 5.4).
+    Join {
+        /// The client's data connection.
+        client: Client,
+        /// The peer's.
+        connection: ConnectionId,
+    },
+    /// Close the connection with a peer, and the client's that was joined to it.
+    CloseConnection(ConnectionId),
     /// Something worth a log line or a counter.
     Event(Event),
 }
@@ -230,6 +300,8 @@ pub enum Event {
         user: String,
         /// From where.
         client: SocketAddr,
+        /// What it relays.
+        protocol: RelayProtocol,
         /// Its relayed transport addresses, as peers see them.
         relayed: Vec<SocketAddr>,
         /// Granted life time in seconds.
@@ -269,6 +341,15 @@ pub enum Event {
         /// The channel.
         channel: u16,
         /// The peer's address as the client gave it.
+        peer: SocketAddr,
+    },
+    /// A connection with a peer was made or taken, and waits for the client to bind one to it.
+    PeerConnected {
+        /// For which allocation.
+        allocation: AllocationId,
+        /// Which.
+        connection: ConnectionId,
+        /// The peer's address as the client knows it.
         peer: SocketAddr,
     },
     /// A request was refused.

@@ -29,16 +29,21 @@
 //! use turnd_wire::{Class, Family, Message, Method, Writer};
 //!
 //! let relays = Arc::new(LiveRelays::default());
+//! let tcp_relays = Arc::new(LiveRelays::default());
 //! let settings = Settings {
 //!     access: Access::DangerousAnyone,
 //!     lifetimes: Lifetimes::default(),
 //!     limits: Limits::default(),
 //!     quotas: Arc::new(Quotas::default()),
 //!     peers: PeerPolicy::new(PeerRules::default(), vec![], vec![], relays.clone()),
+//!     tcp_peers: PeerPolicy::new(PeerRules::default(), vec![], vec![], tcp_relays.clone()),
 //!     relays,
+//!     tcp_relays,
 //!     default_family: DefaultFamily::Is(Family::V4),
 //!     fingerprint: false,
 //!     legacy_channels: false,
+//!     udp_relay: true,
+//!     tcp_relay: false,
 //!     stun: true,
 //!     turn: true,
 //! };
@@ -66,7 +71,7 @@
 //!         Output::Ask(id, _) => {
 //!             server.handle_answer(now, id, Answer::Relay(Err(RelayRefusal::NoCapacity)));
 //!         }
-//!         Output::CloseRelay(_) | Output::Event(_) => {}
+//!         _ => {}
 //!     }
 //! }
 //! let (to, bytes) = &replies[0];
@@ -77,10 +82,15 @@
 
 mod address_class;
 mod allocate;
+mod allocate_request;
 mod allocation;
+mod asks;
 mod auth;
 mod binding;
 mod channel_bind;
+mod connect;
+mod connection_bind;
+mod connections;
 mod frame;
 mod io;
 mod live_relays;
@@ -104,9 +114,9 @@ mod timers;
 pub use address_class::{Class, class, is_tunnel};
 pub use frame::Wrapping;
 pub use io::{
-    AllocationId, Answer, Ask, AskId, Client, ClientHop, Credential, Ending, Event, FiveTuple,
-    Frame, ListenerId, OpenedRelay, Output, PeerHop, PortWish, RelayId, RelayRefusal,
-    ReservationToken, Transport, UserId,
+    AllocationId, Answer, Ask, AskId, BindRefusal, Client, ClientHop, ConnectFailure, ConnectionId,
+    Credential, Ending, Event, FiveTuple, Frame, ListenerId, OpenedRelay, Output, PeerHop,
+    PortWish, RelayId, RelayProtocol, RelayRefusal, ReservationToken, Transport, UserId,
 };
 pub use live_relays::LiveRelays;
 pub use peers::{Forbidden, Host, Peer, PeerPolicy, PeerRules};

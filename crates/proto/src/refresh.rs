@@ -5,7 +5,7 @@ use core::time::Duration;
 use turnd_wire::{Family, Message, attr};
 
 use crate::{
-    allocate::granted_lifetime,
+    allocate_request::granted_lifetime,
     io::{AllocationId, Ending, Event},
     refusal::Refusal,
     request::ReplyTo,

@@ -69,6 +69,12 @@ impl Refusal {
     /// 443
     pub(crate) const PEER_FAMILY_MISMATCH: Self =
         Self::new(ErrorCode::PEER_ADDRESS_FAMILY_MISMATCH, Fault::Timing);
+    /// 446
+    pub(crate) const CONNECTION_EXISTS: Self =
+        Self::new(ErrorCode::CONNECTION_ALREADY_EXISTS, Fault::Timing);
+    /// 447
+    pub(crate) const CONNECTION_FAILED: Self =
+        Self::new(ErrorCode::CONNECTION_TIMEOUT_OR_FAILURE, Fault::Timing);
     /// 486
     pub(crate) const QUOTA_REACHED: Self =
         Self::new(ErrorCode::ALLOCATION_QUOTA_REACHED, Fault::Capacity);

@@ -9,7 +9,7 @@ use turnd_wire::{ChannelData, Family, Message, attr, channel_data};
 
 use crate::{
     frame::indication_id,
-    io::{ClientHop, FiveTuple, Frame, PeerHop, RelayId},
+    io::{ClientHop, FiveTuple, Frame, PeerHop, RelayId, RelayProtocol},
     request::unknown_attributes,
     server::Server,
     time::{Instant, Now},
@@ -46,6 +46,10 @@ impl Server {
         message: &Message<'_>,
     ) -> Option<PeerHop> {
         let allocation = self.table.of_client(path)?;
+        // Data goes over connections there (RFC 6062 section 3).
+        if allocation.protocol == RelayProtocol::Tcp {
+            return None;
+        }
         let asked = message.xor_address(attr::XOR_PEER_ADDRESS)?;
         let data = message.position(attr::DATA)?;
         let host = allocation.permitted(asked, now)?;

@@ -11,23 +11,21 @@ use slotmap::SlotMap;
 use turnd_wire::{Class, Message, Method, Protocol, demultiplex};
 
 use crate::{
-    allocate::Opening,
+    asks::Waiting,
     auth::{Claim, Identity, Signer},
+    connections::Connections,
     io::{
-        AllocationId, Answer, Ask, AskId, Client, Credential, Ending, Event, FiveTuple, Output,
-        PeerHop, RelayId, RelayRefusal, ReservationToken, UserId,
+        AllocationId, AskId, Client, Credential, Ending, Event, FiveTuple, Output, PeerHop,
+        RelayId, ReservationToken, UserId,
     },
     refusal::Refusal,
     request::{ReplyTo, unknown_attributes},
     reservation::Reservations,
-    settings::{Access, Lifetimes, LongTerm, Settings},
+    settings::{Access, LongTerm, Settings},
     table::Table,
     time::{Instant, Now},
     timers::{Timer, Timers},
 };
-
-/// Requests that wait for a key are kept whole; a longer one than this has no business being one.
-const MAX_KEPT_REQUEST: usize = 2048;
 
 /// One TURN server: the allocations of one worker.
 pub struct Server {
@@ -36,36 +34,13 @@ pub struct Server {
     pub(crate) reservations: Reservations,
     pub(crate) indication_salt: [u8; 4],
     pub(crate) indications: u64,
-    waiting: SlotMap<AskId, Waiting>,
+    pub(crate) waiting: SlotMap<AskId, Waiting>,
     /// Clients whose Allocate waits for a relay socket, so that sending it again opens no second one.
-    opening: HashSet<FiveTuple, RandomState>,
-    timers: Timers,
-    outputs: VecDeque<Output>,
-}
-
-/// What waits for an answer.
-#[derive(Debug)]
-pub(crate) enum Waiting {
-    /// A request whose signature cannot be checked yet.
-    Keys {
-        client: Client,
-        request: Box<[u8]>,
-        claim: Claim,
-        until: Instant,
-    },
-    /// An allocation whose socket is not there yet.
-    Relay {
-        opening: Box<Opening>,
-        until: Instant,
-    },
-}
-
-impl Waiting {
-    const fn until(&self) -> Instant {
-        match self {
-            Self::Keys { until, .. } | Self::Relay { until, .. } => *until,
-        }
-    }
+    pub(crate) opening: HashSet<FiveTuple, RandomState>,
+    /// Connections with peers, of allocations for TCP.
+    pub(crate) connections: Connections,
+    pub(crate) timers: Timers,
+    pub(crate) outputs: VecDeque<Output>,
 }
 
 impl Server {
@@ -75,12 +50,13 @@ impl Server {
     pub fn new(settings: Arc<Settings>, index: u8, seed: &[u8; 32]) -> Self {
         let [s0, s1, s2, s3, ..] = *seed;
         Self {
-            table: Table::new(settings.relays.clone()),
+            table: Table::new(settings.relays.clone(), settings.tcp_relays.clone()),
             reservations: Reservations::new(index, seed),
             indication_salt: [!s0, s1, !s2, s3],
             indications: 0,
             waiting: SlotMap::with_key(),
             opening: HashSet::default(),
+            connections: Connections::new(index, seed),
             timers: Timers::default(),
             outputs: VecDeque::new(),
             settings,
@@ -101,40 +77,6 @@ impl Server {
         }
     }
 
-    /// Takes the answer to an [`Ask`]. An answer that nobody waits for any more is ignored.
-    pub fn handle_answer(&mut self, now: Now, id: AskId, answer: Answer) {
-        let now = now.instant;
-        let Some(waiting) = self.waiting.remove(id) else {
-            return;
-        };
-        self.timers.unset(waiting.until(), Timer::Ask(id));
-        match (waiting, answer) {
-            (
-                Waiting::Keys {
-                    client,
-                    request,
-                    claim,
-                    ..
-                },
-                Answer::Keys(credentials),
-            ) => {
-                self.keys_found(now, client, &request, &claim, &credentials);
-            }
-            (Waiting::Relay { opening, .. }, Answer::Relay(result)) => {
-                self.opening.remove(&opening.reply.client.path);
-                self.opening_answered(now, *opening, result);
-            }
-            (Waiting::Relay { opening, .. }, Answer::Keys(_)) => self.give_up(now, *opening),
-            (Waiting::Keys { .. }, Answer::Relay(_)) => {}
-        }
-    }
-
-    /// Whether a question still waits. A socket that comes too late has no place here.
-    #[must_use]
-    pub fn is_waiting(&self, id: AskId) -> bool {
-        self.waiting.contains_key(id)
-    }
-
     /// Gives up a reservation to the server that a client redeems it at: the socket of this relay
     /// belongs there from now on.
     pub fn handle_claim(
@@ -150,6 +92,8 @@ impl Server {
     /// The client's connection has ended, and with it the allocation that it carried (RFC 8656
     /// section 3.1 ties an allocation to its five-tuple, and nobody else can come back with this one).
     pub fn handle_closed(&mut self, now: Now, path: &FiveTuple) {
+        // One that is on its way finds nobody when it comes.
+        self.opening.remove(path);
         let Some(id) = self.table.find(path) else {
             return;
         };
@@ -173,11 +117,8 @@ impl Server {
         while let Some(timer) = self.timers.take_due(now) {
             match timer {
                 Timer::Allocation(id) => self.allocation_due(now, id),
-                Timer::Ask(id) => {
-                    if let Some(Waiting::Relay { opening, .. }) = self.waiting.remove(id) {
-                        self.give_up(now, *opening);
-                    }
-                }
+                Timer::Ask(id) => self.ask_due(now, id),
+                Timer::Connection(id) => self.close_connection(id),
                 Timer::Reservation(relay) => {
                     self.reservations.forget(relay);
                     self.table.forget_relay(relay);
@@ -204,12 +145,20 @@ impl Server {
         self.table.len()
     }
 
-    /// Fails if something is counted twice or not at all: one timer for each allocation, question and
-    /// reservation.
+    /// Fails if something is counted twice or not at all: one timer for each allocation, question,
+    /// reservation and connection that waits.
     #[cfg(test)]
     pub(crate) fn check(&self) {
+        use crate::connections::Stage;
         self.table.check();
-        let timed = self.table.len() + self.waiting.len() + self.reservations.len();
+        let mut unbound = 0;
+        for (id, connection) in self.connections.iter() {
+            let owner = self.table.allocation(connection.allocation);
+            assert!(owner.is_some_and(|owner| owner.connections.contains(&id)));
+            unbound += usize::from(matches!(connection.stage, Stage::Unbound(_)));
+        }
+        assert_eq!(self.table.connections(), self.connections.iter().count());
+        let timed = self.table.len() + self.waiting.len() + self.reservations.len() + unbound;
         assert_eq!(self.timers.len(), timed);
     }
 
@@ -242,6 +191,11 @@ impl Server {
                 | Method::CREATE_PERMISSION
                 | Method::CHANNEL_BIND,
             ) if self.settings.turn => self.authenticate(now, from, &message),
+            (Class::Request, Method::CONNECT | Method::CONNECTION_BIND)
+                if self.settings.turn && self.settings.tcp_relay =>
+            {
+                self.authenticate(now, from, &message);
+            }
             _ => {}
         }
         None
@@ -263,19 +217,7 @@ impl Server {
             let signer = Some(signer);
             return self.serve(now, message, ReplyTo { signer, ..reply }, owner);
         }
-        if message.bytes().len() > MAX_KEPT_REQUEST {
-            return;
-        }
-        let ask = Ask::FindKeys {
-            user: claim.user.clone(),
-        };
-        let waiting = Waiting::Keys {
-            client: from,
-            request: message.bytes().into(),
-            claim,
-            until: now + Lifetimes::ANSWER,
-        };
-        self.ask(now, waiting, ask);
+        self.ask_for_keys(now, from, message, claim);
     }
 
     /// The owner of the client's allocation, if that is who signed: the key found for the first
@@ -298,7 +240,7 @@ impl Server {
         long_term.verify(message, claim, own).ok()
     }
 
-    fn keys_found(
+    pub(crate) fn keys_found(
         &mut self,
         now: Instant,
         client: Client,
@@ -335,6 +277,7 @@ impl Server {
         let user = identity.name().to_owned();
         let done = match message.method() {
             Method::ALLOCATE => self.allocate(now, message, &reply, identity),
+            Method::CONNECTION_BIND => self.connection_bind(now, message, &reply, &identity),
             _ => self.serve_allocation(now, message, &reply, &identity),
         };
         if let Err(refusal) = done {
@@ -363,6 +306,7 @@ impl Server {
             Method::REFRESH => self.refresh(now, message, reply, id),
             Method::CREATE_PERMISSION => self.create_permission(now, message, reply, id),
             Method::CHANNEL_BIND => self.channel_bind(now, message, reply, id),
+            Method::CONNECT => self.connect(now, message, reply, id),
             _ => Ok(()),
         }
     }
@@ -404,34 +348,6 @@ impl Server {
 
     pub(crate) fn event(&mut self, event: Event) {
         self.outputs.push_back(Output::Event(event));
-    }
-
-    /// Asks, and remembers what for. With too much waiting already the request is dropped as if it
-    /// had been lost on the way; the client sends it again.
-    pub(crate) fn ask(&mut self, now: Instant, waiting: Waiting, ask: Ask) {
-        if self.waiting.len() >= self.settings.limits.waiting {
-            if let Waiting::Relay { opening, .. } = waiting {
-                self.opening_answered(now, *opening, Err(RelayRefusal::NoCapacity));
-            }
-            return;
-        }
-        if let Waiting::Relay { opening, .. } = &waiting {
-            self.opening.insert(opening.reply.client.path);
-        }
-        let until = waiting.until();
-        let id = self.waiting.insert(waiting);
-        self.timers.set(until, Timer::Ask(id));
-        self.outputs.push_back(Output::Ask(id, ask));
-    }
-
-    /// No socket came.
-    fn give_up(&mut self, now: Instant, opening: Opening) {
-        self.opening.remove(&opening.reply.client.path);
-        self.opening_answered(now, opening, Err(RelayRefusal::NoCapacity));
-    }
-
-    pub(crate) fn is_opening(&self, path: &FiveTuple) -> bool {
-        self.opening.contains(path)
     }
 
     /// Redeems a token of this server: the relay and its address.
@@ -493,6 +409,9 @@ impl Server {
             self.outputs.push_back(Output::CloseRelay(relay.id));
         }
         if let Some(ended) = expired.ended {
+            for connection in &ended.connections {
+                self.close_connection(*connection);
+            }
             if let Some(timer) = ended.timer {
                 self.timers.unset(timer, Timer::Allocation(id));
             }

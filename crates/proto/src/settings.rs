@@ -24,14 +24,23 @@ pub struct Settings {
     pub quotas: Arc<Quotas>,
     /// Whom clients may reach.
     pub peers: PeerPolicy,
+    /// Whom clients may reach over TCP: the same rules, with the relays of TCP for those of UDP, so
+    /// that no other service of this machine is reached through a port that is in use for UDP.
+    pub tcp_peers: PeerPolicy,
     /// The relay addresses, and which of their ports are in use.
     pub relays: Arc<LiveRelays>,
+    /// The same addresses, and which of their ports are in use for TCP.
+    pub tcp_relays: Arc<LiveRelays>,
     /// The family of a relay when the client asks for none.
     pub default_family: DefaultFamily,
     /// Add FINGERPRINT to every message, not only in answer to one that has it.
     pub fingerprint: bool,
     /// Accept the channel numbers 0x5000 to 0x7FFF of RFC 5766 too.
     pub legacy_channels: bool,
+    /// Relay UDP. If not, allocations of UDP are refused with 403.
+    pub udp_relay: bool,
+    /// Relay TCP (RFC 6062).
+    pub tcp_relay: bool,
     /// Answer Binding requests.
     pub stun: bool,
     /// Serve TURN.
@@ -93,6 +102,10 @@ impl Lifetimes {
     pub const DEFAULT_ALLOCATION: Duration = Duration::from_secs(600);
     /// How long a reserved port is held (RFC 8656 section 7.2: at least 30 seconds).
     pub const RESERVATION: Duration = Duration::from_secs(30);
+    /// How long a peer is waited for that is connected to (RFC 6062 section 5.2).
+    pub const CONNECT: Duration = Duration::from_secs(30);
+    /// How long a connection with a peer waits for the client's (RFC 6062 sections 5.2 and 5.3).
+    pub const CONNECTION_BIND: Duration = Duration::from_secs(30);
     /// How long an answer is waited for; clients have given up by then.
     pub const ANSWER: Duration = Duration::from_secs(10);
 }
@@ -114,6 +127,12 @@ pub struct Limits {
     pub permissions: usize,
     /// Channels of one allocation; beyond it 508.
     pub channels: usize,
+    /// Connections with peers of one allocation; beyond it 508.
+    pub connections: usize,
+    /// Of those, ones that no connection of the client is bound to; beyond it 508.
+    pub unbound_connections: usize,
+    /// Connections with peers of one server, far fewer than there are names (2^24); beyond it 508.
+    pub all_connections: usize,
     /// Requests of one server that wait for an answer; beyond it they are dropped.
     pub waiting: usize,
     /// Reserved ports of one server (EVEN-PORT with its R bit); beyond it 508. A port is asked for
@@ -126,6 +145,9 @@ impl Default for Limits {
         Self {
             permissions: 128,
             channels: 64,
+            connections: 64,
+            unbound_connections: 8,
+            all_connections: 1 << 20,
             waiting: 4096,
             reservations: 256,
         }

@@ -8,7 +8,7 @@ use slotmap::SlotMap;
 
 use crate::{
     allocation::{Allocation, Relay},
-    io::{AllocationId, FiveTuple, RelayId},
+    io::{AllocationId, FiveTuple, RelayId, RelayProtocol},
     live_relays::LiveRelays,
     time::Instant,
 };
@@ -21,6 +21,7 @@ pub(crate) struct Table {
     by_client: HashMap<FiveTuple, AllocationId, RandomState>,
     relays: SlotMap<RelayId, RelayState>,
     live: Arc<LiveRelays>,
+    live_tcp: Arc<LiveRelays>,
 }
 
 /// What a relay socket is doing.
@@ -35,12 +36,13 @@ enum RelayState {
 }
 
 impl Table {
-    pub(crate) fn new(live: Arc<LiveRelays>) -> Self {
+    pub(crate) fn new(live: Arc<LiveRelays>, live_tcp: Arc<LiveRelays>) -> Self {
         Self {
             allocations: SlotMap::with_key(),
             by_client: HashMap::default(),
             relays: SlotMap::with_key(),
             live,
+            live_tcp,
         }
     }
 
@@ -64,10 +66,31 @@ impl Table {
 
     /// The allocation that a relay serves.
     pub(crate) fn of_relay(&self, relay: RelayId) -> Option<&Allocation> {
+        self.allocations.get(self.id_of_relay(relay)?)
+    }
+
+    /// The name of the allocation that a relay serves.
+    pub(crate) fn id_of_relay(&self, relay: RelayId) -> Option<AllocationId> {
         match self.relays.get(relay)? {
-            RelayState::Serves(id) => self.allocations.get(*id),
+            RelayState::Serves(id) => Some(*id),
             RelayState::Asked | RelayState::Reserved(_) => None,
         }
+    }
+
+    fn live(&self, protocol: RelayProtocol) -> &Arc<LiveRelays> {
+        match protocol {
+            RelayProtocol::Udp => &self.live,
+            RelayProtocol::Tcp => &self.live_tcp,
+        }
+    }
+
+    /// Connections that allocations know of.
+    #[cfg(test)]
+    pub(crate) fn connections(&self) -> usize {
+        self.allocations
+            .values()
+            .map(|it| it.connections.len())
+            .sum()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -96,11 +119,12 @@ impl Table {
     pub(crate) fn insert(&mut self, allocation: Allocation) -> AllocationId {
         let path = allocation.client.path;
         let relays: Vec<Relay> = allocation.relays.clone();
+        let live = self.live(allocation.protocol).clone();
         let id = self.allocations.insert(allocation);
         self.by_client.insert(path, id);
         for relay in relays {
             self.relays[relay.id] = RelayState::Serves(id);
-            self.live.set_live(relay.address, true);
+            live.set_live(relay.address, true);
         }
         id
     }
@@ -111,10 +135,12 @@ impl Table {
             return Expired::default();
         };
         let relays = allocation.expire(now);
+        let protocol = allocation.protocol;
         let is_over = allocation.relays.is_empty();
+        let live = self.live(protocol).clone();
         for relay in &relays {
             self.relays.remove(relay.id);
-            self.live.set_live(relay.address, false);
+            live.set_live(relay.address, false);
         }
         let ended = is_over.then(|| self.allocations.remove(id)).flatten();
         if let Some(ended) = &ended {
@@ -144,7 +170,8 @@ impl Table {
             assert!(matches!(allocation.relays.len(), 1 | 2));
             for relay in &allocation.relays {
                 assert_eq!(self.relays[relay.id], RelayState::Serves(id));
-                assert_eq!(self.live.find(relay.address), Some(relay.address));
+                let live = self.live(allocation.protocol);
+                assert_eq!(live.find(relay.address), Some(relay.address));
             }
         }
         for (relay, state) in &self.relays {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    io::{AllocationId, AskId, RelayId},
+    io::{AllocationId, AskId, ConnectionId, RelayId},
     time::Instant,
 };
 
@@ -17,6 +17,8 @@ pub(crate) enum Timer {
     Ask(AskId),
     /// Let go of a reserved port.
     Reservation(RelayId),
+    /// Close a connection with a peer that nobody wants.
+    Connection(ConnectionId),
 }
 
 /// Deadlines still ahead.

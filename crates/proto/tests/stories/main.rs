@@ -4,6 +4,7 @@
 //! into `support`. Random sequences against a model of the RFC are in `src/model.rs`.
 
 mod support;
+mod tcp_relaying;
 
 mod allocate;
 mod authentication;

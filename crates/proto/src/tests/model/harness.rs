@@ -336,6 +336,9 @@ impl Harness {
                     self.sockets.remove(&relay).expect("an open socket");
                 }
                 Output::Event(_) => {}
+                Output::Join { .. } | Output::CloseConnection(_) => {
+                    unreachable!("TCP relaying is off")
+                }
             }
         }
     }
@@ -345,6 +348,7 @@ impl Harness {
             relay,
             family,
             port,
+            ..
         } = ask
         else {
             return Err(RelayRefusal::NoSuchReservation);
@@ -385,10 +389,14 @@ fn server() -> Server {
         },
         quotas: Arc::new(Quotas::default()),
         peers: PeerPolicy::new(PeerRules::default(), ips.to_vec(), vec![], relays.clone()),
+        tcp_peers: PeerPolicy::new(PeerRules::default(), ips.to_vec(), vec![], relays.clone()),
+        tcp_relays: relays.clone(),
         relays,
         default_family: DefaultFamily::Is(Family::V4),
         fingerprint: false,
         legacy_channels: false,
+        udp_relay: true,
+        tcp_relay: false,
         stun: true,
         turn: true,
     };

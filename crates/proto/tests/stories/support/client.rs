@@ -77,6 +77,12 @@ impl Client {
         self
     }
 
+    /// Over a stream.
+    pub(crate) fn over(mut self, transport: Transport) -> Self {
+        self.from.path.transport = transport;
+        self
+    }
+
     pub(crate) fn on_server(mut self, server: usize) -> Self {
         self.server = server;
         self

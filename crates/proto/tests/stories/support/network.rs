@@ -7,9 +7,9 @@ use core::{
 use std::{collections::HashMap, sync::Arc};
 
 use turnd_proto::{
-    Access, Answer, Ask, AskId, DefaultFamily, Event, Frame, Instant, Lifetimes, Limits,
-    LiveRelays, LongTerm, Now, OpenedRelay, Output, PeerPolicy, PeerRules, PortWish, Quotas,
-    RelayId, RelayRefusal, Server, Settings,
+    Access, Answer, Ask, AskId, ConnectFailure, ConnectionId, DefaultFamily, Event, Frame, Instant,
+    Lifetimes, Limits, LiveRelays, LongTerm, Now, OpenedRelay, Output, PeerPolicy, PeerRules,
+    PortWish, Quotas, RelayId, RelayRefusal, Server, Settings,
 };
 use turnd_wire::{ChannelData, Class, Family, Message, Method, attr};
 
@@ -29,6 +29,8 @@ pub(crate) struct Setup {
     pub(crate) default_family: DefaultFamily,
     pub(crate) fingerprint: bool,
     pub(crate) legacy_channels: bool,
+    pub(crate) udp_relay: bool,
+    pub(crate) tcp_relay: bool,
     pub(crate) stun: bool,
     pub(crate) turn: bool,
     /// Relay addresses, inside and outside.
@@ -51,6 +53,8 @@ impl Default for Setup {
             default_family: DefaultFamily::Is(Family::V4),
             fingerprint: false,
             legacy_channels: false,
+            udp_relay: true,
+            tcp_relay: false,
             stun: true,
             turn: true,
             relays: vec![("10.0.0.5", "9.9.9.9"), ("2606::5", "2606::5")],
@@ -75,9 +79,14 @@ impl Setup {
             .relays
             .iter()
             .map(|(inside, outside)| (ip(inside), ip(outside)));
+        let tcp_relays = Arc::new(LiveRelays::new(relays.clone()));
         let relays = Arc::new(LiveRelays::new(relays));
-        let own = self.relays.iter().map(|(inside, _)| ip(inside));
-        let listeners = self.listeners.iter().map(|text| at(text));
+        let own: Vec<IpAddr> = self.relays.iter().map(|(inside, _)| ip(inside)).collect();
+        let listeners: Vec<SocketAddr> = self.listeners.iter().map(|text| at(text)).collect();
+        let peers = |relays: &Arc<LiveRelays>| {
+            let rules = self.rules.clone();
+            PeerPolicy::new(rules, own.clone(), listeners.clone(), relays.clone())
+        };
         let long_term = LongTerm::new(
             REALM.to_owned(),
             &[42; 32],
@@ -94,16 +103,15 @@ impl Setup {
             lifetimes: self.lifetimes,
             limits: self.limits,
             quotas: Arc::new(Quotas::new(self.quota, self.total_quota)),
-            peers: PeerPolicy::new(
-                self.rules.clone(),
-                own.collect(),
-                listeners.collect(),
-                relays.clone(),
-            ),
+            peers: peers(&relays),
+            tcp_peers: peers(&tcp_relays),
             relays,
+            tcp_relays,
             default_family: self.default_family,
             fingerprint: self.fingerprint,
             legacy_channels: self.legacy_channels,
+            udp_relay: self.udp_relay,
+            tcp_relay: self.tcp_relay,
             stun: self.stun,
             turn: self.turn,
         }
@@ -146,6 +154,12 @@ pub(crate) struct Network {
     /// Whether questions wait in `asks` until [`Self::answer_asks`].
     pub(crate) hold: bool,
     pub(crate) asks: Vec<(usize, AskId, Ask)>,
+    /// Connections with peers that are being made; tests answer.
+    pub(crate) connecting: Vec<(usize, AskId, ConnectionId, SocketAddr)>,
+    /// Connections that were joined, and whose.
+    pub(crate) joined: Vec<(SocketAddr, ConnectionId)>,
+    /// Connections that were closed.
+    pub(crate) closed: Vec<ConnectionId>,
     /// Replies that nobody has looked at.
     replies: Vec<(turnd_proto::Client, Vec<u8>)>,
     /// Open relay sockets and whose they are.
@@ -179,6 +193,9 @@ impl Network {
             events: Vec::new(),
             hold: false,
             asks: Vec::new(),
+            connecting: Vec::new(),
+            joined: Vec::new(),
+            closed: Vec::new(),
             replies: Vec::new(),
             sockets: HashMap::new(),
         }
@@ -349,6 +366,10 @@ impl Network {
                 Output::Ask(id, ask) if self.hold => self.asks.push((index, id, ask)),
                 Output::Ask(id, ask) => self.answer(index, id, &ask),
                 Output::CloseRelay(relay) => self.close(index, relay),
+                Output::Join { client, connection } => {
+                    self.joined.push((client.path.client, connection));
+                }
+                Output::CloseConnection(connection) => self.closed.push(connection),
                 Output::Event(event) => self.events.push(event),
             }
         }
@@ -362,12 +383,49 @@ impl Network {
                 relay,
                 family,
                 port,
+                ..
             } => Answer::Relay(self.open_socket(index, relay, family, port)),
             &Ask::ClaimReservation { relay, token } => {
                 Answer::Relay(self.claim(index, relay, token))
             }
+            &Ask::Connect {
+                connection, peer, ..
+            } => {
+                let peer = peer.wire();
+                return self.connecting.push((index, id, connection, peer));
+            }
+            Ask::BindConnection { connection, user } => {
+                let owner = self.servers.get_mut(usize::from(connection.server()));
+                let claim =
+                    |owner: &mut Server| owner.handle_connection_claim(self.now, *connection, user);
+                let unknown = Err(turnd_proto::BindRefusal::Unknown);
+                Answer::ConnectionBound(owner.map_or(unknown, claim))
+            }
         };
         self.servers[index].handle_answer(self.now, id, answer);
+    }
+
+    /// The peer that was asked for last answers, or refuses.
+    pub(crate) fn peer_answers(&mut self, connected: bool) -> Option<Vec<u8>> {
+        let (index, id, ..) = self.connecting.pop().expect("a connection is asked for");
+        let answer = connected.then_some(()).ok_or(ConnectFailure);
+        self.servers[index].handle_answer(self.now, id, Answer::Connected(answer));
+        self.drain(index);
+        self.take_reply()
+    }
+
+    /// A peer connects to a relay, named as peers see it.
+    pub(crate) fn peer_connects(&mut self, relay: SocketAddr, from: &str) -> Option<ConnectionId> {
+        let (index, id) = self.socket(relay)?;
+        let taken = self.servers[index].handle_peer_connection(self.now, id, at(from));
+        self.drain(index);
+        taken
+    }
+
+    /// The connection of a client ends.
+    pub(crate) fn client_disconnects(&mut self, client: &Client) {
+        self.servers[client.server].handle_closed(self.now, &client.from.path);
+        self.drain(client.server);
     }
 
     fn open_socket(

@@ -1,0 +1,183 @@
+//! Questions to the caller, and what waits for their answers.
+
+use turnd_wire::Message;
+
+use crate::{
+    allocate::Opening,
+    auth::Claim,
+    connect::Connecting,
+    connection_bind::Binding,
+    io::{Answer, Ask, AskId, BindRefusal, Client, FiveTuple, OpenedRelay, Output, RelayRefusal},
+    server::Server,
+    settings::Lifetimes,
+    time::{Instant, Now},
+    timers::Timer,
+};
+
+/// Requests that wait for a key are kept whole; a longer one than this has no business being one.
+const MAX_KEPT_REQUEST: usize = 2048;
+
+/// What waits for an answer.
+#[derive(Debug)]
+pub(crate) enum Waiting {
+    /// A request whose signature cannot be checked yet.
+    Keys {
+        client: Client,
+        request: Box<[u8]>,
+        claim: Claim,
+        until: Instant,
+    },
+    /// An allocation whose socket is not there yet.
+    Relay {
+        opening: Box<Opening>,
+        until: Instant,
+    },
+    /// A Connect whose peer is not connected yet.
+    Connect {
+        connecting: Box<Connecting>,
+        until: Instant,
+    },
+    /// A ConnectionBind whose connection with the peer is not here yet.
+    Bind {
+        binding: Box<Binding>,
+        until: Instant,
+    },
+}
+
+impl Waiting {
+    const fn until(&self) -> Instant {
+        match self {
+            Self::Keys { until, .. }
+            | Self::Relay { until, .. }
+            | Self::Connect { until, .. }
+            | Self::Bind { until, .. } => *until,
+        }
+    }
+}
+
+impl Server {
+    /// Takes the answer to an [`Ask`]. An answer that nobody waits for any more is ignored.
+    pub fn handle_answer(&mut self, now: Now, id: AskId, answer: Answer) {
+        let now = now.instant;
+        let Some(waiting) = self.waiting.remove(id) else {
+            return;
+        };
+        self.timers.unset(waiting.until(), Timer::Ask(id));
+        match (waiting, answer) {
+            (
+                Waiting::Keys {
+                    client,
+                    request,
+                    claim,
+                    ..
+                },
+                Answer::Keys(credentials),
+            ) => {
+                self.keys_found(now, client, &request, &claim, &credentials);
+            }
+            (Waiting::Relay { opening, .. }, Answer::Relay(result)) => {
+                self.socket_answered(now, *opening, result);
+            }
+            (Waiting::Connect { connecting, .. }, Answer::Connected(result)) => {
+                self.connect_answered(now, &connecting, result);
+            }
+            (Waiting::Bind { binding, .. }, Answer::ConnectionBound(result)) => {
+                self.bind_answered(now, &binding, result);
+            }
+            (waiting, _) => self.give_up(now, waiting),
+        }
+    }
+
+    /// Whether a question still waits. A socket that comes too late has no place here.
+    #[must_use]
+    pub fn is_waiting(&self, id: AskId) -> bool {
+        self.waiting.contains_key(id)
+    }
+
+    /// Whether no question more is asked.
+    pub(crate) fn waits_for_too_much(&self) -> bool {
+        self.waiting.len() >= self.settings.limits.waiting
+    }
+
+    /// Asks for the keys of whoever signed a request.
+    pub(crate) fn ask_for_keys(
+        &mut self,
+        now: Instant,
+        client: Client,
+        message: &Message<'_>,
+        claim: Claim,
+    ) {
+        if message.bytes().len() > MAX_KEPT_REQUEST {
+            return;
+        }
+        let ask = Ask::FindKeys {
+            user: claim.user.clone(),
+        };
+        let waiting = Waiting::Keys {
+            client,
+            request: message.bytes().into(),
+            claim,
+            until: now + Lifetimes::ANSWER,
+        };
+        self.ask(now, waiting, ask);
+    }
+
+    /// Asks, and remembers what for. With too much waiting already the request is dropped as if it
+    /// had been lost on the way; the client sends it again.
+    pub(crate) fn ask(&mut self, now: Instant, waiting: Waiting, ask: Ask) {
+        if self.waits_for_too_much() {
+            if let Waiting::Relay { opening, .. } = waiting {
+                self.opening_answered(now, *opening, Err(RelayRefusal::NoCapacity));
+            }
+            return;
+        }
+        if let Waiting::Relay { opening, .. } = &waiting {
+            self.opening.insert(opening.reply.client.path);
+        }
+        let until = waiting.until();
+        let id = self.waiting.insert(waiting);
+        self.timers.set(until, Timer::Ask(id));
+        self.outputs.push_back(Output::Ask(id, ask));
+    }
+
+    /// No answer came in time.
+    pub(crate) fn ask_due(&mut self, now: Instant, id: AskId) {
+        if let Some(waiting) = self.waiting.remove(id) {
+            self.give_up(now, waiting);
+        }
+    }
+
+    fn give_up(&mut self, now: Instant, waiting: Waiting) {
+        match waiting {
+            // As if the request had been lost on the way.
+            Waiting::Keys { .. } => {}
+            Waiting::Relay { opening, .. } => {
+                self.socket_answered(now, *opening, Err(RelayRefusal::NoCapacity));
+            }
+            Waiting::Connect { connecting, .. } => self.connect_given_up(now, &connecting),
+            Waiting::Bind { binding, .. } => {
+                self.bind_answered(now, &binding, Err(BindRefusal::Unknown));
+            }
+        }
+    }
+
+    /// A relay socket is there, or is not.
+    fn socket_answered(
+        &mut self,
+        now: Instant,
+        opening: Opening,
+        result: Result<OpenedRelay, RelayRefusal>,
+    ) {
+        if self.opening.remove(&opening.reply.client.path) {
+            self.opening_answered(now, opening, result);
+        } else {
+            // The client's connection has ended meanwhile.
+            self.abandon(opening, result);
+        }
+    }
+
+    /// Whether an allocation of this client is on its way.
+    pub(crate) fn is_opening(&self, path: &FiveTuple) -> bool {
+        self.opening.contains(path)
+    }
+}
