@@ -5,6 +5,7 @@ use std::{
     path::Path,
     process::ExitCode,
     thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use tokio::{
@@ -26,6 +27,9 @@ use crate::{
     summary,
     worker::{Parts, Worker},
 };
+
+/// How long workers may take to stop.
+const STOP: Duration = Duration::from_secs(5);
 
 /// Serves until a signal ends it.
 #[must_use]
@@ -162,10 +166,18 @@ struct Workers {
 impl Workers {
     fn stop(self) {
         for sender in &self.senders {
-            // A mailbox that is full belongs to a worker that hangs; it ends with the process.
+            // A worker that is gone has stopped already.
             let _ = sender.send(Letter::Stop);
         }
+        let deadline = Instant::now() + STOP;
         for thread in self.threads {
+            while !thread.is_finished() {
+                if Instant::now() >= deadline {
+                    tracing::warn!("a worker does not stop; it ends with the process");
+                    return;
+                }
+                thread::sleep(Duration::from_millis(1));
+            }
             let _ = thread.join();
         }
     }

@@ -1,14 +1,15 @@
-//! The only door between threads: bounded, and it wakes whoever it is for.
+//! The only door between threads. It wakes whoever it is for.
+//!
+//! It needs no bound of its own: a worker has no more than a fixed number of questions to others open
+//! at a time, each of which is one letter there and one back, and every other letter is the one about
+//! the end of a connection, or the order to stop, which must not be lost.
 
-use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+use std::sync::mpsc::{self, Receiver};
 
-use turnd_net::Waker;
-use turnd_proto::{AskId, RelayId, ReservationToken};
+use turnd_net::{TcpStream, Waker};
+use turnd_proto::{AskId, BindRefusal, ConnectionId, RelayId, ReservationToken};
 
 use crate::ports::RelaySocket;
-
-/// Letters that may lie in a mailbox. More than that means that its worker is stuck.
-const CAPACITY: usize = 1024;
 
 /// What one thread tells a worker.
 pub enum Letter {
@@ -32,6 +33,30 @@ pub enum Letter {
         /// The socket, which is yours from now on.
         socket: Option<RelaySocket>,
     },
+    /// A client of worker `from` binds its connection to a peer of yours.
+    ClaimConnection {
+        /// Who wants to know.
+        from: usize,
+        /// Its question.
+        ask: AskId,
+        /// Which peer.
+        connection: ConnectionId,
+        /// Who the client is.
+        user: String,
+    },
+    /// The answer to that: the peer's socket, or why it cannot be had.
+    ConnectionClaimed {
+        /// Your question.
+        ask: AskId,
+        /// Which peer.
+        connection: ConnectionId,
+        /// The socket, which is yours from now on.
+        claimed: Result<TcpStream, BindRefusal>,
+    },
+    /// A connection of yours, whose socket went to another worker, is over.
+    ConnectionEnded(ConnectionId),
+    /// A connection whose socket came to you is to end.
+    CloseConnection(ConnectionId),
     /// Finish.
     Stop,
 }
@@ -39,7 +64,7 @@ pub enum Letter {
 /// The side that letters are put in.
 #[derive(Clone)]
 pub struct Sender {
-    queue: SyncSender<Letter>,
+    queue: mpsc::Sender<Letter>,
     waker: Waker,
 }
 
@@ -51,7 +76,7 @@ pub struct Mailbox {
 /// An empty mailbox, whose letters wake through `waker`.
 #[must_use]
 pub fn mailbox(waker: Waker) -> (Sender, Mailbox) {
-    let (sender, receiver) = mpsc::sync_channel(CAPACITY);
+    let (sender, receiver) = mpsc::channel();
     let sender = Sender {
         queue: sender,
         waker,
@@ -63,11 +88,11 @@ impl Sender {
     /// Puts a letter in without waiting.
     ///
     /// # Errors
-    /// Gives the letter back if the mailbox is full or its worker is gone.
+    /// Gives the letter back if its worker is gone.
     pub fn send(&self, letter: Letter) -> Result<(), Letter> {
-        self.queue.try_send(letter).map_err(|error| match error {
-            TrySendError::Full(letter) | TrySendError::Disconnected(letter) => letter,
-        })?;
+        self.queue
+            .send(letter)
+            .map_err(|mpsc::SendError(letter)| letter)?;
         self.waker.wake();
         Ok(())
     }

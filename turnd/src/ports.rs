@@ -11,7 +11,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use turnd_net::{UdpOptions, UdpSocket};
+use turnd_net::{TcpListener, TcpOptions, TcpStream, UdpOptions, UdpSocket};
 use turnd_proto::RelayRefusal;
 use turnd_wire::Family;
 
@@ -162,6 +162,29 @@ impl RelaySocket {
     }
 }
 
+/// A bound relay socket for TCP. Its port is free again when it is dropped.
+pub struct RelayListener {
+    socket: TcpListener,
+    options: TcpOptions,
+    _lease: Lease,
+}
+
+impl RelayListener {
+    /// The listening socket.
+    #[must_use]
+    pub fn socket(&self) -> &TcpListener {
+        &self.socket
+    }
+
+    /// Begins to connect to a peer from the relayed transport address (RFC 6062 section 5.2).
+    ///
+    /// # Errors
+    /// Those of [`TcpStream::connect`].
+    pub fn connect(&self, peer: SocketAddr) -> io::Result<TcpStream> {
+        TcpStream::connect(self.socket.local_addr(), peer, &self.options)
+    }
+}
+
 /// A port that is taken.
 struct Lease {
     ports: Arc<RelayPorts>,
@@ -204,6 +227,23 @@ impl RelayPorts {
         family: Family,
         wish: Wish,
     ) -> Result<(RelaySocket, Option<RelaySocket>), RelayRefusal> {
+        self.open_with(family, wish, Self::bind)
+    }
+
+    /// Binds a socket that TCP peers can connect to (RFC 6062 section 5.1).
+    ///
+    /// # Errors
+    /// As of [`Self::open`].
+    pub fn open_listener(self: &Arc<Self>, family: Family) -> Result<RelayListener, RelayRefusal> {
+        self.open_with(family, Wish::Any, Self::bind_listener)
+    }
+
+    fn open_with<T>(
+        self: &Arc<Self>,
+        family: Family,
+        wish: Wish,
+        bind: impl Fn(&Self, Vec<Lease>) -> Result<T, (io::Error, Vec<Lease>)>,
+    ) -> Result<T, RelayRefusal> {
         let mut addresses: Vec<usize> = (0..self.addresses.len())
             .filter(|&at| Family::of(self.addresses[at].0) == family)
             .collect();
@@ -215,21 +255,22 @@ impl RelayPorts {
         addresses.rotate_left(start);
         addresses
             .into_iter()
-            .find_map(|address| self.open_at(address, wish))
+            .find_map(|address| self.open_at(address, wish, &bind))
             .ok_or(RelayRefusal::NoCapacity)
     }
 
-    fn open_at(
+    fn open_at<T>(
         self: &Arc<Self>,
         address: usize,
         wish: Wish,
-    ) -> Option<(RelaySocket, Option<RelaySocket>)> {
+        bind: impl Fn(&Self, Vec<Lease>) -> Result<T, (io::Error, Vec<Lease>)>,
+    ) -> Option<T> {
         // Ports of other programs are held until we are done, so that none is drawn twice.
         let mut others: Vec<Vec<Lease>> = Vec::new();
         while others.len() < TRIES {
             let leases = self.lease(address, wish)?;
-            match self.bind(leases) {
-                Ok(sockets) => return Some(sockets),
+            match bind(self, leases) {
+                Ok(bound) => return Some(bound),
                 Err((error, leases)) if error.kind() == io::ErrorKind::AddrInUse => {
                     others.push(leases)
                 }
@@ -277,6 +318,38 @@ impl RelayPorts {
         let second = bound.next();
         drop(bound);
         Ok((first, second))
+    }
+
+    fn bind_listener(
+        &self,
+        mut leases: Vec<Lease>,
+    ) -> Result<RelayListener, (io::Error, Vec<Lease>)> {
+        let Some(lease) = leases.pop() else {
+            return Err((io::ErrorKind::InvalidInput.into(), leases));
+        };
+        let address = SocketAddr::new(self.addresses[lease.address].0, lease.port);
+        let shared = TcpOptions {
+            reuse_port: true,
+            device: self.options.device.clone(),
+        };
+        let alone = TcpOptions {
+            reuse_port: false,
+            ..shared.clone()
+        };
+        // Sockets that connect to peers will share the port. That must not hide that somebody else
+        // listens there.
+        let bound = TcpListener::bind(address, &alone).and_then(|probe| {
+            drop(probe);
+            TcpListener::bind(address, &shared)
+        });
+        match bound {
+            Ok(socket) => Ok(RelayListener {
+                socket,
+                options: shared,
+                _lease: lease,
+            }),
+            Err(error) => Err((error, vec![lease])),
+        }
     }
 
     fn pool(&self, address: usize) -> MutexGuard<'_, PortPool> {

@@ -7,7 +7,7 @@ use std::{fmt, time::Duration};
 
 use slotmap::SecondaryMap;
 use turnd_net::LogLimit;
-use turnd_proto::{AllocationId, Ending, Event, Fault, Instant};
+use turnd_proto::{AllocationId, Ending, Event, Fault, Instant, RelayProtocol};
 
 /// Refusals are logged at most this often; the rest is counted.
 const REFUSAL_INTERVAL: Duration = Duration::from_millis(100);
@@ -46,7 +46,10 @@ impl SessionLog {
                 self.write_session(event);
                 self.sessions.remove(*allocation);
             }
-            Event::Refreshed { .. } | Event::Permitted { .. } | Event::Bound { .. } => {
+            Event::Refreshed { .. }
+            | Event::Permitted { .. }
+            | Event::Bound { .. }
+            | Event::PeerConnected { .. } => {
                 self.write_session(event);
             }
             Event::Refused {
@@ -67,13 +70,20 @@ impl SessionLog {
                 client,
                 relayed,
                 lifetime,
+                protocol,
             } => {
                 let (session, user) = (self.session(*allocation), Text(user));
                 tracing::info!(
                     "session {session}: new, realm=<{realm}>, username=<{user}>, lifetime={lifetime}"
                 );
                 for relayed in relayed {
-                    tracing::debug!("session {session}: remote {client}, relayed {relayed}");
+                    let protocol = match protocol {
+                        RelayProtocol::Udp => "udp",
+                        RelayProtocol::Tcp => "tcp",
+                    };
+                    tracing::debug!(
+                        "session {session}: remote {client}, relayed {protocol} {relayed}"
+                    );
                 }
             }
             Event::Refreshed {
@@ -108,6 +118,17 @@ impl SessionLog {
                     "session {}: peer {} permitted",
                     self.session(*allocation),
                     peer.ip()
+                );
+            }
+            Event::PeerConnected {
+                allocation,
+                connection,
+                peer,
+            } => {
+                let session = self.session(*allocation);
+                tracing::debug!(
+                    "session {session}: connection {:#010x} with TCP peer {peer}",
+                    connection.0
                 );
             }
             Event::Bound {

@@ -224,6 +224,7 @@ fn server_settings(
     listeners: Vec<SocketAddr>,
 ) -> Result<ServerSettings, StartError> {
     let relays = Arc::new(LiveRelays::new(addresses.relay.iter().copied()));
+    let tcp_relays = Arc::new(LiveRelays::new(addresses.relay.iter().copied()));
     Ok(ServerSettings {
         access: access(settings)?,
         lifetimes: Lifetimes {
@@ -236,10 +237,17 @@ fn server_settings(
         peers: PeerPolicy::new(
             settings.peers.clone(),
             addresses.own.clone(),
-            listeners,
+            listeners.clone(),
             relays.clone(),
         ),
+        tcp_peers: PeerPolicy::new(
+            settings.peers.clone(),
+            addresses.own.clone(),
+            listeners,
+            tcp_relays.clone(),
+        ),
         relays,
+        tcp_relays,
         default_family: match settings.default_family {
             config::DefaultFamily::V4 => DefaultFamily::Is(Family::V4),
             config::DefaultFamily::V6 => DefaultFamily::Is(Family::V6),
@@ -247,6 +255,8 @@ fn server_settings(
         },
         fingerprint: settings.fingerprint,
         legacy_channels: settings.legacy_channels,
+        udp_relay: settings.udp_relay,
+        tcp_relay: settings.tcp_relay,
         stun: !settings.no_stun,
         turn: !settings.stun_only,
     })

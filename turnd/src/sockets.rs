@@ -3,7 +3,7 @@
 
 use slotmap::{Key, KeyData};
 use turnd_net::{TcpListener, Token, UdpSocket};
-use turnd_proto::{Instant, RelayId};
+use turnd_proto::RelayId;
 
 use crate::streams::{PeerStreamId, StreamId};
 
@@ -23,8 +23,6 @@ pub struct Acceptor {
     pub(crate) takes: Takes,
     /// Whether a PROXY header comes first.
     pub(crate) is_behind_proxy: bool,
-    /// Not listened to before this, for want of descriptors.
-    pub(crate) paused_until: Option<Instant>,
 }
 
 /// Whether a socket takes messages as they are, or under TLS or DTLS, or both; the first bytes tell.
@@ -57,7 +55,6 @@ impl Acceptor {
             socket,
             takes,
             is_behind_proxy,
-            paused_until: None,
         }
     }
 }

@@ -40,6 +40,8 @@ pub struct Connection {
     pub(crate) layer: Layer,
     /// Bytes that no whole message could be made of yet.
     pub(crate) stash: Vec<u8>,
+    /// How much of that counts as kept for a stranger.
+    pub(crate) strange: usize,
     pub(crate) queue: SendQueue,
     pub(crate) path: FiveTuple,
     pub(crate) phase: Phase,
@@ -51,8 +53,8 @@ pub struct Connection {
     pub(crate) last_heard: Instant,
     /// When it is looked at next.
     pub(crate) due: Instant,
-    /// What the poller waits for.
-    pub(crate) interest: Interest,
+    /// What the poller waits for; nothing: the poller does not know it.
+    pub(crate) interest: Option<Interest>,
     /// Counted while it lives.
     pub(crate) place: Place,
 }
@@ -76,6 +78,7 @@ impl Connection {
             socket,
             layer: Layer::Plain,
             stash: Vec::new(),
+            strange: 0,
             queue: SendQueue::new(limits),
             phase: Phase::Opening,
             acceptor,
@@ -83,7 +86,7 @@ impl Connection {
             accepted: now,
             last_heard: now,
             due: now,
-            interest: Interest::READABLE,
+            interest: Some(Interest::READABLE),
             place,
         }
     }

@@ -126,7 +126,7 @@ impl Worker {
     pub(super) fn read_relay(&mut self, now: Now, relay: RelayId) {
         self.make_room(now, RELAY_BATCH);
         let Some(socket) = self.relays.get(relay) else {
-            return;
+            return self.accept_peers(now, relay);
         };
         self.received.clear();
         if let Err(error) = socket
@@ -135,6 +135,7 @@ impl Worker {
         {
             self.report(now, "receive from peers", &error);
         }
+        self.since_listeners += self.received.len();
         for index in 0..self.received.len() {
             let received = self.received[index];
             self.serve_peer(now, relay, &received);

@@ -9,10 +9,13 @@
 //! 4. at most one TLS handshake is begun, which is the longest thing that a turn does,
 //! 5. what is to be sent leaves.
 
+mod accepting;
 mod datagrams;
 mod dtls;
 mod opening;
 mod outputs;
+mod peers;
+mod splice;
 mod streams;
 
 use std::{io, sync::Arc, time::Duration};
@@ -31,6 +34,7 @@ use crate::{
     sockets::{Acceptor, Listener, Socket},
 };
 
+use peers::Peers;
 pub use streams::StreamRules;
 use streams::Streams;
 
@@ -78,7 +82,12 @@ pub struct Worker {
     slots: Slots,
     outbox: Outbox,
     received: Vec<Received>,
+    /// Buffers that peers have filled since the listeners were read.
+    since_listeners: usize,
     streams: Streams,
+    peers: Peers,
+    /// Questions to other workers that are not answered yet.
+    asked: usize,
     dtls: Option<Dtls>,
     /// What was decrypted last.
     plain: Box<[u8]>,
@@ -111,6 +120,8 @@ impl Worker {
         Ok(Self {
             streams: Streams::new(&parts.stream_rules),
             plain: vec![0; if parts.dtls.is_some() { MAX_MESSAGE } else { 0 }].into_boxed_slice(),
+            peers: Peers::default(),
+            asked: 0,
             dtls: parts.dtls.take(),
             message: Vec::new(),
             parts,
@@ -118,6 +129,7 @@ impl Worker {
             slots: Slots::new(SLOTS),
             outbox: Outbox::new(),
             received: Vec::new(),
+            since_listeners: 0,
             errors: LogLimit::new(ERROR_INTERVAL),
             slow_readers: LogLimit::new(ERROR_INTERVAL),
             dropped: 0,
@@ -144,12 +156,24 @@ impl Worker {
                     Socket::Relay(relay) => self.read_relay(now, relay),
                     Socket::Acceptor(at) => self.accept(now, at),
                     Socket::Stream(id) => self.stream_ready(now, id, readiness),
-                    Socket::PeerStream(_) => {}
+                    Socket::PeerStream(id) => self.peer_ready(now, id, readiness),
                 }
+                self.hear_listeners(now);
             }
             self.resume_streams(now);
             self.begin_handshake(now);
             self.flush(now);
+        }
+    }
+
+    /// A turn may be long when many peers have much to say. Their sockets have buffers of their own,
+    /// while all clients share that of a listener, which must not overflow meanwhile.
+    fn hear_listeners(&mut self, now: Now) {
+        if self.since_listeners >= SLOTS {
+            for at in 0..self.parts.listeners.len() {
+                self.read_listener(now, at);
+            }
+            self.since_listeners = 0;
         }
     }
 

@@ -2,7 +2,8 @@
 
 use turnd_net::Interest;
 use turnd_proto::{
-    Answer, Ask, Client, Now, OpenedRelay, Output, PortWish, RelayId, RelayRefusal, Transport,
+    Answer, Ask, Client, Now, OpenedRelay, Output, PortWish, RelayId, RelayProtocol, RelayRefusal,
+    Transport,
 };
 use turnd_wire::Family;
 
@@ -13,6 +14,9 @@ use crate::{
     sockets::Socket,
 };
 use std::net::SocketAddr;
+
+/// Questions to other workers that may wait for an answer at a time.
+const QUESTIONS: usize = 1024;
 
 impl Worker {
     pub(super) fn drain(&mut self, now: Now) {
@@ -29,9 +33,13 @@ impl Worker {
                         relay,
                         family,
                         port,
+                        protocol,
                     },
                 ) => {
-                    let opened = self.open_relay(relay, family, port);
+                    let opened = match protocol {
+                        RelayProtocol::Udp => self.open_relay(relay, family, port),
+                        RelayProtocol::Tcp => self.open_listener(relay, family),
+                    };
                     self.parts
                         .server
                         .handle_answer(now, id, Answer::Relay(opened));
@@ -44,16 +52,29 @@ impl Worker {
                         relay,
                         token,
                     };
-                    let owner = self.parts.workers.get(usize::from(token[0]));
-                    if owner.is_none_or(|owner| owner.send(letter).is_err()) {
+                    if !self.ask_worker(usize::from(token[0]), letter) {
                         let refused = Answer::Relay(Err(RelayRefusal::NoSuchReservation));
                         self.parts.server.handle_answer(now, ask, refused);
                     }
                 }
+                Output::Ask(
+                    ask,
+                    Ask::Connect {
+                        connection,
+                        relay,
+                        peer,
+                    },
+                ) => self.connect_peer(now, ask, connection, relay, peer.wire()),
+                Output::Ask(ask, Ask::BindConnection { connection, user }) => {
+                    self.bind_connection(now, ask, connection, user);
+                }
+                Output::Join { client, connection } => self.join(now, &client, connection),
+                Output::CloseConnection(connection) => self.close_connection(now, connection),
                 Output::CloseRelay(relay) => {
                     // What the client sent before it deleted its allocation waits for this socket.
                     self.send(now);
                     self.relays.remove(relay);
+                    self.peers.relays.remove(relay);
                 }
                 Output::Event(event) => self.parts.log.write(now.instant, &event),
             }
@@ -118,13 +139,13 @@ impl Worker {
                         Some(socket)
                     });
                     let letter = Letter::Claimed { ask, relay, socket };
-                    if let Some(worker) = self.parts.workers.get(from) {
-                        // A full mailbox loses the reservation; the other side stops waiting.
-                        let _ = worker.send(letter);
-                    }
+                    self.tell(from, letter);
                 }
-                Letter::Claimed { ask, .. } if !self.parts.server.is_waiting(ask) => {}
                 Letter::Claimed { ask, relay, socket } => {
+                    self.asked -= 1;
+                    if !self.parts.server.is_waiting(ask) {
+                        continue;
+                    }
                     let opened = match socket {
                         Some(socket) => self.adopt(relay, socket).map(|address| OpenedRelay {
                             address,
@@ -137,8 +158,37 @@ impl Worker {
                         .handle_answer(now, ask, Answer::Relay(opened));
                     self.drain(now);
                 }
+                Letter::ClaimConnection {
+                    from,
+                    ask,
+                    connection,
+                    user,
+                } => self.claim_connection(now, from, ask, connection, &user),
+                Letter::ConnectionClaimed {
+                    ask,
+                    connection,
+                    claimed,
+                } => {
+                    self.asked -= 1;
+                    self.connection_claimed(now, ask, connection, claimed);
+                }
+                Letter::ConnectionEnded(connection) => self.connection_ended(now, connection),
+                Letter::CloseConnection(connection) => self.close_connection(now, connection),
             }
         }
         Go::On
+    }
+
+    /// Asks another worker; `false` if it cannot be asked.
+    pub(super) fn ask_worker(&mut self, worker: usize, letter: Letter) -> bool {
+        let asks = self.asked < QUESTIONS && self.tell(worker, letter);
+        self.asked += usize::from(asks);
+        asks
+    }
+
+    /// Tells another worker something; `false` if there is none of that number.
+    pub(super) fn tell(&self, worker: usize, letter: Letter) -> bool {
+        let worker = self.parts.workers.get(worker);
+        worker.is_some_and(|worker| worker.send(letter).is_ok())
     }
 }

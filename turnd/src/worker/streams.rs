@@ -10,11 +10,11 @@ use std::{
 };
 
 use slotmap::SlotMap;
-use turnd_net::{Interest, Piece, Readiness, TcpStream};
-use turnd_proto::{Client, Instant, ListenerId, Now};
+use turnd_net::{Interest, Piece, Readiness};
+use turnd_proto::{Client, Instant, ListenerId, Now, Server};
 use turnd_wire::{Class, Message, Method, framing};
 
-use super::Worker;
+use super::{Worker, peers::Peers};
 use crate::{
     sockets::Socket,
     streams::{
@@ -25,10 +25,6 @@ use crate::{
     tls::TlsServer,
 };
 
-/// Connections taken from one acceptor in one turn.
-const ACCEPT_BATCH: usize = 32;
-/// How long an acceptor rests when there is no descriptor for another connection.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// By when the first message must be there, counted from the connection's first moment.
 const FIRST_MESSAGE: Duration = Duration::from_secs(10);
 /// By when TLS must be agreed on.
@@ -39,6 +35,9 @@ const IDLE: Duration = Duration::from_secs(60);
 const STUCK: Duration = Duration::from_secs(30);
 /// How long the end of a connection may take.
 const ENDING: Duration = Duration::from_secs(5);
+/// Bytes of unfinished messages, hellos and headers that a worker keeps for connections without an
+/// allocation. Whoever sends in one piece needs none of it.
+const STRANGE: usize = 8 * 1024 * 1024;
 /// Memory for what arrives encrypted, or before it is clear what a connection is to be.
 const CIPHER: usize = 64 * 1024;
 
@@ -64,15 +63,19 @@ pub struct StreamRules {
 pub(super) struct Streams {
     pub(super) connections: SlotMap<StreamId, Connection>,
     /// One entry for each connection.
-    timers: BTreeSet<(Instant, StreamId)>,
+    pub(super) timers: BTreeSet<(Instant, StreamId)>,
     /// Whose TLS hello is there, in the order of arrival.
     pub(super) hellos: VecDeque<StreamId>,
     pub(super) handshakes: Budget,
     pub(super) handshakes_by_address: PerAddress,
     /// Waited for the answer to a ConnectionBind, and it came.
-    resumed: Vec<StreamId>,
+    pub(super) resumed: Vec<StreamId>,
+    /// Listening sockets that are not listened to before this, for want of descriptors.
+    pub(super) resting: VecDeque<(Instant, Socket)>,
     pub(super) staging: Staging,
     pub(super) cipher: Box<[u8]>,
+    /// Bytes kept for connections without an allocation.
+    strange: usize,
     /// Messages left out for slow streams since the last line about it.
     left_out: u64,
 }
@@ -88,93 +91,25 @@ impl Streams {
             handshakes: Budget::new(per_second, per_second),
             handshakes_by_address: PerAddress::new(rules.handshakes_per_address),
             resumed: Vec::new(),
+            resting: VecDeque::new(),
             staging: Staging::default(),
             cipher: vec![0; CIPHER].into_boxed_slice(),
+            strange: 0,
             left_out: 0,
         }
     }
 }
 
 impl Worker {
-    // New connections.
-
-    pub(super) fn accept(&mut self, now: Now, at: usize) {
-        for _ in 0..ACCEPT_BATCH {
-            match self.parts.acceptors[at].socket.accept() {
-                Ok(Some(socket)) => self.admit(now, at, socket),
-                Ok(None) => return,
-                Err(error) => {
-                    self.pause_acceptor(now, at);
-                    return self.report(now, "accept a connection", &error);
-                }
-            }
-        }
-    }
-
-    /// Without descriptors an acceptor would be ready for ever and nothing could be done about it.
-    fn pause_acceptor(&mut self, now: Now, at: usize) {
-        let acceptor = &mut self.parts.acceptors[at];
-        if self.parts.poller.remove(&acceptor.socket).is_ok() {
-            acceptor.paused_until = Some(now.instant + ACCEPT_PAUSE);
-        }
-    }
-
-    fn wake_acceptors(&mut self, now: Instant) {
-        for (at, acceptor) in self.parts.acceptors.iter_mut().enumerate() {
-            if acceptor.paused_until.is_some_and(|until| until <= now) {
-                let token = Socket::Acceptor(at).token();
-                let added = self
-                    .parts
-                    .poller
-                    .add(&acceptor.socket, token, Interest::READABLE);
-                acceptor.paused_until = added.err().map(|_| now + ACCEPT_PAUSE);
-            }
-        }
-    }
-
-    fn admit(&mut self, now: Now, at: usize, socket: TcpStream) {
-        let rules = &self.parts.stream_rules;
-        let behind_proxy = self.parts.acceptors[at].is_behind_proxy;
-        let from = socket.peer_addr().ip().to_canonical();
-        let is_trusted = !behind_proxy
-            || rules
-                .trusted_proxies
-                .iter()
-                .any(|range| range.contains(&from));
-        if !is_trusted {
-            socket.abort_on_close();
-            let error = io::Error::other(format!("{from} is not in proxy-protocol-from"));
-            return self.report(now, "take a connection with a PROXY header", &error);
-        }
-        let admitted = if behind_proxy {
-            rules.connections.admit_unnamed()
-        } else {
-            rules.connections.admit(from)
-        };
-        let Ok(place) = admitted else {
-            return socket.abort_on_close();
-        };
-        let connection = Connection::new(socket, at, behind_proxy, place, rules.queue, now.instant);
-        let id = self.streams.connections.insert(connection);
-        let connection = &self.streams.connections[id];
-        let token = Socket::Stream(id).token();
-        let added = self
-            .parts
-            .poller
-            .add(&connection.socket, token, connection.interest);
-        if let Err(error) = added {
-            self.streams.connections.remove(id);
-            return self.report(now, "watch a connection", &error);
-        }
-        self.streams.timers.insert((connection.due, id));
-    }
-
     // Ready connections.
 
     pub(super) fn stream_ready(&mut self, now: Now, id: StreamId, readiness: Readiness) {
         let Some(connection) = self.streams.connections.get_mut(id) else {
             return;
         };
+        if let Phase::Joined(peer) = connection.phase {
+            return self.splice(now, id, peer);
+        }
         if connection.is_behind() && connection.drain(now.instant).is_err() {
             return self.close_stream(now, id);
         }
@@ -201,22 +136,29 @@ impl Worker {
         if connection.phase == Phase::Ending && !behind {
             return self.close_stream(now, id);
         }
-        let interest = match (reads(connection.phase), behind) {
-            (true, true) => Interest::BOTH,
-            (true, false) => Interest::READABLE,
-            (false, true) => Interest::WRITABLE,
-            (false, false) => Interest::NONE,
+        let is_known = connection.stash.is_empty()
+            || matches!(connection.phase, Phase::Joined(_))
+            || self.parts.server.has_allocation(&connection.path);
+        let strange = if is_known {
+            0
+        } else {
+            connection.stash.capacity()
         };
-        if interest != connection.interest {
-            connection.interest = interest;
-            let token = Socket::Stream(id).token();
-            let modified = self
-                .parts
-                .poller
-                .modify(&connection.socket, token, interest);
-            if modified.is_err() {
-                self.close_stream(now, id);
-            }
+        self.streams.strange = self.streams.strange - connection.strange + strange;
+        connection.strange = strange;
+        if strange > 0 && self.streams.strange > STRANGE {
+            return self.close_stream(now, id);
+        }
+        let wants = Interest::of(reads(connection.phase), behind).unwrap_or(Interest::NONE);
+        let token = Socket::Stream(id).token();
+        let watched = self.parts.poller.watch(
+            &connection.socket,
+            token,
+            &mut connection.interest,
+            Some(wants),
+        );
+        if watched.is_err() {
+            self.close_stream(now, id);
         }
     }
 
@@ -398,14 +340,17 @@ impl Worker {
         }
     }
 
-    /// Goes on with what came behind a ConnectionBind that was refused.
+    /// Goes on with what came behind a ConnectionBind: messages, if it was refused.
     pub(super) fn resume_streams(&mut self, now: Now) {
         while let Some(id) = self.streams.resumed.pop() {
-            let waits = |it: &Connection| matches!(it.phase, Phase::Serving { .. });
-            if self.streams.connections.get(id).is_some_and(waits) {
-                self.resume(now, id);
+            match self.streams.connections.get(id).map(|it| it.phase) {
+                Some(Phase::Joined(peer)) => self.splice(now, id, peer),
+                Some(Phase::Serving { .. }) => {
+                    self.resume(now, id);
+                    self.settle(now, id);
+                }
+                _ => {}
             }
-            self.settle(now, id);
         }
     }
 
@@ -415,13 +360,12 @@ impl Worker {
         let timer = self.streams.timers.first().map(|&(due, _)| due);
         let handshake =
             (!self.streams.hellos.is_empty()).then(|| self.streams.handshakes.next(now));
-        let acceptors = self.parts.acceptors.iter();
-        let acceptor = acceptors.filter_map(|acceptor| acceptor.paused_until).min();
-        [timer, handshake, acceptor].into_iter().flatten().min()
+        let resting = self.streams.resting.front().map(|&(until, _)| until);
+        [timer, handshake, resting].into_iter().flatten().min()
     }
 
     pub(super) fn handle_stream_timeouts(&mut self, now: Now) {
-        self.wake_acceptors(now.instant);
+        self.wake_listeners(now.instant);
         while let Some(&(due, id)) = self.streams.timers.first() {
             if due > now.instant {
                 return;
@@ -430,16 +374,7 @@ impl Worker {
             let Some(connection) = self.streams.connections.get_mut(id) else {
                 continue;
             };
-            let deadline = match connection.phase {
-                Phase::Serving { heard: true }
-                    if self.parts.server.has_allocation(&connection.path) =>
-                {
-                    now.instant + IDLE
-                }
-                phase => deadline(connection, phase, now.instant),
-            };
-            let stuck = connection.queue.stuck_since().map(|since| since + STUCK);
-            let next = stuck.map_or(deadline, |stuck| stuck.min(deadline));
+            let next = next_look(connection, &self.parts.server, &self.peers, now.instant);
             connection.due = next;
             if next > now.instant {
                 self.streams.timers.insert((next, id));
@@ -466,8 +401,13 @@ impl Worker {
             return;
         };
         self.streams.timers.remove(&(connection.due, id));
+        self.streams.strange -= connection.strange;
         self.parts.server.handle_closed(now, &connection.path);
+        let phase = connection.phase;
         drop(connection);
+        if let Phase::Joined(peer) = phase {
+            self.end_peer(now, peer);
+        }
         self.drain(now);
     }
 
@@ -491,15 +431,20 @@ fn reads(phase: Phase) -> bool {
     }
 }
 
-/// By when something must have happened.
-fn deadline(connection: &Connection, phase: Phase, now: Instant) -> Instant {
-    match phase {
+/// When to look at a connection again: by then something must have happened, or it ends.
+fn next_look(connection: &Connection, server: &Server, peers: &Peers, now: Instant) -> Instant {
+    let deadline = match connection.phase {
         Phase::Opening | Phase::Serving { heard: false } | Phase::Http => {
             connection.accepted + FIRST_MESSAGE
         }
         Phase::Hello | Phase::Handshake => connection.accepted + HANDSHAKE,
+        Phase::Serving { heard: true } if server.has_allocation(&connection.path) => now + IDLE,
         Phase::Serving { heard: true } | Phase::Binding => connection.last_heard + IDLE,
         Phase::Ending => connection.last_heard + ENDING,
-        Phase::Joined(_) => now + IDLE,
-    }
+        // Lives as long as the allocation; the kernel finds out if the other end is gone.
+        Phase::Joined(peer) if !peers.is_ending(peer) => return now + IDLE,
+        Phase::Joined(_) => return connection.last_heard + IDLE,
+    };
+    let stuck = connection.queue.stuck_since().map(|since| since + STUCK);
+    stuck.map_or(deadline, |stuck| stuck.min(deadline))
 }
