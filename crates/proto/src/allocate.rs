@@ -13,7 +13,6 @@ use crate::{
     quota::Place,
     refusal::Refusal,
     request::ReplyTo,
-    reservation::Reservation,
     server::{Server, Waiting},
     settings::{DefaultFamily, Lifetimes, Settings},
     time::Instant,
@@ -180,6 +179,8 @@ pub(crate) struct Opening {
     pub(crate) reply: ReplyTo,
     owner: Identity,
     place: Place,
+    /// The place of the port that is to be reserved.
+    next_place: Option<Place>,
     lifetime: Duration,
     /// The socket that is asked for now.
     asked: Asked,
@@ -226,13 +227,28 @@ impl Server {
         if is_tunnel(client.ip()) || self.settings.peers.is_live_relay(client) {
             return Err(Refusal::FORBIDDEN);
         }
-        let place = self
-            .settings
-            .quotas
-            .take(owner.account())
-            .ok_or(Refusal::QUOTA_REACHED)?;
-        self.open(now, reply.clone(), owner, place, &request);
+        let places = self.places(&request.relay, owner.account())?;
+        self.open(now, reply.clone(), owner, places, &request);
         Ok(())
+    }
+
+    /// The places of an allocation and of the port reserved beside it, if one is. A token that the same
+    /// account redeems brings the place of its port with it, from whatever server of the process.
+    fn places(&self, wish: &RelayWish, account: &str) -> Result<(Place, Option<Place>), Refusal> {
+        let quotas = &self.settings.quotas;
+        let brought = match wish {
+            RelayWish::New {
+                port: Port::EvenAndNext,
+                ..
+            } => {
+                let (place, next) = self.places_for_pair(account)?;
+                return Ok((place, Some(next)));
+            }
+            RelayWish::Reserved(token) => quotas.reserved(*token, account),
+            RelayWish::New { .. } => None,
+        };
+        let place = brought.or_else(|| quotas.take(account));
+        Ok((place.ok_or(Refusal::QUOTA_REACHED)?, None))
     }
 
     /// Asks for the first socket.
@@ -241,7 +257,7 @@ impl Server {
         now: Instant,
         reply: ReplyTo,
         owner: Identity,
-        place: Place,
+        (place, next_place): (Place, Option<Place>),
         request: &AllocateRequest,
     ) {
         let relay = self.table.name_relay();
@@ -285,6 +301,7 @@ impl Server {
             reply,
             owner,
             place,
+            next_place,
             lifetime: request.lifetime,
             asked,
             remaining: additional.map(|_| Family::V6),
@@ -345,12 +362,12 @@ impl Server {
                     address: opened.address,
                     expires: now + opening.lifetime,
                 });
-                match (asked.next, opened.next) {
-                    (Some(next), Some(address)) => {
-                        opening.token = Some(self.reserve(now, next, address));
+                match (asked.next, opened.next, opening.next_place.take()) {
+                    (Some(next), Some(address), Some(place)) => {
+                        opening.token = Some(self.reserve(now, next, address, place));
                     }
-                    (Some(next), None) => self.table.forget_relay(next),
-                    (None, _) => {}
+                    (Some(next), ..) => self.table.forget_relay(next),
+                    (None, ..) => {}
                 }
             }
             Err(why) => {
@@ -378,13 +395,6 @@ impl Server {
             }
             None => self.finish_opening(now, opening),
         }
-    }
-
-    fn reserve(&mut self, now: Instant, relay: RelayId, address: SocketAddr) -> ReservationToken {
-        self.table.reserve(relay, address);
-        let expires = now + Lifetimes::RESERVATION;
-        self.set_reservation_timer(expires, relay);
-        self.reservations.keep(Reservation { relay, expires })
     }
 
     fn finish_opening(&mut self, now: Instant, mut opening: Opening) {

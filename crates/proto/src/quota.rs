@@ -1,14 +1,16 @@
-//! How many allocations an account, and everybody together, may have (486).
+//! How many allocations and reserved ports an account, and everybody together, may have (486).
 //!
 //! Shared by all servers of a process, because a user's allocations land on any of them. The lock is
 //! taken when an allocation is made or ends, never on the way of a packet.
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
-/// The ledger of live allocations.
+use crate::io::ReservationToken;
+
+/// The ledger of live allocations and of ports that wait for one.
 #[derive(Debug, Default)]
 pub struct Quotas {
     per_account: Option<u32>,
@@ -20,6 +22,8 @@ pub struct Quotas {
 struct Counts {
     accounts: HashMap<Arc<str>, u32>,
     total: u32,
+    /// The places of reserved ports, found by whichever server the token is redeemed at.
+    reserved: HashMap<ReservationToken, Weak<Held>>,
 }
 
 impl Quotas {
@@ -37,26 +41,61 @@ impl Quotas {
     /// given back when the value is dropped.
     #[must_use]
     pub fn take(self: &Arc<Self>, account: &str) -> Option<Place> {
+        let account = self.count(account, 1)?;
+        Some(self.place(account))
+    }
+
+    /// Takes two places, for an allocation and the port that is reserved beside it, or none.
+    #[must_use]
+    pub fn take_pair(self: &Arc<Self>, account: &str) -> Option<(Place, Place)> {
+        let account = self.count(account, 2)?;
+        Some((self.place(account.clone()), self.place(account)))
+    }
+
+    /// Lets `place` be found by the token of the port that holds it, until the value is dropped.
+    #[must_use]
+    pub fn reserve(&self, token: ReservationToken, place: Place) -> ReservedPlace {
+        let held = Arc::downgrade(&place.0);
+        self.counts().reserved.insert(token, held);
+        ReservedPlace { token, place }
+    }
+
+    /// The place of a reserved port, if it is held by `account`: whoever redeems the token of his own
+    /// pays no second time. The reservation and the allocation share the place until one of them is
+    /// gone, so that it is neither free for a moment nor lost, however the redemption ends.
+    #[must_use]
+    pub fn reserved(&self, token: ReservationToken, account: &str) -> Option<Place> {
+        let held = self.counts().reserved.get(&token).and_then(Weak::upgrade);
+        // Compared without the lock: what is dropped here may be the last to hold the place.
+        held.filter(|held| *held.account == *account).map(Place)
+    }
+
+    /// Counts so many more for an account, all or none.
+    fn count(&self, account: &str, places: u32) -> Option<Arc<str>> {
         let mut counts = self.counts();
         let (account, held) = match counts.accounts.get_key_value(account) {
             Some((account, &held)) => (account.clone(), held),
             None => (Arc::from(account), 0),
         };
-        if self.per_account.is_some_and(|limit| held >= limit)
-            || self.total.is_some_and(|limit| counts.total >= limit)
-        {
+        let fits = |held: u32, limit: Option<u32>| {
+            limit.is_none_or(|limit| held.saturating_add(places) <= limit)
+        };
+        if !fits(held, self.per_account) || !fits(counts.total, self.total) {
             return None;
         }
-        counts.total += 1;
-        counts.accounts.insert(account.clone(), held + 1);
-        drop(counts);
-        Some(Place {
-            quotas: self.clone(),
-            account,
-        })
+        counts.total += places;
+        counts.accounts.insert(account.clone(), held + places);
+        Some(account)
     }
 
-    /// Live allocations of all accounts.
+    fn place(self: &Arc<Self>, account: Arc<str>) -> Place {
+        Place(Arc::new(Held {
+            quotas: self.clone(),
+            account,
+        }))
+    }
+
+    /// Places that all accounts hold.
     #[must_use]
     pub fn total(&self) -> u32 {
         self.counts().total
@@ -84,16 +123,33 @@ impl Quotas {
     }
 }
 
-/// One allocation's place in the ledger.
+/// The place in the ledger of one allocation, of one reserved port, or of an allocation that is about
+/// to take over the port.
 #[derive(Debug)]
-pub struct Place {
+pub struct Place(Arc<Held>);
+
+#[derive(Debug)]
+struct Held {
     quotas: Arc<Quotas>,
     account: Arc<str>,
 }
 
-impl Drop for Place {
+impl Drop for Held {
     fn drop(&mut self) {
         self.quotas.give_back(&self.account);
+    }
+}
+
+/// The place of a reserved port. Its token finds nothing any more when this is dropped.
+#[derive(Debug)]
+pub struct ReservedPlace {
+    token: ReservationToken,
+    place: Place,
+}
+
+impl Drop for ReservedPlace {
+    fn drop(&mut self) {
+        self.place.0.quotas.counts().reserved.remove(&self.token);
     }
 }
 
@@ -120,5 +176,38 @@ mod tests {
         drop(places);
         assert_eq!(quotas.total(), 0);
         assert!(quotas.counts().accounts.is_empty());
+    }
+
+    #[test]
+    fn a_pair_of_places_is_taken_whole_or_not_at_all() {
+        let quotas = Arc::new(Quotas::new(Some(2), Some(3)));
+        let pair = quotas.take_pair("alice").unwrap();
+        assert!(quotas.take_pair("bob").is_none());
+        assert_eq!(quotas.total(), 2);
+        drop(pair);
+        let _one = quotas.take("alice").unwrap();
+        assert!(quotas.take_pair("alice").is_none());
+        assert!(quotas.take_pair("bob").is_some());
+    }
+
+    #[test]
+    fn a_reserved_place_is_shared_with_its_own_account_and_counted_once() {
+        let quotas = Arc::new(Quotas::new(Some(2), None));
+        let token = [7; 8];
+        let (_allocation, place) = quotas.take_pair("alice").unwrap();
+        let reservation = quotas.reserve(token, place);
+        assert!(quotas.reserved([8; 8], "alice").is_none());
+        assert!(quotas.reserved(token, "bob").is_none());
+        // A redemption that fails leaves the port its place ...
+        drop(quotas.reserved(token, "alice").unwrap());
+        assert_eq!(quotas.total(), 2);
+        // ... and one that succeeds takes it over, whoever is first.
+        let redeemed = quotas.reserved(token, "alice").unwrap();
+        drop(reservation);
+        assert_eq!(quotas.total(), 2);
+        assert!(quotas.reserved(token, "alice").is_none());
+        drop(redeemed);
+        assert_eq!(quotas.total(), 1);
+        assert!(quotas.counts().reserved.is_empty());
     }
 }

@@ -1,5 +1,6 @@
 //! Reserved ports: the odd neighbour that EVEN-PORT asked to keep (RFC 8656 sections 7.2 and 18.10).
 
+use core::net::SocketAddr;
 use std::collections::HashMap;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -7,6 +8,10 @@ use sha2::Sha256;
 
 use crate::{
     io::{RelayId, ReservationToken},
+    quota::{Place, ReservedPlace},
+    refusal::Refusal,
+    server::Server,
+    settings::Lifetimes,
     time::Instant,
 };
 
@@ -20,10 +25,12 @@ pub(crate) struct Reservations {
 }
 
 /// A relay that is bound and waits.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Reservation {
     pub(crate) relay: RelayId,
     pub(crate) expires: Instant,
+    /// A port that waits costs its user as much as an allocation does. Held for its end.
+    _place: ReservedPlace,
 }
 
 impl Reservations {
@@ -37,15 +44,14 @@ impl Reservations {
         }
     }
 
-    /// Keeps a relay under a new token.
-    pub(crate) fn keep(&mut self, reservation: Reservation) -> ReservationToken {
+    /// A token that was never given out.
+    fn new_token(&mut self) -> ReservationToken {
         self.made = self.made.wrapping_add(1);
         let mut mac = self.secret.clone();
         mac.update(&self.made.to_be_bytes());
         let mut token = [0; 8];
         token[0] = self.index;
         token[1..].copy_from_slice(&mac.finalize().into_bytes()[..7]);
-        self.relays.insert(token, reservation);
         token
     }
 
@@ -56,14 +62,13 @@ impl Reservations {
 
     /// Redeems a token, once.
     pub(crate) fn redeem(&mut self, token: ReservationToken, now: Instant) -> Option<Reservation> {
-        let reservation = *self.relays.get(&token)?;
+        let reservation = self.relays.get(&token)?;
         if reservation.expires <= now {
             return None;
         }
         self.relays.remove(&token)
     }
 
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.relays.len()
     }
@@ -72,5 +77,37 @@ impl Reservations {
     pub(crate) fn forget(&mut self, relay: RelayId) {
         self.relays
             .retain(|_, reservation| reservation.relay != relay);
+    }
+}
+
+impl Server {
+    /// The places that an allocation and the port reserved beside it need: both or none.
+    pub(crate) fn places_for_pair(&self, account: &str) -> Result<(Place, Place), Refusal> {
+        if self.reservations.len() >= self.settings.limits.reservations {
+            return Err(Refusal::NO_CAPACITY);
+        }
+        let places = self.settings.quotas.take_pair(account);
+        places.ok_or(Refusal::QUOTA_REACHED)
+    }
+
+    /// Keeps a relay for whoever presents the token that is returned.
+    pub(crate) fn reserve(
+        &mut self,
+        now: Instant,
+        relay: RelayId,
+        address: SocketAddr,
+        place: Place,
+    ) -> ReservationToken {
+        self.table.reserve(relay, address);
+        let expires = now + Lifetimes::RESERVATION;
+        self.set_reservation_timer(expires, relay);
+        let token = self.reservations.new_token();
+        let reservation = Reservation {
+            relay,
+            expires,
+            _place: self.settings.quotas.reserve(token, place),
+        };
+        self.reservations.relays.insert(token, reservation);
+        token
     }
 }

@@ -20,7 +20,7 @@ pub struct Settings {
     pub lifetimes: Lifetimes,
     /// How much one allocation, and one server, may hold.
     pub limits: Limits,
-    /// How many allocations there may be.
+    /// How many allocations and reserved ports there may be.
     pub quotas: Arc<Quotas>,
     /// Whom clients may reach.
     pub peers: PeerPolicy,
@@ -116,6 +116,9 @@ pub struct Limits {
     pub channels: usize,
     /// Requests of one server that wait for an answer; beyond it they are dropped.
     pub waiting: usize,
+    /// Reserved ports of one server (EVEN-PORT with its R bit); beyond it 508. A port is asked for
+    /// before it counts, so that as many as wait for their socket may come on top.
+    pub reservations: usize,
 }
 
 impl Default for Limits {
@@ -124,6 +127,7 @@ impl Default for Limits {
             permissions: 128,
             channels: 64,
             waiting: 4096,
+            reservations: 256,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What clients can make grow has an end.
 
 use turnd_proto::Limits;
+use turnd_wire::attr;
 
 use crate::support::{Client, Network, OK, Request, Setup, time_limited};
 
@@ -256,4 +257,168 @@ fn allocations_come_and_go_for_ever_in_few_ports() {
     }
     assert_eq!(net.ports.in_use(), 0);
     assert_eq!(net.servers[0].next_timeout(), None);
+}
+
+// Reserved ports.
+
+fn reserve() -> Request {
+    Request::allocate().even_port(true)
+}
+
+fn redeem(token: Option<Vec<u8>>) -> Request {
+    Request::allocate().with(attr::RESERVATION_TOKEN, &token.expect("a token"))
+}
+
+/// A network in which a user has so many places.
+fn with_quota(quota: u32, servers: u8) -> Network {
+    Network::with(Setup {
+        quota: Some(quota),
+        servers,
+        ..Setup::default()
+    })
+}
+
+#[test]
+fn a_reserved_port_costs_a_place_until_it_expires() {
+    let mut net = with_quota(2, 1);
+    let mut alice = net.client("alice");
+    assert_eq!(alice.call(&mut net, &reserve()).code(), OK);
+    assert_eq!(alice.refresh(&mut net, 0).code(), OK);
+    // The port still waits: there is one place for an allocation, and none for another pair.
+    assert_eq!(alice.call(&mut net, &reserve()).code(), 486);
+    alice.allocate(&mut net);
+    let mut second = Client::new("192.0.2.1:5001").user("alice", "wonderland");
+    assert_eq!(second.call(&mut net, &Request::allocate()).code(), 486);
+    net.wait(30);
+    second.allocate(&mut net);
+}
+
+#[test]
+fn making_and_deleting_pairs_takes_no_more_ports_than_the_quota() {
+    let mut net = with_quota(4, 1);
+    let mut alice = net.client("alice");
+    for _ in 0..100 {
+        if alice.call(&mut net, &reserve()).code() == OK {
+            assert_eq!(alice.refresh(&mut net, 0).code(), OK);
+        }
+    }
+    assert_eq!(net.ports.in_use(), 3);
+    net.wait(30);
+    assert_eq!(net.ports.in_use(), 0);
+}
+
+#[test]
+fn who_has_one_place_gets_no_pair() {
+    let mut net = with_quota(1, 1);
+    let mut alice = net.client("alice");
+    assert_eq!(alice.call(&mut net, &reserve()).code(), 486);
+    assert_eq!(net.ports.opened, 0);
+    alice.allocate(&mut net);
+}
+
+#[test]
+fn a_user_redeems_at_any_server_with_the_place_the_port_had() {
+    for server in [0, 1] {
+        let mut net = with_quota(2, 2);
+        let mut rtp = net.client("alice");
+        let token = rtp.call(&mut net, &reserve()).token();
+        let rtcp = Client::new("192.0.2.1:5001").user("alice", "wonderland");
+        let mut rtcp = rtcp.on_server(server);
+        let reply = rtcp.call(&mut net, &redeem(token));
+        assert_eq!(reply.relay().port(), 50_001, "server {server}");
+        // It is the allocation's now: kept after the reservation's end, given back with its own.
+        net.wait(60);
+        let mut third = Client::new("192.0.2.1:5002").user("alice", "wonderland");
+        assert_eq!(third.call(&mut net, &Request::allocate()).code(), 486);
+        assert_eq!(rtcp.refresh(&mut net, 0).code(), OK);
+        third.allocate(&mut net);
+    }
+}
+
+#[test]
+fn while_a_token_is_on_its_way_its_place_is_nobody_elses() {
+    let mut net = with_quota(2, 2);
+    let mut rtp = net.client("alice");
+    let token = rtp.call(&mut net, &reserve()).token();
+    let rtcp = Client::new("192.0.2.1:5001").user("alice", "wonderland");
+    let mut rtcp = rtcp.on_server(1);
+    let mut third = Client::new("192.0.2.1:5002").user("alice", "wonderland");
+    rtcp.say_hello(&mut net);
+    third.say_hello(&mut net);
+
+    net.hold = true;
+    assert_eq!(rtcp.try_call(&mut net, &redeem(token)), None);
+    let (server, id, keys) = net.asks.remove(0);
+    net.answer_one(server, id, &keys);
+    let claim = net.asks.remove(0);
+    net.hold = false;
+    assert_eq!(third.call(&mut net, &Request::allocate()).code(), 486);
+    net.answer_one(claim.0, claim.1, &claim.2);
+    assert!(net.take_reply().is_some());
+    assert_eq!(net.allocations(), 2);
+}
+
+#[test]
+fn a_redemption_that_fails_leaves_the_port_its_place() {
+    let mut net = with_quota(2, 2);
+    let mut rtp = net.client("alice");
+    let token = rtp.call(&mut net, &reserve()).token();
+    let rtcp = Client::new("192.0.2.1:5001").user("alice", "wonderland");
+    let mut rtcp = rtcp.on_server(1);
+    rtcp.say_hello(&mut net);
+    net.hold = true;
+    assert_eq!(rtcp.try_call(&mut net, &redeem(token.clone())), None);
+    let (server, id, keys) = net.asks.remove(0);
+    net.answer_one(server, id, &keys);
+    // The claim gets lost between the servers.
+    net.asks.clear();
+    net.hold = false;
+    net.wait(10);
+    assert!(net.take_reply().is_some(), "508");
+    let mut third = Client::new("192.0.2.1:5002").user("alice", "wonderland");
+    assert_eq!(third.call(&mut net, &Request::allocate()).code(), 486);
+    assert_eq!(
+        rtcp.call(&mut net, &redeem(token)).relay().port(),
+        50_001,
+        "sent again, the token is good"
+    );
+}
+
+#[test]
+fn another_user_pays_for_the_port_himself() {
+    let mut net = with_quota(2, 1);
+    let mut alice = net.client("alice");
+    let token = alice.call(&mut net, &reserve()).token();
+    let mut bob = net.client("bob");
+    assert_eq!(bob.call(&mut net, &redeem(token)).code(), OK);
+    // Hers is free again, and his is taken.
+    Client::new("192.0.2.1:5001")
+        .user("alice", "wonderland")
+        .allocate(&mut net);
+    let mut again = Client::new("192.0.2.2:5002").user("bob", "builder");
+    assert_eq!(again.call(&mut net, &reserve()).code(), 486);
+    again.allocate(&mut net);
+}
+
+#[test]
+fn a_server_keeps_so_many_ports_waiting_and_no_more() {
+    let mut net = Network::with(Setup {
+        limits: Limits {
+            reservations: 3,
+            ..Limits::default()
+        },
+        ..Setup::open()
+    });
+    let mut client = Client::new("192.0.2.1:1");
+    for _ in 0..3 {
+        assert_eq!(client.call(&mut net, &reserve()).code(), OK);
+        assert_eq!(client.refresh(&mut net, 0).code(), OK);
+    }
+    assert_eq!(client.call(&mut net, &reserve()).code(), 508);
+    assert_eq!(net.ports.in_use(), 3);
+    // Everything else goes on, and the first to expire makes room.
+    client.allocate(&mut net);
+    assert_eq!(client.refresh(&mut net, 0).code(), OK);
+    net.wait(30);
+    assert_eq!(client.call(&mut net, &reserve()).code(), OK);
 }
