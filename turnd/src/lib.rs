@@ -10,6 +10,7 @@ pub mod clock;
 pub mod config;
 pub mod log;
 pub mod mailbox;
+pub mod own_addresses;
 pub mod ports;
 pub mod session_log;
 pub mod setup;

@@ -18,6 +18,7 @@ use crate::{
     addresses::Addresses,
     auth::{KeySources, SharedSecrets, Users},
     config::{self, Settings, UserSecret},
+    own_addresses,
     ports::RelayPorts,
 };
 
@@ -238,6 +239,9 @@ fn server_settings(
     listeners: Vec<SocketAddr>,
 ) -> Result<ServerSettings, StartError> {
     let relays = Arc::new(LiveRelays::new(addresses.relay.iter().copied()));
+    let own = own_addresses::find(&settings.external);
+    let own = Arc::new(own.map_err(system("read this machine's addresses"))?);
+    own_addresses::watch(&own).map_err(system("start a thread"))?;
     Ok(ServerSettings {
         access: access(settings)?,
         lifetimes: Lifetimes {
@@ -247,12 +251,7 @@ fn server_settings(
         },
         limits: Limits::default(),
         quotas: Arc::new(Quotas::new(settings.user_quota, settings.total_quota)),
-        peers: PeerPolicy::new(
-            settings.peers.clone(),
-            addresses.own.clone(),
-            listeners,
-            relays.clone(),
-        ),
+        peers: PeerPolicy::new(settings.peers.clone(), own, listeners, relays.clone()),
         relays,
         default_family: match settings.default_family {
             config::DefaultFamily::V4 => DefaultFamily::Is(Family::V4),

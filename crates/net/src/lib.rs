@@ -18,7 +18,7 @@ mod sys;
 mod tcp;
 mod udp;
 
-pub use interfaces::local_addresses;
+pub use interfaces::{local_addresses, own_addresses};
 pub use log_limit::LogLimit;
 pub use offload::Offload;
 pub use outbox::{Flushed, Outbox};

@@ -24,17 +24,19 @@
 //! use std::sync::Arc;
 //! use turnd_proto::{
 //!     Access, Answer, Ask, Client, DefaultFamily, FiveTuple, Instant, Lifetimes, Limits, ListenerId,
-//!     LiveRelays, Now, Output, PeerPolicy, PeerRules, Quotas, RelayRefusal, Server, Settings, Transport,
+//!     LiveRelays, Now, Output, OwnAddresses, PeerPolicy, PeerRules, Quotas, RelayRefusal, Server, Settings,
+//!     Transport,
 //! };
 //! use turnd_wire::{Class, Family, Message, Method, Writer};
 //!
 //! let relays = Arc::new(LiveRelays::default());
+//! let own = Arc::new(OwnAddresses::new(vec![], vec![]));
 //! let settings = Settings {
 //!     access: Access::DangerousAnyone,
 //!     lifetimes: Lifetimes::default(),
 //!     limits: Limits::default(),
 //!     quotas: Arc::new(Quotas::default()),
-//!     peers: PeerPolicy::new(PeerRules::default(), vec![], vec![], relays.clone()),
+//!     peers: PeerPolicy::new(PeerRules::default(), own, vec![], relays.clone()),
 //!     relays,
 //!     default_family: DefaultFamily::Is(Family::V4),
 //!     fingerprint: false,
@@ -85,6 +87,7 @@ mod frame;
 mod io;
 mod live_relays;
 mod nonce;
+mod own_addresses;
 mod peers;
 mod permission;
 mod quota;
@@ -109,6 +112,7 @@ pub use io::{
     ReservationToken, Transport, UserId,
 };
 pub use live_relays::LiveRelays;
+pub use own_addresses::OwnAddresses;
 pub use peers::{Forbidden, Host, Peer, PeerPolicy, PeerRules};
 pub use quota::Quotas;
 pub use refusal::Fault;

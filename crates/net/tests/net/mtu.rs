@@ -1,8 +1,6 @@
 //! What only a path with a small MTU shows: loopback in a namespace of its own, which ends with the test.
 
-use std::process::Command;
-
-use crate::support::{V4, bind, receive, send};
+use crate::support::{V4, bind, receive, run_in_namespace, send};
 use turnd_net::{Offload, Outbox, Slots};
 
 /// A child process of this test binary runs inside the namespace.
@@ -13,49 +11,11 @@ fn runs_with_segments_longer_than_the_mtu_are_sent_one_by_one() {
     if std::env::var_os(INSIDE).is_some() {
         return inside();
     }
-    let Some(mut command) = in_namespace() else {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "cannot make a network namespace"
-        );
-        eprintln!("SKIPPED: cannot make a network namespace");
-        return;
-    };
-    let output = command
-        .args([
-            "sh",
-            "-c",
-            "ip link set lo mtu 1500 up && exec \"$0\" --exact \"$1\"",
-        ])
-        .arg(std::env::current_exe().unwrap())
-        .arg("mtu::runs_with_segments_longer_than_the_mtu_are_sent_one_by_one")
-        .env(INSIDE, "1")
-        .output()
-        .unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&said)
+    run_in_namespace(
+        "ip link set lo mtu 1500 up",
+        INSIDE,
+        "mtu::runs_with_segments_longer_than_the_mtu_are_sent_one_by_one",
     );
-}
-
-/// A command of the words that follow, with a network of its own that ends with it: as root, or as
-/// whom a user namespace makes root (which a changed root directory forbids).
-fn in_namespace() -> Option<Command> {
-    let ways: [&[&str]; 2] = [&["--net"], &["--user", "--map-root-user", "--net"]];
-    let unshare = |way: &[&str]| {
-        let mut command = Command::new("unshare");
-        command.args(way);
-        command
-    };
-    let works = |way: &&[&str]| {
-        unshare(way)
-            .arg("true")
-            .status()
-            .is_ok_and(|status| status.success())
-    };
-    ways.into_iter().find(works).map(unshare)
 }
 
 /// Loopback with an MTU of 1500: segments of 2000 bytes do not fit a run, and fragmented they do.

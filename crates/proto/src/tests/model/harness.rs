@@ -9,8 +9,8 @@ use turnd_wire::{Class, ErrorCode, Family, Message, Method, Writer, attr, channe
 use super::{CHANNELS, CLIENTS, Model, Outcome, PERMISSIONS, SECOND, Step, Wish, address, half};
 use crate::{
     Access, Answer, Ask, Client, DefaultFamily, FiveTuple, Frame, Instant, Lifetimes, Limits,
-    ListenerId, LiveRelays, Now, OpenedRelay, Output, PeerPolicy, PeerRules, PortWish, Quotas,
-    RelayId, RelayRefusal, ReservationToken, Server, Settings, Transport,
+    ListenerId, LiveRelays, Now, OpenedRelay, Output, OwnAddresses, PeerPolicy, PeerRules,
+    PortWish, Quotas, RelayId, RelayRefusal, ReservationToken, Server, Settings, Transport,
 };
 
 /// A server and all that it needs.
@@ -375,6 +375,7 @@ const RELAYS: [&str; 2] = ["9.9.9.9", "2606::5"];
 fn server() -> Server {
     let ips = RELAYS.map(|relay| relay.parse().expect("an address"));
     let relays = Arc::new(LiveRelays::new(ips.map(|ip| (ip, ip))));
+    let own = OwnAddresses::new(ips.map(|ip| ip..=ip).into(), vec![]);
     let settings = Settings {
         access: Access::DangerousAnyone,
         lifetimes: Lifetimes::default(),
@@ -384,7 +385,7 @@ fn server() -> Server {
             ..Limits::default()
         },
         quotas: Arc::new(Quotas::default()),
-        peers: PeerPolicy::new(PeerRules::default(), ips.to_vec(), vec![], relays.clone()),
+        peers: PeerPolicy::new(PeerRules::default(), own.into(), vec![], relays.clone()),
         relays,
         default_family: DefaultFamily::Is(Family::V4),
         fingerprint: false,

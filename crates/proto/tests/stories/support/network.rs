@@ -8,8 +8,8 @@ use std::{collections::HashMap, sync::Arc};
 
 use turnd_proto::{
     Access, Answer, Ask, AskId, DefaultFamily, Event, Frame, Instant, Lifetimes, Limits,
-    LiveRelays, LongTerm, Now, OpenedRelay, Output, PeerPolicy, PeerRules, PortWish, Quotas,
-    RelayId, RelayRefusal, Server, Settings,
+    LiveRelays, LongTerm, Now, OpenedRelay, Output, OwnAddresses, PeerPolicy, PeerRules, PortWish,
+    Quotas, RelayId, RelayRefusal, Server, Settings,
 };
 use turnd_wire::{ChannelData, Class, Family, Message, Method, attr};
 
@@ -34,6 +34,8 @@ pub(crate) struct Setup {
     /// Relay addresses, inside and outside.
     pub(crate) relays: Vec<(&'static str, &'static str)>,
     pub(crate) listeners: Vec<&'static str>,
+    /// Addresses that the operator says are this machine's.
+    pub(crate) named: Vec<&'static str>,
     pub(crate) servers: u8,
 }
 
@@ -55,6 +57,7 @@ impl Default for Setup {
             turn: true,
             relays: vec![("10.0.0.5", "9.9.9.9"), ("2606::5", "2606::5")],
             listeners: vec!["10.0.0.5:3478", "[2606::5]:3478"],
+            named: vec![],
             servers: 1,
         }
     }
@@ -69,14 +72,23 @@ impl Setup {
         }
     }
 
-    fn settings(&self) -> Settings {
+    /// The addresses of this machine's interfaces: those that relays are bound to.
+    fn own(&self) -> OwnAddresses {
+        let ip = |text: &&str| -> IpAddr { text.parse().expect("an address") };
+        let interfaces = self
+            .relays
+            .iter()
+            .map(|(inside, _)| ip(inside)..=ip(inside));
+        OwnAddresses::new(interfaces.collect(), self.named.iter().map(ip).collect())
+    }
+
+    fn settings(&self, own: Arc<OwnAddresses>) -> Settings {
         let ip = |text: &str| -> IpAddr { text.parse().expect("an address") };
         let relays = self
             .relays
             .iter()
             .map(|(inside, outside)| (ip(inside), ip(outside)));
         let relays = Arc::new(LiveRelays::new(relays));
-        let own = self.relays.iter().map(|(inside, _)| ip(inside));
         let listeners = self.listeners.iter().map(|text| at(text));
         let long_term = LongTerm::new(
             REALM.to_owned(),
@@ -94,12 +106,7 @@ impl Setup {
             lifetimes: self.lifetimes,
             limits: self.limits,
             quotas: Arc::new(Quotas::new(self.quota, self.total_quota)),
-            peers: PeerPolicy::new(
-                self.rules.clone(),
-                own.collect(),
-                listeners.collect(),
-                relays.clone(),
-            ),
+            peers: PeerPolicy::new(self.rules.clone(), own, listeners.collect(), relays.clone()),
             relays,
             default_family: self.default_family,
             fingerprint: self.fingerprint,
@@ -139,6 +146,7 @@ pub(crate) enum ClientGets {
 pub(crate) struct Network {
     pub(crate) servers: Vec<Server>,
     pub(crate) settings: Arc<Settings>,
+    pub(crate) own: Arc<OwnAddresses>,
     pub(crate) now: Now,
     pub(crate) keys: Keys,
     pub(crate) ports: Ports,
@@ -163,13 +171,15 @@ impl Network {
     }
 
     pub(crate) fn with(setup: Setup) -> Self {
-        let settings = Arc::new(setup.settings());
+        let own = Arc::new(setup.own());
+        let settings = Arc::new(setup.settings(own.clone()));
         let servers =
             (0..setup.servers).map(|index| Server::new(settings.clone(), index, &[index + 1; 32]));
         let inside = setup.relays.iter().map(|(inside, _)| inside.parse());
         Self {
             servers: servers.collect(),
             settings: settings.clone(),
+            own,
             now: Now {
                 instant: Instant::from_millis(1_000_000),
                 unix: 1_700_000_000,
