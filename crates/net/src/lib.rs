@@ -13,6 +13,7 @@ mod log_limit;
 mod offload;
 mod outbox;
 mod poller;
+mod run_limits;
 mod slots;
 mod sys;
 mod tcp;

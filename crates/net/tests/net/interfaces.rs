@@ -1,11 +1,8 @@
 //! Which addresses are this machine's: the list against what the kernel does, in a namespace.
 
-use std::{
-    net::{IpAddr, UdpSocket},
-    process::Command,
-};
+use std::net::{IpAddr, UdpSocket};
 
-use crate::support::run_in_namespace;
+use crate::support::{do_it, run_in_namespace};
 use turnd_net::{local_addresses, own_addresses};
 
 /// A child process of this test binary runs inside the namespace.
@@ -63,10 +60,4 @@ fn reaches_us(text: &str) -> bool {
     service.set_nonblocking(true).unwrap();
     let port = service.local_addr().unwrap().port();
     client.send_to(b"x", (to, port)).is_ok() && service.recv(&mut [0; 8]).is_ok()
-}
-
-fn do_it(command: &str) {
-    let mut words = command.split(' ');
-    let status = Command::new(words.next().unwrap()).args(words).status();
-    assert!(status.unwrap().success(), "{command}");
 }

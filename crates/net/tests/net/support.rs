@@ -147,3 +147,10 @@ fn in_namespace() -> Option<Command> {
     };
     ways.into_iter().find(works).map(unshare)
 }
+
+/// Runs a command, which must succeed.
+pub(crate) fn do_it(command: &str) {
+    let mut words = command.split(' ');
+    let status = Command::new(words.next().unwrap()).args(words).status();
+    assert!(status.unwrap().success(), "{command}");
+}
