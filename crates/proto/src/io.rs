@@ -213,7 +213,8 @@ pub enum Output {
     },
     /// Do something that can fail and answer it.
     Ask(AskId, Ask),
-    /// Close this relay socket; its port is free again.
+    /// Close this relay socket; its port is free again. After a refused [`PortWish::EvenAndNext`] it
+    /// names the first socket of the pair, which may have been opened or not.
     CloseRelay(RelayId),
     /// Something worth a log line or a counter.
     Event(Event),

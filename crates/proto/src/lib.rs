@@ -15,7 +15,8 @@
 //! * [`Output::Reply`] is sent as it is.
 //! * [`Output::Ask`] is answered, sooner or later, by [`Server::handle_answer`] with the same id. After
 //!   ten seconds nobody waits any more: whoever brings a socket late asks [`Server::is_waiting`] first.
-//! * [`Output::CloseRelay`] names a socket that was opened before.
+//! * [`Output::CloseRelay`] names a socket that was opened before, or that may have been: the first half
+//!   of a pair whose second half failed.
 //! * [`Output::Event`] may be logged or dropped.
 //!
 //! Whoever drives a server comes back at [`Server::next_timeout`], or whenever it likes.

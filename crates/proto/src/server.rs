@@ -39,7 +39,7 @@ pub struct Server {
     waiting: SlotMap<AskId, Waiting>,
     /// Clients whose Allocate waits for a relay socket, so that sending it again opens no second one.
     opening: HashSet<FiveTuple, RandomState>,
-    timers: Timers,
+    pub(crate) timers: Timers,
     outputs: VecDeque<Output>,
 }
 
@@ -161,7 +161,7 @@ impl Server {
                 Timer::Reservation(relay) => {
                     self.reservations.forget(relay);
                     self.table.forget_relay(relay);
-                    self.outputs.push_back(Output::CloseRelay(relay));
+                    self.close_relay(relay);
                 }
             }
         }
@@ -382,6 +382,10 @@ impl Server {
         }
     }
 
+    pub(crate) fn close_relay(&mut self, relay: RelayId) {
+        self.outputs.push_back(Output::CloseRelay(relay));
+    }
+
     pub(crate) fn event(&mut self, event: Event) {
         self.outputs.push_back(Output::Event(event));
     }
@@ -412,23 +416,6 @@ impl Server {
 
     pub(crate) fn is_opening(&self, path: &FiveTuple) -> bool {
         self.opening.contains(path)
-    }
-
-    /// Redeems a token of this server: the relay and its address.
-    pub(crate) fn redeem(
-        &mut self,
-        now: Instant,
-        token: ReservationToken,
-    ) -> Option<(RelayId, SocketAddr)> {
-        let reservation = self.reservations.redeem(token, now)?;
-        self.timers
-            .unset(reservation.expires, Timer::Reservation(reservation.relay));
-        let address = self.table.reserved(reservation.relay)?;
-        Some((reservation.relay, address))
-    }
-
-    pub(crate) fn set_reservation_timer(&mut self, expires: Instant, relay: RelayId) {
-        self.timers.set(expires, Timer::Reservation(relay));
     }
 
     /// Makes sure that an allocation is looked at when something of it expires.
@@ -470,7 +457,7 @@ impl Server {
     pub(crate) fn expire_allocation(&mut self, now: Instant, id: AllocationId, cause: Ending) {
         let expired = self.table.expire(id, now);
         for relay in expired.relays {
-            self.outputs.push_back(Output::CloseRelay(relay.id));
+            self.close_relay(relay.id);
         }
         if let Some(ended) = expired.ended {
             if let Some(timer) = ended.timer {

@@ -20,6 +20,8 @@ pub(super) struct Harness {
     clients: [HarnessClient; CLIENTS],
     tokens: Vec<ReservationToken>,
     sockets: HashMap<RelayId, SocketAddr>,
+    /// The first relay of a pair that was refused, which may be closed though it is not open.
+    refused: Option<RelayId>,
     next_port: u16,
     replies: Vec<Vec<u8>>,
     full: [bool; 2],
@@ -49,6 +51,7 @@ impl StateMachineTest for Harness {
             clients: Default::default(),
             tokens: Vec::new(),
             sockets: HashMap::new(),
+            refused: None,
             next_port: 10_000,
             replies: Vec::new(),
             full: [false; 2],
@@ -333,7 +336,8 @@ impl Harness {
                     }
                 }
                 Output::CloseRelay(relay) => {
-                    self.sockets.remove(&relay).expect("an open socket");
+                    let closed = self.sockets.remove(&relay);
+                    assert!(closed.is_some() || self.refused == Some(relay), "{relay:?}");
                 }
                 Output::Event(_) => {}
             }
@@ -351,6 +355,7 @@ impl Harness {
         };
         let at = usize::from(family == Family::V6);
         if self.full[at] {
+            self.refused = matches!(port, PortWish::EvenAndNext(_)).then_some(relay);
             return Err(RelayRefusal::NoCapacity);
         }
         let ip = [RELAYS[0], RELAYS[1]][at].parse().expect("an address");

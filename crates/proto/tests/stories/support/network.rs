@@ -4,7 +4,10 @@ use core::{
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use turnd_proto::{
     Access, Answer, Ask, AskId, DefaultFamily, Event, Frame, Instant, Lifetimes, Limits,
@@ -158,6 +161,10 @@ pub(crate) struct Network {
     replies: Vec<(turnd_proto::Client, Vec<u8>)>,
     /// Open relay sockets and whose they are.
     sockets: HashMap<SocketAddr, (usize, RelayId)>,
+    /// The next pair gets stuck halfway: its first socket is open when its second one fails.
+    pub(crate) stick: bool,
+    /// The first sockets of pairs that were refused: the server may close them, open or not.
+    refused: HashSet<(usize, RelayId)>,
 }
 
 impl Network {
@@ -191,6 +198,8 @@ impl Network {
             asks: Vec::new(),
             replies: Vec::new(),
             sockets: HashMap::new(),
+            stick: false,
+            refused: HashSet::new(),
         }
     }
 
@@ -387,8 +396,18 @@ impl Network {
         family: Family,
         port: PortWish,
     ) -> Result<OpenedRelay, RelayRefusal> {
-        let opened = self.ports.open(family, port)?;
+        let opened = self.ports.open(family, port);
+        if matches!(port, PortWish::EvenAndNext(_)) && (opened.is_err() || self.stick) {
+            self.refused.insert((index, relay));
+        }
+        let opened = opened?;
         self.sockets.insert(opened.address, (index, relay));
+        if core::mem::take(&mut self.stick) {
+            if let Some(next) = opened.next {
+                self.ports.close(next);
+            }
+            return Err(RelayRefusal::NoCapacity);
+        }
         if let (PortWish::EvenAndNext(next), Some(address)) = (port, opened.next) {
             self.sockets.insert(address, (index, next));
         }
@@ -412,10 +431,13 @@ impl Network {
     }
 
     fn close(&mut self, index: usize, relay: RelayId) {
+        let may_be_closed = self.refused.remove(&(index, relay));
         let mut sockets = self.sockets.iter();
-        let (&address, _) = sockets
-            .find(|(_, socket)| **socket == (index, relay))
-            .expect("only open sockets are closed");
+        let socket = sockets.find(|(_, socket)| **socket == (index, relay));
+        let Some((&address, _)) = socket else {
+            assert!(may_be_closed, "only open sockets are closed");
+            return;
+        };
         self.sockets.remove(&address);
         self.ports.close(address);
     }
