@@ -136,7 +136,8 @@ impl Server {
     }
 
     /// Gives up a reservation to the server that a client redeems it at: the socket of this relay
-    /// belongs there from now on.
+    /// belongs there from now on. So does its place of the quota, which the other server found by the token
+    /// before it asked, so that nothing but the socket has to travel.
     pub fn handle_claim(
         &mut self,
         now: Now,
