@@ -13,8 +13,6 @@ use crate::config::{External, Settings};
 /// The addresses in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Addresses {
-    /// Every address of this machine.
-    pub own: Vec<IpAddr>,
     /// To listen on.
     pub listening: Vec<IpAddr>,
     /// Whether the configuration named them: then every one of them must work.
@@ -55,7 +53,6 @@ impl Addresses {
             .map(|ip| (ip, external(&settings.external, ip)))
             .collect();
         Self {
-            own,
             listening,
             listening_is_explicit,
             relay,

@@ -130,8 +130,10 @@ fn tls_settings(wanted: &config::TlsSettings, addresses: &Addresses) -> TlsSetti
 /// Every name that a client on this machine or beside it may use.
 fn self_signed_names(addresses: &Addresses) -> Vec<String> {
     let mut names = vec!["localhost".to_owned()];
+    // Without them there are still the names above and below.
+    let own = turnd_net::local_addresses().unwrap_or_default();
     let outside = addresses.relay.iter().map(|(_, external)| external);
-    for ip in addresses.own.iter().chain(outside) {
+    for ip in own.iter().chain(outside) {
         let name = ip.to_string();
         if !names.contains(&name) {
             names.push(name);

@@ -13,6 +13,7 @@ pub mod encryption;
 pub mod listeners;
 pub mod log;
 pub mod mailbox;
+pub mod own_addresses;
 pub mod ports;
 pub mod session_log;
 pub mod setup;

@@ -6,11 +6,17 @@
 use std::{fmt, time::Duration};
 
 use slotmap::SecondaryMap;
+use tracing::Level;
 use turnd_net::LogLimit;
 use turnd_proto::{AllocationId, Ending, Event, Fault, Instant, RelayProtocol};
 
 /// Refusals are logged at most this often; the rest is counted.
 const REFUSAL_INTERVAL: Duration = Duration::from_millis(100);
+/// So many events of sessions are logged in an interval; the rest is counted. That is what ten thousand
+/// calls of ten minutes need, while a client that makes and deletes allocations in a loop cannot fill
+/// the disk.
+const SESSION_EVENTS: u32 = 500;
+const SESSION_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Writes the events of one worker.
 pub struct SessionLog {
@@ -19,6 +25,7 @@ pub struct SessionLog {
     sessions: SecondaryMap<AllocationId, u64>,
     made: u64,
     refusals: LogLimit,
+    events: LogLimit,
 }
 
 impl SessionLog {
@@ -31,6 +38,7 @@ impl SessionLog {
             sessions: SecondaryMap::new(),
             made: 0,
             refusals: LogLimit::new(REFUSAL_INTERVAL),
+            events: LogLimit::burst(SESSION_EVENTS, SESSION_INTERVAL),
         }
     }
 
@@ -40,17 +48,17 @@ impl SessionLog {
             Event::Allocated { allocation, .. } => {
                 self.made += 1;
                 self.sessions.insert(*allocation, self.made);
-                self.write_session(event);
+                self.write_some(now, event);
             }
             Event::Deleted { allocation, .. } => {
-                self.write_session(event);
+                self.write_some(now, event);
                 self.sessions.remove(*allocation);
             }
             Event::Refreshed { .. }
             | Event::Permitted { .. }
             | Event::Bound { .. }
             | Event::PeerConnected { .. } => {
-                self.write_session(event);
+                self.write_some(now, event);
             }
             Event::Refused {
                 fault: Fault::NotYetKnown,
@@ -60,7 +68,27 @@ impl SessionLog {
         }
     }
 
-    /// What an allocation goes through: bounded by what its user may do.
+    /// What an allocation goes through, if it is to be logged and not too much. The lines themselves end
+    /// as tools expect them, so that what was left out has a line of its own.
+    fn write_some(&mut self, now: Instant, event: &Event) {
+        let is_wanted = match event {
+            Event::Permitted { .. } | Event::Bound { .. } => tracing::enabled!(Level::DEBUG),
+            _ => tracing::enabled!(Level::INFO),
+        };
+        let at = Duration::from_millis(now.as_millis());
+        if !is_wanted {
+            return;
+        }
+        let Some(missed) = self.events.allow(at) else {
+            return;
+        };
+        if missed > 0 {
+            let worker = self.worker;
+            tracing::info!("worker {worker}: {missed} events of sessions were not logged");
+        }
+        self.write_session(event);
+    }
+
     fn write_session(&self, event: &Event) {
         let realm = &self.realm;
         match event {
@@ -226,12 +254,127 @@ impl fmt::Display for Text<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::Text;
+    use std::{
+        io,
+        sync::{Arc, Mutex},
+    };
+
+    use slotmap::SlotMap;
+
+    use super::*;
 
     #[test]
     fn text_from_the_network_stays_on_its_line() {
         let text = Text("a\nb\x1b[31m\u{202E}c\u{85}").to_string();
         assert_eq!(text, "a\\u{a}b\\u{1b}[31m\\u{202e}c\\u{85}");
         assert_eq!(Text(&"x".repeat(1000)).to_string().len(), 64);
+    }
+
+    /// A log that a test can read.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Lines {
+        fn take(&self) -> Vec<String> {
+            let bytes = std::mem::take(&mut *self.0.lock().unwrap());
+            let text = String::from_utf8(bytes).unwrap();
+            text.lines().map(str::to_owned).collect()
+        }
+    }
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What is written at this level.
+    fn logged(level: Level, work: impl FnOnce(&mut SessionLog, &Lines)) {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(level)
+            .with_ansi(false)
+            .with_target(false)
+            .without_time()
+            .with_level(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            work(&mut SessionLog::new(3, "turn.org"), &lines);
+        });
+    }
+
+    /// One client makes and deletes an allocation so many times.
+    fn churn(log: &mut SessionLog, second: u64, times: u32) {
+        let client = "192.0.2.1:4001".parse().unwrap();
+        let mut allocations: SlotMap<AllocationId, ()> = SlotMap::with_key();
+        let now = Instant::from_millis(second * 1000);
+        for _ in 0..times {
+            let allocation = allocations.insert(());
+            let user = "alice".to_owned();
+            let made = Event::Allocated {
+                allocation,
+                user: user.clone(),
+                client,
+                relayed: vec![],
+                lifetime: 600,
+            };
+            let deleted = Event::Deleted {
+                allocation,
+                user,
+                client,
+                cause: Ending::Deleted,
+            };
+            log.write(now, &made);
+            log.write(now, &deleted);
+            allocations.remove(allocation);
+        }
+    }
+
+    #[test]
+    fn a_client_that_comes_and_goes_in_a_loop_does_not_fill_the_log() {
+        logged(Level::INFO, |log, lines| {
+            churn(log, 1, 10_000);
+            // 250 of each, and the end of a session has two lines.
+            let written = lines.take();
+            assert_eq!(written.len(), 750);
+            assert_eq!(
+                written[0],
+                "session 003000000000000001: new, realm=<turn.org>, username=<alice>, lifetime=600"
+            );
+            churn(log, 10, 10_000);
+            assert_eq!(lines.take(), [""; 0]);
+            // Later what was left out is told, once, and sessions keep their numbers.
+            churn(log, 11, 1);
+            let written = lines.take();
+            assert_eq!(
+                written[0],
+                "worker 3: 39500 events of sessions were not logged"
+            );
+            assert!(written[1].starts_with("session 003000000000020001: new"));
+            assert_eq!(written.len(), 4);
+        });
+    }
+
+    #[test]
+    fn what_the_level_hides_costs_no_line() {
+        let permitted = Event::Permitted {
+            allocation: AllocationId::default(),
+            peer: "8.8.8.8:9".parse().unwrap(),
+        };
+        let now = Instant::from_millis(1000);
+        for (level, expected) in [(Level::INFO, 0), (Level::DEBUG, 500)] {
+            logged(level, |log, lines| {
+                (0..1000).for_each(|_| log.write(now, &permitted));
+                assert_eq!(lines.take().len(), expected);
+                churn(log, 1, 1);
+                assert_eq!(lines.take().is_empty(), level == Level::DEBUG);
+            });
+        }
     }
 }

@@ -21,6 +21,7 @@ use crate::{
     dtls::DtlsLimits,
     encryption::{Encryption, EncryptionError},
     listeners::Listeners,
+    own_addresses,
     ports::RelayPorts,
     streams::{QueueLimits, http::HttpRules, limits::Connections},
     worker::StreamRules,
@@ -225,6 +226,9 @@ fn server_settings(
 ) -> Result<ServerSettings, StartError> {
     let relays = Arc::new(LiveRelays::new(addresses.relay.iter().copied()));
     let tcp_relays = Arc::new(LiveRelays::new(addresses.relay.iter().copied()));
+    let own = own_addresses::find(&settings.external);
+    let own = Arc::new(own.map_err(system("read this machine's addresses"))?);
+    own_addresses::watch(&own).map_err(system("start a thread"))?;
     Ok(ServerSettings {
         access: access(settings)?,
         lifetimes: Lifetimes {
@@ -236,16 +240,11 @@ fn server_settings(
         quotas: Arc::new(Quotas::new(settings.user_quota, settings.total_quota)),
         peers: PeerPolicy::new(
             settings.peers.clone(),
-            addresses.own.clone(),
+            own.clone(),
             listeners.clone(),
             relays.clone(),
         ),
-        tcp_peers: PeerPolicy::new(
-            settings.peers.clone(),
-            addresses.own.clone(),
-            listeners,
-            tcp_relays.clone(),
-        ),
+        tcp_peers: PeerPolicy::new(settings.peers.clone(), own, listeners, tcp_relays.clone()),
         relays,
         tcp_relays,
         default_family: match settings.default_family {

@@ -13,12 +13,13 @@ mod log_limit;
 mod offload;
 mod outbox;
 mod poller;
+mod run_limits;
 mod slots;
 mod sys;
 mod tcp;
 mod udp;
 
-pub use interfaces::local_addresses;
+pub use interfaces::{local_addresses, own_addresses};
 pub use log_limit::LogLimit;
 pub use offload::Offload;
 pub use outbox::{Flushed, Outbox};

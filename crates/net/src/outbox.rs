@@ -12,6 +12,7 @@ use std::{
 
 use crate::{
     cmsg::{self, Control},
+    run_limits::RunLimits,
     slots::{Piece, Place, Slots},
     sys::{self, RawAddress},
     udp::UdpSocket,
@@ -51,6 +52,7 @@ pub struct Outbox {
     datagrams: Vec<Datagram>,
     pieces: Vec<Piece>,
     scratch: Vec<u8>,
+    limits: RunLimits,
     // Kept between flushes, so that sending allocates nothing once they have grown.
     order: Vec<u32>,
     messages: Vec<Message>,
@@ -182,13 +184,13 @@ impl Outbox {
         let end = first + count;
         let mut rest = Some(first);
         while let Some(from) = rest {
-            self.build(slots, from, end - from, socket.longest_segment());
+            self.build(slots, from, end - from, socket.sends_runs());
             rest = self.send_built(socket, flushed);
         }
     }
 
-    /// Sends the messages that were built. Where the socket refuses a run it learns a lower limit, and
-    /// what follows from there must be built anew. The limit falls each time, so that ends.
+    /// Sends the messages that were built. Where a run is refused its destination gets a lower limit, and
+    /// what follows from there must be built anew: now starting with a single datagram, so that ends.
     fn send_built(&mut self, socket: &UdpSocket, flushed: &mut Flushed) -> Option<usize> {
         let mut sent = 0;
         let mut retried = None;
@@ -220,12 +222,11 @@ impl Outbox {
                     let message = self.messages[sent];
                     match message.segment {
                         Some(segment) if refuses_runs(&error) => {
-                            let longest = if error.raw_os_error() == Some(libc::EIO) {
-                                1
-                            } else {
-                                usize::from(segment)
-                            };
-                            socket.limit_segments(longest);
+                            let to = self.datagrams[self.order[message.first] as usize].to;
+                            let is_about_size =
+                                matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EMSGSIZE));
+                            let size = is_about_size.then_some(usize::from(segment));
+                            self.limits.refused(to.ip(), size);
                             return Some(message.first);
                         }
                         _ => {
@@ -241,12 +242,12 @@ impl Outbox {
     }
 
     /// Makes messages of the datagrams `first..first + count` of the order.
-    fn build(&mut self, slots: &Slots, first: usize, count: usize, longest_segment: usize) {
+    fn build(&mut self, slots: &Slots, first: usize, count: usize, sends_runs: bool) {
         self.messages.clear();
         self.vectors.clear();
         let mut at = first;
         while at < first + count {
-            let message = self.gather(slots, at, first + count, longest_segment);
+            let message = self.gather(slots, at, first + count, sends_runs);
             at += message.datagrams;
             self.messages.push(message);
         }
@@ -276,15 +277,10 @@ impl Outbox {
     }
 
     /// The message that starts with the datagram at `first`: it and those that can go with it.
-    fn gather(
-        &mut self,
-        slots: &Slots,
-        first: usize,
-        end: usize,
-        longest_segment: usize,
-    ) -> Message {
+    fn gather(&mut self, slots: &Slots, first: usize, end: usize, sends_runs: bool) -> Message {
         let head = self.datagrams[self.order[first] as usize];
         let size = head.length as usize;
+        let may_run = sends_runs && self.limits.allow(head.to.ip(), size);
         let mut message = Message {
             first,
             datagrams: 0,
@@ -297,10 +293,10 @@ impl Outbox {
             let next = self.datagrams[self.order[at] as usize];
             let length = next.length as usize;
             let fits = message.datagrams == 0
-                || (next.to == head.to
+                || (may_run
+                    && next.to == head.to
                     && next.from == head.from
                     && (1..=size).contains(&length)
-                    && size <= longest_segment
                     && message.datagrams < MAX_SEGMENTS
                     && message.bytes + length <= MAX_RUN);
             if !fits {

@@ -1,7 +1,6 @@
 //! UDP sockets.
 
 use std::{
-    cell::Cell,
     io,
     net::SocketAddr,
     os::fd::{AsFd, AsRawFd, BorrowedFd},
@@ -54,8 +53,7 @@ impl Default for UdpOptions {
 pub struct UdpSocket {
     socket: Socket,
     local: SocketAddr,
-    /// Longest segment that sending in runs works with; 0 when it does not work at all.
-    longest_segment: Cell<usize>,
+    sends_runs: bool,
 }
 
 impl UdpSocket {
@@ -101,7 +99,7 @@ impl UdpSocket {
         let socket = Self {
             socket,
             local,
-            longest_segment: Cell::new(if options.offload.gso { usize::MAX } else { 0 }),
+            sends_runs: options.offload.gso,
         };
         socket.set_dont_fragment(false)?;
         Ok(socket)
@@ -235,17 +233,9 @@ impl UdpSocket {
         Err(last)
     }
 
-    /// Longest segment that may be tried in a run; 0: send datagrams one by one.
-    pub(crate) fn longest_segment(&self) -> usize {
-        self.longest_segment.get()
-    }
-
-    /// Runs of segments this long are refused here.
-    pub(crate) fn limit_segments(&self, shorter_than: usize) {
-        let limit = shorter_than
-            .saturating_sub(1)
-            .min(self.longest_segment.get());
-        self.longest_segment.set(limit);
+    /// Whether datagrams may be sent in runs; else one by one.
+    pub(crate) const fn sends_runs(&self) -> bool {
+        self.sends_runs
     }
 }
 

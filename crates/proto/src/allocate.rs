@@ -227,6 +227,8 @@ impl Server {
                 self.table.forget_relay(asked.relay);
                 if let Some(next) = asked.next {
                     self.table.forget_relay(next);
+                    // Of a pair that fails at its second half, the caller may have the first.
+                    self.close_relay(asked.relay);
                 }
                 opening.failed = Some((asked.family.unwrap_or(Family::V4), why));
             }

@@ -150,6 +150,7 @@ impl Allocation {
         for channel in &mut self.channels {
             if channel.peer.asked().ip() == host.ip() {
                 channel.permitted_until = until;
+                channel.peer = channel.peer.judged_as(host);
             }
         }
     }

@@ -273,7 +273,8 @@ pub enum Output {
     },
     /// Do something that can fail and answer it.
     Ask(AskId, Ask),
-    /// Close this relay socket; its port is free again.
+    /// Close this relay socket; its port is free again. After a refused [`PortWish::EvenAndNext`] it
+    /// names the first socket of the pair, which may have been opened or not.
     CloseRelay(RelayId),
     /// From here on the client's connection and the peer's carry each other's bytes, those that came
     /// early included, and no message any more (RFC 6062 section 5.4).

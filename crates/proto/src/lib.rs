@@ -15,7 +15,8 @@
 //! * [`Output::Reply`] is sent as it is.
 //! * [`Output::Ask`] is answered, sooner or later, by [`Server::handle_answer`] with the same id. After
 //!   ten seconds nobody waits any more: whoever brings a socket late asks [`Server::is_waiting`] first.
-//! * [`Output::CloseRelay`] names a socket that was opened before.
+//! * [`Output::CloseRelay`] names a socket that was opened before, or that may have been: the first half
+//!   of a pair whose second half failed.
 //! * [`Output::Event`] may be logged or dropped.
 //!
 //! Whoever drives a server comes back at [`Server::next_timeout`], or whenever it likes.
@@ -24,19 +25,21 @@
 //! use std::sync::Arc;
 //! use turnd_proto::{
 //!     Access, Answer, Ask, Client, DefaultFamily, FiveTuple, Instant, Lifetimes, Limits, ListenerId,
-//!     LiveRelays, Now, Output, PeerPolicy, PeerRules, Quotas, RelayRefusal, Server, Settings, Transport,
+//!     LiveRelays, Now, Output, OwnAddresses, PeerPolicy, PeerRules, Quotas, RelayRefusal, Server, Settings,
+//!     Transport,
 //! };
 //! use turnd_wire::{Class, Family, Message, Method, Writer};
 //!
 //! let relays = Arc::new(LiveRelays::default());
 //! let tcp_relays = Arc::new(LiveRelays::default());
+//! let own = Arc::new(OwnAddresses::new(vec![], vec![]));
 //! let settings = Settings {
 //!     access: Access::DangerousAnyone,
 //!     lifetimes: Lifetimes::default(),
 //!     limits: Limits::default(),
 //!     quotas: Arc::new(Quotas::default()),
-//!     peers: PeerPolicy::new(PeerRules::default(), vec![], vec![], relays.clone()),
-//!     tcp_peers: PeerPolicy::new(PeerRules::default(), vec![], vec![], tcp_relays.clone()),
+//!     peers: PeerPolicy::new(PeerRules::default(), own.clone(), vec![], relays.clone()),
+//!     tcp_peers: PeerPolicy::new(PeerRules::default(), own, vec![], tcp_relays.clone()),
 //!     relays,
 //!     tcp_relays,
 //!     default_family: DefaultFamily::Is(Family::V4),
@@ -95,6 +98,7 @@ mod frame;
 mod io;
 mod live_relays;
 mod nonce;
+mod own_addresses;
 mod peers;
 mod permission;
 mod quota;
@@ -119,6 +123,7 @@ pub use io::{
     PortWish, RelayId, RelayProtocol, RelayRefusal, ReservationToken, Transport, UserId,
 };
 pub use live_relays::LiveRelays;
+pub use own_addresses::OwnAddresses;
 pub use peers::{Forbidden, Host, Peer, PeerPolicy, PeerRules};
 pub use quota::Quotas;
 pub use refusal::Fault;

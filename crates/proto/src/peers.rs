@@ -14,6 +14,7 @@ use std::sync::Arc;
 use crate::{
     address_class::{Class, class},
     live_relays::LiveRelays,
+    own_addresses::OwnAddresses,
 };
 
 /// What an operator decides about peers.
@@ -71,6 +72,13 @@ impl Peer {
         self.asked
     }
 
+    /// This peer, as far as its host is within reach now.
+    #[must_use]
+    pub(crate) fn judged_as(self, host: Host) -> Self {
+        let reach = host.reach;
+        Self { reach, ..self }
+    }
+
     /// Where its datagrams go and come from. Differs from what the client gave where that is the
     /// outside address of a relay of this server.
     #[must_use]
@@ -106,23 +114,24 @@ impl fmt::Display for Forbidden {
     }
 }
 
-/// Judges peers.
+/// Judges peers: whenever a permission or channel is made or refreshed. A packet is not judged anew, so
+/// that a permission for an address that becomes this machine's, or that a rule would refuse now, lives
+/// on to its end: five minutes ([`crate::Lifetimes::permission`]) after it was last granted.
 #[derive(Debug)]
 pub struct PeerPolicy {
     rules: PeerRules,
-    /// Every address of this machine's interfaces.
-    own: Vec<IpAddr>,
+    own: Arc<OwnAddresses>,
     /// Where this server listens; an unspecified address stands for all.
     listeners: Vec<SocketAddr>,
     relays: Arc<LiveRelays>,
 }
 
 impl PeerPolicy {
-    /// `own` are the addresses of this machine, `listeners` the addresses this server listens on.
+    /// `listeners` are the addresses that this server listens on.
     #[must_use]
     pub fn new(
         rules: PeerRules,
-        own: Vec<IpAddr>,
+        own: Arc<OwnAddresses>,
         listeners: Vec<SocketAddr>,
         relays: Arc<LiveRelays>,
     ) -> Self {
@@ -236,13 +245,13 @@ impl PeerPolicy {
     }
 
     fn is_own(&self, ip: IpAddr) -> bool {
-        ip.is_loopback() || self.own.contains(&ip) || self.relays.is_relay_address(ip)
+        ip.is_loopback() || self.own.contains(ip) || self.relays.is_relay_address(ip)
     }
 
     fn is_listener(&self, address: SocketAddr) -> bool {
         let ip = address.ip();
         // An outside address, which no interface has, may lead to any listener.
-        let is_outside = !ip.is_loopback() && !self.own.contains(&ip);
+        let is_outside = !ip.is_loopback() && !self.own.is_on_interface(ip);
         self.listeners.iter().any(|listener| {
             listener.port() == address.port()
                 && (is_outside || listener.ip() == ip || listener.ip().is_unspecified())
@@ -264,9 +273,11 @@ mod tests {
             (ip("127.0.0.1"), ip("127.0.0.1")),
         ]);
         relays.set_live(address("10.0.0.5:50000"), true);
+        let own = ["10.0.0.5", "127.0.0.1"].map(|own| ip(own)..=ip(own));
+        let own = OwnAddresses::new(own.into(), vec![ip("9.9.9.8")]);
         PeerPolicy::new(
             rules,
-            vec![ip("10.0.0.5"), ip("127.0.0.1")],
+            Arc::new(own),
             vec![address("127.0.0.1:3478"), address("10.0.0.5:3478")],
             Arc::new(relays),
         )
@@ -418,6 +429,7 @@ mod tests {
         for refused in [
             "9.9.9.9:22",
             "9.9.9.9:50001",
+            "9.9.9.8:3478",
             "10.0.0.5:3478",
             "127.0.0.1:50000",
         ] {

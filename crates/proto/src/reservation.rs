@@ -13,6 +13,7 @@ use crate::{
     server::Server,
     settings::Lifetimes,
     time::Instant,
+    timers::Timer,
 };
 
 /// Tokens and the relays they stand for.
@@ -100,7 +101,7 @@ impl Server {
     ) -> ReservationToken {
         self.table.reserve(relay, address);
         let expires = now + Lifetimes::RESERVATION;
-        self.set_reservation_timer(expires, relay);
+        self.timers.set(expires, Timer::Reservation(relay));
         let token = self.reservations.new_token();
         let reservation = Reservation {
             relay,
@@ -109,5 +110,18 @@ impl Server {
         };
         self.reservations.relays.insert(token, reservation);
         token
+    }
+
+    /// Redeems a token of this server: the relay and its address.
+    pub(crate) fn redeem(
+        &mut self,
+        now: Instant,
+        token: ReservationToken,
+    ) -> Option<(RelayId, SocketAddr)> {
+        let reservation = self.reservations.redeem(token, now)?;
+        self.timers
+            .unset(reservation.expires, Timer::Reservation(reservation.relay));
+        let address = self.table.reserved(reservation.relay)?;
+        Some((reservation.relay, address))
     }
 }

@@ -78,7 +78,8 @@ impl Server {
     }
 
     /// Gives up a reservation to the server that a client redeems it at: the socket of this relay
-    /// belongs there from now on.
+    /// belongs there from now on. So does its place of the quota, which the other server found by the token
+    /// before it asked, so that nothing but the socket has to travel.
     pub fn handle_claim(
         &mut self,
         now: Now,
@@ -122,7 +123,7 @@ impl Server {
                 Timer::Reservation(relay) => {
                     self.reservations.forget(relay);
                     self.table.forget_relay(relay);
-                    self.outputs.push_back(Output::CloseRelay(relay));
+                    self.close_relay(relay);
                 }
             }
         }
@@ -346,25 +347,12 @@ impl Server {
         }
     }
 
+    pub(crate) fn close_relay(&mut self, relay: RelayId) {
+        self.outputs.push_back(Output::CloseRelay(relay));
+    }
+
     pub(crate) fn event(&mut self, event: Event) {
         self.outputs.push_back(Output::Event(event));
-    }
-
-    /// Redeems a token of this server: the relay and its address.
-    pub(crate) fn redeem(
-        &mut self,
-        now: Instant,
-        token: ReservationToken,
-    ) -> Option<(RelayId, SocketAddr)> {
-        let reservation = self.reservations.redeem(token, now)?;
-        self.timers
-            .unset(reservation.expires, Timer::Reservation(reservation.relay));
-        let address = self.table.reserved(reservation.relay)?;
-        Some((reservation.relay, address))
-    }
-
-    pub(crate) fn set_reservation_timer(&mut self, expires: Instant, relay: RelayId) {
-        self.timers.set(expires, Timer::Reservation(relay));
     }
 
     /// Makes sure that an allocation is looked at when something of it expires.
@@ -406,7 +394,7 @@ impl Server {
     pub(crate) fn expire_allocation(&mut self, now: Instant, id: AllocationId, cause: Ending) {
         let expired = self.table.expire(id, now);
         for relay in expired.relays {
-            self.outputs.push_back(Output::CloseRelay(relay.id));
+            self.close_relay(relay.id);
         }
         if let Some(ended) = expired.ended {
             for connection in &ended.connections {

@@ -573,14 +573,14 @@ pub(super) static TABLE: &[Topic] = &[
             obeyed(
                 "user-quota",
                 Number(COUNT, to!(user_quota)),
-                "allocations per user; 0: no limit",
+                "allocations and reserved ports per user; 0: no limit",
             )
             .letter('q')
             .default("0"),
             obeyed(
                 "total-quota",
                 Number(COUNT, to!(total_quota)),
-                "allocations in total; 0: no limit",
+                "allocations and reserved ports in total; 0: no limit",
             )
             .letter('Q')
             .default("0"),

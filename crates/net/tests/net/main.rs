@@ -1,5 +1,6 @@
 //! The sockets against the kernel. A new test goes into the file that names what it is about.
 
+mod interfaces;
 mod mtu;
 mod no_allocation;
 mod support;

@@ -1,9 +1,7 @@
 //! What only a path with a small MTU shows: loopback in a namespace of its own, which ends with the test.
 
-use std::process::Command;
-
-use crate::support::{V4, bind, receive, send};
-use turnd_net::{Offload, Outbox, Slots};
+use crate::support::{V4, bind, do_it, receive, run_in_namespace, send};
+use turnd_net::{Flushed, Offload, Outbox, Slots, UdpSocket};
 
 /// A child process of this test binary runs inside the namespace.
 const INSIDE: &str = "TURND_NET_MTU_INSIDE";
@@ -13,49 +11,11 @@ fn runs_with_segments_longer_than_the_mtu_are_sent_one_by_one() {
     if std::env::var_os(INSIDE).is_some() {
         return inside();
     }
-    let Some(mut command) = in_namespace() else {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "cannot make a network namespace"
-        );
-        eprintln!("SKIPPED: cannot make a network namespace");
-        return;
-    };
-    let output = command
-        .args([
-            "sh",
-            "-c",
-            "ip link set lo mtu 1500 up && exec \"$0\" --exact \"$1\"",
-        ])
-        .arg(std::env::current_exe().unwrap())
-        .arg("mtu::runs_with_segments_longer_than_the_mtu_are_sent_one_by_one")
-        .env(INSIDE, "1")
-        .output()
-        .unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&said)
+    run_in_namespace(
+        "ip link set lo mtu 1500 up",
+        INSIDE,
+        "mtu::runs_with_segments_longer_than_the_mtu_are_sent_one_by_one",
     );
-}
-
-/// A command of the words that follow, with a network of its own that ends with it: as root, or as
-/// whom a user namespace makes root (which a changed root directory forbids).
-fn in_namespace() -> Option<Command> {
-    let ways: [&[&str]; 2] = [&["--net"], &["--user", "--map-root-user", "--net"]];
-    let unshare = |way: &[&str]| {
-        let mut command = Command::new("unshare");
-        command.args(way);
-        command
-    };
-    let works = |way: &&[&str]| {
-        unshare(way)
-            .arg("true")
-            .status()
-            .is_ok_and(|status| status.success())
-    };
-    ways.into_iter().find(works).map(unshare)
 }
 
 /// Loopback with an MTU of 1500: segments of 2000 bytes do not fit a run, and fragmented they do.
@@ -85,4 +45,68 @@ fn inside() {
     outbox.push(0, two.local_addr(), None, &[piece]);
     let flushed = outbox.flush(&Slots::new(1), |_| Some(&one));
     assert_eq!((flushed.datagrams, flushed.dropped), (0, 1));
+}
+
+/// One client says that its path is narrow; nobody else is slowed down by that, nor it for ever.
+#[test]
+fn a_refused_run_is_about_its_destination_and_not_for_ever() {
+    if std::env::var_os(INSIDE).is_some() {
+        return two_destinations();
+    }
+    run_in_namespace(
+        "ip link set lo up",
+        INSIDE,
+        "mtu::a_refused_run_is_about_its_destination_and_not_for_ever",
+    );
+}
+
+fn two_destinations() {
+    let offload = Offload {
+        gso: true,
+        gro: true,
+    };
+    do_it("ip route add local 127.0.0.2/32 dev lo table local mtu 1000");
+    let sender = bind(V4, offload);
+    let (wide, narrow) = (bind("127.0.0.1:0", offload), bind("127.0.0.2:0", offload));
+    let mut outbox = Outbox::new();
+
+    // Both in one flush: only the narrow one is refused, and what is for it goes one by one.
+    for to in [&narrow, &wide] {
+        push_five(&mut outbox, to);
+    }
+    let flushed = flush(&mut outbox, &sender);
+    assert_eq!((flushed.datagrams, flushed.gso_datagrams), (10, 5));
+    assert_eq!(receive(&narrow, 5).datagrams().len(), 5);
+    assert_eq!(receive(&wide, 5).datagrams().len(), 5);
+
+    // From then on without another refusal: one call for the five.
+    push_five(&mut outbox, &narrow);
+    let flushed = flush(&mut outbox, &sender);
+    assert_eq!((flushed.gso_datagrams, flushed.calls), (0, 1));
+    push_five(&mut outbox, &wide);
+    let flushed = flush(&mut outbox, &sender);
+    assert_eq!((flushed.gso_datagrams, flushed.calls), (5, 1));
+
+    // The path is wide again. That is found out, and soon.
+    do_it("ip route del local 127.0.0.2/32 dev lo table local mtu 1000");
+    let rounds = (1..=300).find(|_| {
+        push_five(&mut outbox, &narrow);
+        flush(&mut outbox, &sender).gso_datagrams > 0
+    });
+    assert!((200..=205).contains(&rounds.unwrap()), "{rounds:?}");
+    push_five(&mut outbox, &narrow);
+    assert_eq!(flush(&mut outbox, &sender).gso_datagrams, 5);
+}
+
+fn push_five(outbox: &mut Outbox, to: &UdpSocket) {
+    let piece = outbox.scratch(&[1; 1200]);
+    for _ in 0..5 {
+        outbox.push(0, to.local_addr(), None, &[piece]);
+    }
+}
+
+fn flush(outbox: &mut Outbox, sender: &UdpSocket) -> Flushed {
+    let flushed = outbox.flush(&Slots::new(1), |_| Some(sender));
+    assert_eq!(flushed.dropped, 0, "{flushed:?}");
+    flushed
 }

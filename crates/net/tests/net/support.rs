@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -102,4 +103,54 @@ pub(crate) fn receive(socket: &UdpSocket, count: usize) -> Inbox {
             .unwrap();
     }
     inbox
+}
+
+/// Runs a test of this binary as a child process, in a network namespace of its own that `prepare` (a
+/// shell command) has made ready. The variable `inside` tells the test that it is there.
+pub(crate) fn run_in_namespace(prepare: &str, inside: &str, test: &str) {
+    let Some(mut command) = in_namespace() else {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "cannot make a network namespace"
+        );
+        eprintln!("SKIPPED: cannot make a network namespace");
+        return;
+    };
+    let output = command
+        .args(["sh", "-c"])
+        .arg(format!("{prepare} && exec \"$0\" --exact \"$1\""))
+        .arg(std::env::current_exe().unwrap())
+        .arg(test)
+        .env(inside, "1")
+        .output()
+        .unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("1 passed"), "no such test: {said}");
+}
+
+/// A command of the words that follow, with a network of its own that ends with it: as root, or as
+/// whom a user namespace makes root (which a changed root directory forbids).
+fn in_namespace() -> Option<Command> {
+    let ways: [&[&str]; 2] = [&["--net"], &["--user", "--map-root-user", "--net"]];
+    let unshare = |way: &[&str]| {
+        let mut command = Command::new("unshare");
+        command.args(way);
+        command
+    };
+    let works = |way: &&[&str]| {
+        unshare(way)
+            .arg("true")
+            .status()
+            .is_ok_and(|status| status.success())
+    };
+    ways.into_iter().find(works).map(unshare)
+}
+
+/// Runs a command, which must succeed.
+pub(crate) fn do_it(command: &str) {
+    let mut words = command.split(' ');
+    let status = Command::new(words.next().unwrap()).args(words).status();
+    assert!(status.unwrap().success(), "{command}");
 }

@@ -354,6 +354,17 @@ fn a_socket_that_fails_once_is_not_the_end() {
 // Reservations.
 
 #[test]
+fn a_pair_that_fails_at_its_second_half_leaves_no_first_half() {
+    let mut net = Network::open();
+    let mut client = Client::new("192.0.2.1:1");
+    let pair = Request::allocate().even_port(true);
+    net.stick = true;
+    assert_eq!(client.call(&mut net, &pair).code(), 508);
+    assert_eq!((net.allocations(), net.ports.in_use()), (0, 0));
+    assert_eq!(client.call(&mut net, &pair).relay().port(), 50_000);
+}
+
+#[test]
 fn the_next_port_is_kept_for_whoever_has_the_token() {
     let mut net = Network::new();
     let mut alice = net.client("alice");

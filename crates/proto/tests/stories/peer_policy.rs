@@ -374,3 +374,75 @@ fn a_permitted_peer_stays_reachable_beside_all_that() {
     let mut net = Network::open();
     assert_eq!(four_ways(&mut net, PEER), OPEN);
 }
+
+// What becomes this machine's while it serves.
+
+/// The machine has this address besides its old ones now.
+fn becomes_own(net: &Network, text: &str) {
+    let ips = ["10.0.0.5", "2606::5", text].map(|ip| -> IpAddr { ip.parse().unwrap() });
+    net.own.set_interfaces(ips.map(|ip| ip..=ip).into());
+}
+
+#[test]
+fn an_address_added_later_is_this_machines_too() {
+    let mut net = Network::open();
+    let mut client = Client::new("192.0.2.1:4001");
+    client.allocate(&mut net);
+    client.must_permit(&mut net, "8.8.7.9:5353");
+    client.must_bind(&mut net, 0x4000, "8.8.7.9:5353");
+
+    becomes_own(&net, "8.8.7.9");
+    net.wait(299);
+    assert_eq!(client.permit(&mut net, "8.8.7.9:5353"), 403);
+    assert_eq!(client.bind(&mut net, 0x4000, "8.8.7.9:5353"), 403);
+    assert_eq!(client.bind(&mut net, 0x4001, "8.8.7.9:5354"), 403);
+    // What was granted before is not taken back, and ends in its time.
+    assert!(client.send(&mut net, "8.8.7.9:5353", b"x").is_some());
+    assert!(client.channel(&mut net, 0x4000, b"x").is_some());
+    net.wait(1);
+    assert_eq!(client.send(&mut net, "8.8.7.9:5353", b"x"), None);
+    assert_eq!(client.channel(&mut net, 0x4000, b"x"), None);
+
+    // And an address that is gone from here is somebody else's again.
+    becomes_own(&net, "8.8.7.10");
+    client.must_permit(&mut net, "8.8.7.9:5353");
+}
+
+#[test]
+fn a_refreshed_permission_is_judged_anew_for_its_channels_too() {
+    let ip: IpAddr = "8.8.7.9".parse().unwrap();
+    let mut net = Network::with(Setup {
+        listeners: vec!["0.0.0.0:3478"],
+        rules: PeerRules {
+            allowed: vec![ip..=ip],
+            ..PeerRules::default()
+        },
+        ..Setup::open()
+    });
+    let mut client = Client::new("192.0.2.1:4001");
+    client.allocate(&mut net);
+    client.must_bind(&mut net, 0x4000, "8.8.7.9:3478");
+    client.must_bind(&mut net, 0x4001, "8.8.7.9:5353");
+    assert!(client.channel(&mut net, 0x4000, b"x").is_some());
+
+    // Allowed, so that it stays permitted, but its listener is out of reach by now.
+    becomes_own(&net, "8.8.7.9");
+    client.must_permit(&mut net, "8.8.7.9:5353");
+    assert_eq!(client.channel(&mut net, 0x4000, b"x"), None);
+    assert_eq!(client.send(&mut net, "8.8.7.9:3478", b"x"), None);
+    assert!(client.channel(&mut net, 0x4001, b"x").is_some());
+}
+
+#[test]
+fn an_address_that_the_operator_calls_this_machines_is_refused() {
+    let mut net = Network::with(Setup {
+        named: vec!["9.9.9.8", "2606::8"],
+        ..Setup::open()
+    });
+    let mut client = Client::new("192.0.2.1:4001");
+    client.call(&mut net, &Request::allocate().dual());
+    for peer in ["9.9.9.8:3478", "9.9.9.8:22", "[2606::8]:3478"] {
+        assert_eq!(client.permit(&mut net, peer), 403, "{peer}");
+    }
+    client.must_permit(&mut net, "9.9.9.7:3478");
+}

@@ -9,8 +9,8 @@ use turnd_wire::{Class, ErrorCode, Family, Message, Method, Writer, attr, channe
 use super::{CHANNELS, CLIENTS, Model, Outcome, PERMISSIONS, SECOND, Step, Wish, address, half};
 use crate::{
     Access, Answer, Ask, Client, DefaultFamily, FiveTuple, Frame, Instant, Lifetimes, Limits,
-    ListenerId, LiveRelays, Now, OpenedRelay, Output, PeerPolicy, PeerRules, PortWish, Quotas,
-    RelayId, RelayRefusal, ReservationToken, Server, Settings, Transport,
+    ListenerId, LiveRelays, Now, OpenedRelay, Output, OwnAddresses, PeerPolicy, PeerRules,
+    PortWish, Quotas, RelayId, RelayRefusal, ReservationToken, Server, Settings, Transport,
 };
 
 /// A server and all that it needs.
@@ -20,6 +20,8 @@ pub(super) struct Harness {
     clients: [HarnessClient; CLIENTS],
     tokens: Vec<ReservationToken>,
     sockets: HashMap<RelayId, SocketAddr>,
+    /// The first relay of a pair that was refused, which may be closed though it is not open.
+    refused: Option<RelayId>,
     next_port: u16,
     replies: Vec<Vec<u8>>,
     full: [bool; 2],
@@ -49,6 +51,7 @@ impl StateMachineTest for Harness {
             clients: Default::default(),
             tokens: Vec::new(),
             sockets: HashMap::new(),
+            refused: None,
             next_port: 10_000,
             replies: Vec::new(),
             full: [false; 2],
@@ -333,7 +336,8 @@ impl Harness {
                     }
                 }
                 Output::CloseRelay(relay) => {
-                    self.sockets.remove(&relay).expect("an open socket");
+                    let closed = self.sockets.remove(&relay);
+                    assert!(closed.is_some() || self.refused == Some(relay), "{relay:?}");
                 }
                 Output::Event(_) => {}
                 Output::Join { .. } | Output::CloseConnection(_) => {
@@ -355,6 +359,7 @@ impl Harness {
         };
         let at = usize::from(family == Family::V6);
         if self.full[at] {
+            self.refused = matches!(port, PortWish::EvenAndNext(_)).then_some(relay);
             return Err(RelayRefusal::NoCapacity);
         }
         let ip = [RELAYS[0], RELAYS[1]][at].parse().expect("an address");
@@ -379,6 +384,7 @@ const RELAYS: [&str; 2] = ["9.9.9.9", "2606::5"];
 fn server() -> Server {
     let ips = RELAYS.map(|relay| relay.parse().expect("an address"));
     let relays = Arc::new(LiveRelays::new(ips.map(|ip| (ip, ip))));
+    let own = Arc::new(OwnAddresses::new(ips.map(|ip| ip..=ip).into(), vec![]));
     let settings = Settings {
         access: Access::DangerousAnyone,
         lifetimes: Lifetimes::default(),
@@ -388,8 +394,8 @@ fn server() -> Server {
             ..Limits::default()
         },
         quotas: Arc::new(Quotas::default()),
-        peers: PeerPolicy::new(PeerRules::default(), ips.to_vec(), vec![], relays.clone()),
-        tcp_peers: PeerPolicy::new(PeerRules::default(), ips.to_vec(), vec![], relays.clone()),
+        peers: PeerPolicy::new(PeerRules::default(), own.clone(), vec![], relays.clone()),
+        tcp_peers: PeerPolicy::new(PeerRules::default(), own, vec![], relays.clone()),
         tcp_relays: relays.clone(),
         relays,
         default_family: DefaultFamily::Is(Family::V4),

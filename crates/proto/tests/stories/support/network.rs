@@ -4,12 +4,15 @@ use core::{
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use turnd_proto::{
     Access, Answer, Ask, AskId, ConnectFailure, ConnectionId, DefaultFamily, Event, Frame, Instant,
-    Lifetimes, Limits, LiveRelays, LongTerm, Now, OpenedRelay, Output, PeerPolicy, PeerRules,
-    PortWish, Quotas, RelayId, RelayRefusal, Server, Settings,
+    Lifetimes, Limits, LiveRelays, LongTerm, Now, OpenedRelay, Output, OwnAddresses, PeerPolicy,
+    PeerRules, PortWish, Quotas, RelayId, RelayRefusal, Server, Settings,
 };
 use turnd_wire::{ChannelData, Class, Family, Message, Method, attr};
 
@@ -36,6 +39,8 @@ pub(crate) struct Setup {
     /// Relay addresses, inside and outside.
     pub(crate) relays: Vec<(&'static str, &'static str)>,
     pub(crate) listeners: Vec<&'static str>,
+    /// Addresses that the operator says are this machine's.
+    pub(crate) named: Vec<&'static str>,
     pub(crate) servers: u8,
 }
 
@@ -59,6 +64,7 @@ impl Default for Setup {
             turn: true,
             relays: vec![("10.0.0.5", "9.9.9.9"), ("2606::5", "2606::5")],
             listeners: vec!["10.0.0.5:3478", "[2606::5]:3478"],
+            named: vec![],
             servers: 1,
         }
     }
@@ -73,7 +79,17 @@ impl Setup {
         }
     }
 
-    fn settings(&self) -> Settings {
+    /// The addresses of this machine's interfaces: those that relays are bound to.
+    fn own(&self) -> OwnAddresses {
+        let ip = |text: &&str| -> IpAddr { text.parse().expect("an address") };
+        let interfaces = self
+            .relays
+            .iter()
+            .map(|(inside, _)| ip(inside)..=ip(inside));
+        OwnAddresses::new(interfaces.collect(), self.named.iter().map(ip).collect())
+    }
+
+    fn settings(&self, own: Arc<OwnAddresses>) -> Settings {
         let ip = |text: &str| -> IpAddr { text.parse().expect("an address") };
         let relays = self
             .relays
@@ -81,7 +97,6 @@ impl Setup {
             .map(|(inside, outside)| (ip(inside), ip(outside)));
         let tcp_relays = Arc::new(LiveRelays::new(relays.clone()));
         let relays = Arc::new(LiveRelays::new(relays));
-        let own: Vec<IpAddr> = self.relays.iter().map(|(inside, _)| ip(inside)).collect();
         let listeners: Vec<SocketAddr> = self.listeners.iter().map(|text| at(text)).collect();
         let peers = |relays: &Arc<LiveRelays>| {
             let rules = self.rules.clone();
@@ -147,6 +162,7 @@ pub(crate) enum ClientGets {
 pub(crate) struct Network {
     pub(crate) servers: Vec<Server>,
     pub(crate) settings: Arc<Settings>,
+    pub(crate) own: Arc<OwnAddresses>,
     pub(crate) now: Now,
     pub(crate) keys: Keys,
     pub(crate) ports: Ports,
@@ -164,6 +180,10 @@ pub(crate) struct Network {
     replies: Vec<(turnd_proto::Client, Vec<u8>)>,
     /// Open relay sockets and whose they are.
     sockets: HashMap<SocketAddr, (usize, RelayId)>,
+    /// The next pair gets stuck halfway: its first socket is open when its second one fails.
+    pub(crate) stick: bool,
+    /// The first sockets of pairs that were refused: the server may close them, open or not.
+    refused: HashSet<(usize, RelayId)>,
 }
 
 impl Network {
@@ -177,13 +197,15 @@ impl Network {
     }
 
     pub(crate) fn with(setup: Setup) -> Self {
-        let settings = Arc::new(setup.settings());
+        let own = Arc::new(setup.own());
+        let settings = Arc::new(setup.settings(own.clone()));
         let servers =
             (0..setup.servers).map(|index| Server::new(settings.clone(), index, &[index + 1; 32]));
         let inside = setup.relays.iter().map(|(inside, _)| inside.parse());
         Self {
             servers: servers.collect(),
             settings: settings.clone(),
+            own,
             now: Now {
                 instant: Instant::from_millis(1_000_000),
                 unix: 1_700_000_000,
@@ -198,6 +220,8 @@ impl Network {
             closed: Vec::new(),
             replies: Vec::new(),
             sockets: HashMap::new(),
+            stick: false,
+            refused: HashSet::new(),
         }
     }
 
@@ -435,8 +459,18 @@ impl Network {
         family: Family,
         port: PortWish,
     ) -> Result<OpenedRelay, RelayRefusal> {
-        let opened = self.ports.open(family, port)?;
+        let opened = self.ports.open(family, port);
+        if matches!(port, PortWish::EvenAndNext(_)) && (opened.is_err() || self.stick) {
+            self.refused.insert((index, relay));
+        }
+        let opened = opened?;
         self.sockets.insert(opened.address, (index, relay));
+        if core::mem::take(&mut self.stick) {
+            if let Some(next) = opened.next {
+                self.ports.close(next);
+            }
+            return Err(RelayRefusal::NoCapacity);
+        }
         if let (PortWish::EvenAndNext(next), Some(address)) = (port, opened.next) {
             self.sockets.insert(address, (index, next));
         }
@@ -460,10 +494,13 @@ impl Network {
     }
 
     fn close(&mut self, index: usize, relay: RelayId) {
+        let may_be_closed = self.refused.remove(&(index, relay));
         let mut sockets = self.sockets.iter();
-        let (&address, _) = sockets
-            .find(|(_, socket)| **socket == (index, relay))
-            .expect("only open sockets are closed");
+        let socket = sockets.find(|(_, socket)| **socket == (index, relay));
+        let Some((&address, _)) = socket else {
+            assert!(may_be_closed, "only open sockets are closed");
+            return;
+        };
         self.sockets.remove(&address);
         self.ports.close(address);
     }
