@@ -321,6 +321,7 @@ mod tests {
                 allocation,
                 user: user.clone(),
                 client,
+                protocol: RelayProtocol::Udp,
                 relayed: vec![],
                 lifetime: 600,
             };
