@@ -1,6 +1,10 @@
 //! Nonces that need no memory: a time stamp and an authentication code over it, the client's address,
 //! its transport and the security features on offer, behind the nonce cookie (RFC 8489 section 9.2).
 //!
+//! A datagram's source can be forged, so that a nonce given to one port proves nothing about another.
+//! Whoever has a stream has shown where he is, and all streams of a host share a nonce: a data
+//! connection (RFC 6062 section 4.3) then needs no challenge of its own.
+//!
 //! `obMatJos2` (9) + feature bits (4) + base64url of 3 bytes of time and 8 bytes of code (15): 28
 //! characters. A smaller nonce would keep less than 64 bits of code, a longer one would make the
 //! challenge, which anyone can ask for, longer than three times the request.
@@ -87,8 +91,12 @@ impl Nonces {
         let mut mac = self.mac.clone();
         mac.update(stamp);
         mac.update(&features);
-        mac.update(&[client.transport as u8]);
-        mac.update(&client.client.port().to_be_bytes());
+        if client.transport.is_stream() {
+            mac.update(b"stream");
+        } else {
+            mac.update(&[client.transport as u8]);
+            mac.update(&client.client.port().to_be_bytes());
+        }
         match client.client.ip() {
             IpAddr::V4(ip) => mac.update(&ip.octets()),
             IpAddr::V6(ip) => mac.update(&ip.octets()),
@@ -164,8 +172,23 @@ mod tests {
             let other = from(other, Transport::Udp);
             assert!(!nonces().is_good(&nonce, made, &other));
         }
-        let other = from("192.0.2.1:4000", Transport::Tcp);
-        assert!(!nonces().is_good(&nonce, made, &other));
+        for transport in [Transport::Dtls, Transport::Tcp, Transport::Tls] {
+            let other = from("192.0.2.1:4000", transport);
+            assert!(!nonces().is_good(&nonce, made, &other), "{transport:?}");
+        }
+    }
+
+    #[test]
+    fn the_streams_of_a_host_share_a_nonce() {
+        let now = Instant::default();
+        let nonce = nonces().make(now, &from("192.0.2.1:4000", Transport::Tcp));
+        for transport in [Transport::Tcp, Transport::Tls] {
+            assert!(nonces().is_good(&nonce, now, &from("192.0.2.1:4001", transport)));
+            assert!(!nonces().is_good(&nonce, now, &from("192.0.2.2:4000", transport)));
+        }
+        for transport in [Transport::Udp, Transport::Dtls] {
+            assert!(!nonces().is_good(&nonce, now, &from("192.0.2.1:4000", transport)));
+        }
     }
 
     #[test]
