@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, IoSlice, Read, Write},
+    mem::MaybeUninit,
     net::{Shutdown, SocketAddr},
     os::fd::{AsFd, BorrowedFd},
     time::Duration,
@@ -159,6 +160,13 @@ impl TcpStream {
     #[must_use]
     pub const fn peer_addr(&self) -> SocketAddr {
         self.peer
+    }
+
+    /// Whether the other end has finished, and everything that it sent has been read.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        let mut byte = [MaybeUninit::uninit()];
+        self.socket.peek(&mut byte).is_ok_and(|count| count == 0)
     }
 
     /// Says that nothing more will be written. The other end may go on.

@@ -5,7 +5,7 @@ use std::{io, time::Duration};
 use turnd_net::{Interest, TcpListener, TcpStream};
 use turnd_proto::{Instant, Now};
 
-use super::Worker;
+use super::{Worker, streams::FIRST_MESSAGE};
 use crate::{sockets::Socket, streams::Connection};
 
 /// Connections taken from one acceptor in one turn.
@@ -89,7 +89,9 @@ impl Worker {
         let Ok(place) = admitted else {
             return socket.abort_on_close();
         };
-        let connection = Connection::new(socket, at, behind_proxy, place, rules.queue, now.instant);
+        let mut connection =
+            Connection::new(socket, at, behind_proxy, place, rules.queue, now.instant);
+        connection.due = now.instant + FIRST_MESSAGE;
         let id = self.streams.connections.insert(connection);
         let connection = &self.streams.connections[id];
         let token = Socket::Stream(id).token();

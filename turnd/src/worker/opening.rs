@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use rustls::ServerConnection;
 use turnd_proto::{Now, Transport};
 
-use super::Worker;
+use super::{Worker, streams::HANDSHAKE};
 use crate::streams::{
     Connection, Input, Layer, Phase, StreamId, feed,
     http::{self, HttpAnswer},
@@ -79,8 +79,10 @@ impl Worker {
                 let from = connection.path.client.ip();
                 connection.phase = Phase::Hello;
                 let streams = &mut self.streams;
-                if streams.handshakes_by_address.take(from, now.instant) {
+                let has_room = streams.hellos.len() < streams.most_hellos;
+                if has_room && streams.handshakes_by_address.take(from, now.instant) {
                     streams.hellos.push_back(id);
+                    self.hurry(id, now.instant + HANDSHAKE);
                 } else {
                     self.close_stream(now, id);
                 }
@@ -112,9 +114,14 @@ impl Worker {
     /// else here, and what is relayed must not wait for two of them.
     pub(super) fn begin_handshake(&mut self, now: Now) {
         while let Some(&id) = self.streams.hellos.front() {
-            let waits = |it: &Connection| it.phase == Phase::Hello;
-            if !self.streams.connections.get(id).is_some_and(waits) {
+            let hello = self.streams.connections.get(id);
+            let Some(hello) = hello.filter(|it| it.phase == Phase::Hello) else {
                 self.streams.hellos.pop_front();
+                continue;
+            };
+            if hello.socket.has_ended() {
+                self.streams.hellos.pop_front();
+                self.close_stream(now, id);
                 continue;
             }
             if !self.streams.handshakes.take(now.instant) {

@@ -26,9 +26,11 @@ use crate::{
 };
 
 /// By when the first message must be there, counted from the connection's first moment.
-const FIRST_MESSAGE: Duration = Duration::from_secs(10);
+pub(super) const FIRST_MESSAGE: Duration = Duration::from_secs(10);
 /// By when TLS must be agreed on.
-const HANDSHAKE: Duration = Duration::from_secs(5);
+pub(super) const HANDSHAKE: Duration = Duration::from_secs(5);
+/// How long a TLS hello may have to wait for its turn, in seconds, with all that came before it.
+const HELLO_SECONDS: usize = 2;
 /// How long a connection without an allocation may be silent.
 const IDLE: Duration = Duration::from_secs(60);
 /// How long a stream may take nothing of what waits for it.
@@ -66,6 +68,8 @@ pub(super) struct Streams {
     pub(super) timers: BTreeSet<(Instant, StreamId)>,
     /// Whose TLS hello is there, in the order of arrival.
     pub(super) hellos: VecDeque<StreamId>,
+    /// How many may wait. Who comes later is turned away at once and can try elsewhere.
+    pub(super) most_hellos: usize,
     pub(super) handshakes: Budget,
     pub(super) handshakes_by_address: PerAddress,
     /// Waited for the answer to a ConnectionBind, and it came.
@@ -87,6 +91,9 @@ impl Streams {
             connections: SlotMap::with_key(),
             timers: BTreeSet::new(),
             hellos: VecDeque::new(),
+            most_hellos: usize::try_from(per_second)
+                .unwrap_or(usize::MAX)
+                .saturating_mul(HELLO_SECONDS),
             // A second's worth may come at once.
             handshakes: Budget::new(per_second, per_second),
             handshakes_by_address: PerAddress::new(rules.handshakes_per_address),
@@ -384,6 +391,18 @@ impl Worker {
         }
     }
 
+    /// Looks at a connection at `due`, if nothing makes it look earlier.
+    pub(super) fn hurry(&mut self, id: StreamId, due: Instant) {
+        let Some(connection) = self.streams.connections.get_mut(id) else {
+            return;
+        };
+        if due < connection.due {
+            self.streams.timers.remove(&(connection.due, id));
+            connection.due = due;
+            self.streams.timers.insert((due, id));
+        }
+    }
+
     /// Nothing more is read; what waits is still written.
     pub(super) fn end_stream(&mut self, now: Now, id: StreamId) {
         if let Some(connection) = self.streams.connections.get_mut(id) {
@@ -437,7 +456,8 @@ fn next_look(connection: &Connection, server: &Server, peers: &Peers, now: Insta
         Phase::Opening | Phase::Serving { heard: false } | Phase::Http => {
             connection.accepted + FIRST_MESSAGE
         }
-        Phase::Hello | Phase::Handshake => connection.accepted + HANDSHAKE,
+        // The look that was asked for when the hello came.
+        Phase::Hello | Phase::Handshake => connection.due,
         Phase::Serving { heard: true } if server.has_allocation(&connection.path) => now + IDLE,
         Phase::Serving { heard: true } | Phase::Binding => connection.last_heard + IDLE,
         Phase::Ending => connection.last_heard + ENDING,
