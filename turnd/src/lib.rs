@@ -10,6 +10,7 @@ pub mod clock;
 pub mod config;
 pub mod dtls;
 pub mod encryption;
+pub mod handshakes;
 pub mod listeners;
 pub mod log;
 pub mod mailbox;

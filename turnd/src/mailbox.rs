@@ -4,12 +4,16 @@
 //! at a time, each of which is one letter there and one back, and every other letter is the one about
 //! the end of a connection, or the order to stop, which must not be lost.
 
-use std::sync::mpsc::{self, Receiver};
+use std::{
+    io,
+    sync::mpsc::{self, Receiver},
+};
 
+use rustls::ServerConnection;
 use turnd_net::{TcpStream, Waker};
 use turnd_proto::{AskId, BindRefusal, ConnectionId, RelayId, ReservationToken};
 
-use crate::ports::RelaySocket;
+use crate::{ports::RelaySocket, streams::StreamId};
 
 /// What one thread tells a worker.
 pub enum Letter {
@@ -57,6 +61,14 @@ pub enum Letter {
     ConnectionEnded(ConnectionId),
     /// A connection whose socket came to you is to end.
     CloseConnection(ConnectionId),
+    /// The answer to a TLS hello, or what is wrong with it, with the alert that says so; nothing if TLS
+    /// cannot be had at all.
+    HelloAnswered {
+        /// Whose hello it was.
+        stream: StreamId,
+        /// The connection, and how it took the hello.
+        answered: Option<(Box<ServerConnection>, io::Result<()>)>,
+    },
     /// Finish.
     Stop,
 }

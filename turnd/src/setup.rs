@@ -20,11 +20,12 @@ use crate::{
     config::{self, Settings, UserSecret},
     dtls::DtlsLimits,
     encryption::{Encryption, EncryptionError},
+    handshakes::Handshakes,
     listeners::Listeners,
     own_addresses,
     ports::RelayPorts,
     streams::{QueueLimits, http::HttpRules, limits::Connections},
-    worker::StreamRules,
+    worker::{StreamRules, Tls},
 };
 
 /// What stops a start.
@@ -158,7 +159,7 @@ impl Setup {
                 &settings.relay_ports,
                 relay_options,
             )),
-            stream_rules: Arc::new(stream_rules(settings, encryption.as_ref())),
+            stream_rules: Arc::new(stream_rules(settings, encryption.as_ref())?),
             encryption: encryption.map(Arc::new),
             dtls_limits: dtls_limits(settings),
             addresses,
@@ -193,9 +194,19 @@ fn encryption(
     Ok(Some(encryption))
 }
 
-fn stream_rules(settings: &Settings, encryption: Option<&Encryption>) -> StreamRules {
-    StreamRules {
-        tls: encryption.map(|encryption| encryption.tls.clone()),
+fn stream_rules(
+    settings: &Settings,
+    encryption: Option<&Encryption>,
+) -> Result<StreamRules, StartError> {
+    let tls = match encryption {
+        Some(encryption) => Some(Tls {
+            server: encryption.tls.clone(),
+            handshakes: Handshakes::start().map_err(system("start a thread"))?,
+        }),
+        None => None,
+    };
+    Ok(StreamRules {
+        tls,
         connections: Connections::new(settings.connections.total, settings.connections.per_address),
         trusted_proxies: settings.proxy.trusted.clone(),
         http: HttpRules {
@@ -208,7 +219,7 @@ fn stream_rules(settings: &Settings, encryption: Option<&Encryption>) -> StreamR
         },
         handshakes_per_second: settings.connections.handshakes_per_second,
         handshakes_per_address: settings.connections.handshakes_per_address,
-    }
+    })
 }
 
 fn dtls_limits(settings: &Settings) -> DtlsLimits {

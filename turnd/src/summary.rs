@@ -19,7 +19,7 @@ pub fn log(settings: &Settings, setup: &Setup) {
     for (address, error) in &setup.listeners.missed {
         tracing::warn!("not listening on {address}: {error}");
     }
-    if let Some(tls) = &setup.stream_rules.tls {
+    if let Some(tls) = setup.encryption.as_ref().map(|it| &it.tls) {
         let source = match tls.paths().next() {
             Some((_, path)) => path.display().to_string(),
             None => "self-signed, good for trying out and for nothing else".to_owned(),

@@ -6,7 +6,8 @@
 //! 2. what is due,
 //! 3. each socket that has something, one batch of it and no more: who has the most to say is heard
 //!    again next turn, after everyone else,
-//! 4. at most one TLS handshake is begun, which is the longest thing that a turn does,
+//! 4. TLS hellos are given to the thread that answers them, because that takes longer than anything
+//!    that a turn may do,
 //! 5. what is to be sent leaves.
 
 mod accepting;
@@ -35,8 +36,8 @@ use crate::{
 };
 
 use peers::Peers;
-pub use streams::StreamRules;
 use streams::Streams;
+pub use streams::{StreamRules, Tls};
 
 /// Datagrams (or runs that the kernel put together) that wait in memory at a time.
 const SLOTS: usize = 64;
@@ -161,7 +162,7 @@ impl Worker {
                 self.hear_listeners(now);
             }
             self.resume_streams(now);
-            self.begin_handshake(now);
+            self.begin_handshakes(now);
             self.flush(now);
         }
     }

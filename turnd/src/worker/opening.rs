@@ -1,13 +1,14 @@
 //! What comes before a connection's first message: a PROXY header, a TLS handshake, HTTP by mistake.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 
 use rustls::ServerConnection;
 use turnd_proto::{Now, Transport};
 
 use super::{Worker, streams::HANDSHAKE};
+use crate::handshakes::Hello;
 use crate::streams::{
-    Connection, Input, Layer, Phase, StreamId, feed,
+    Connection, Input, Layer, Phase, StreamId,
     http::{self, HttpAnswer},
     proxy_protocol::{self, Header},
 };
@@ -20,6 +21,9 @@ const TLS_HEADER: usize = 5;
 const TLS_RECORD: usize = TLS_HEADER + 16 * 1024 + 2048;
 /// Longest beginning of a connection that is kept: a PROXY header and a TLS hello.
 const OPENING: usize = 2 * 1024 + TLS_RECORD;
+
+/// Hellos of one worker that are being answered at a time.
+pub(super) const ANSWERING: usize = 4;
 
 /// What to do with a connection whose first bytes are there.
 enum Opened {
@@ -110,44 +114,63 @@ impl Worker {
         }
     }
 
-    /// Begins the handshake of who has waited longest, one a turn: signing takes longer than anything
-    /// else here, and what is relayed must not wait for two of them.
-    pub(super) fn begin_handshake(&mut self, now: Now) {
-        while let Some(&id) = self.streams.hellos.front() {
+    /// Has the hellos answered that have waited longest, a few at a time: the answers are made one
+    /// after the other, and whoever waits here may still go away.
+    pub(super) fn begin_handshakes(&mut self, now: Now) {
+        while self.streams.answering < ANSWERING
+            && let Some(&id) = self.streams.hellos.front()
+        {
             let hello = self.streams.connections.get(id);
-            let Some(hello) = hello.filter(|it| it.phase == Phase::Hello) else {
-                self.streams.hellos.pop_front();
-                continue;
-            };
-            if hello.socket.has_ended() {
-                self.streams.hellos.pop_front();
-                self.close_stream(now, id);
-                continue;
-            }
-            if !self.streams.handshakes.take(now.instant) {
+            let is_alive = hello.is_some_and(|it| !it.socket.has_ended());
+            if is_alive && !self.streams.handshakes.take(now.instant) {
                 return;
             }
             self.streams.hellos.pop_front();
-            return self.answer_hello(now, id);
+            if is_alive {
+                self.begin_handshake(now, id);
+            } else {
+                self.close_stream(now, id);
+            }
         }
     }
 
-    fn answer_hello(&mut self, now: Now, id: StreamId) {
-        let config = self.parts.stream_rules.tls.as_ref().map(|tls| tls.config());
-        let (Some(config), Some(connection)) = (config, self.streams.connections.get_mut(id))
+    fn begin_handshake(&mut self, now: Now, id: StreamId) {
+        let rules = &self.parts.stream_rules;
+        let worker = self.parts.workers.get(self.parts.index);
+        let (Some(tls), Some(worker), Some(connection)) =
+            (&rules.tls, worker, self.streams.connections.get_mut(id))
         else {
             return self.close_stream(now, id);
         };
-        let Ok(mut tls) = ServerConnection::new(config) else {
+        let begun = tls.handshakes.answer(Hello {
+            worker: worker.clone(),
+            stream: id,
+            config: tls.server.config(),
+            bytes: connection.take_stash(),
+        });
+        if begun {
+            self.streams.answering += 1;
+        } else {
+            self.close_stream(now, id);
+        }
+    }
+
+    pub(super) fn hello_answered(
+        &mut self,
+        now: Now,
+        id: StreamId,
+        answered: Option<(Box<ServerConnection>, io::Result<()>)>,
+    ) {
+        self.streams.answering -= 1;
+        let (Some((tls, taken)), Some(connection)) =
+            (answered, self.streams.connections.get_mut(id))
+        else {
             return self.close_stream(now, id);
         };
-        // What waits to be encrypted is bounded by the queue in front of it.
-        tls.set_buffer_limit(None);
-        let fed = feed(&mut tls, &connection.take_stash());
-        connection.layer = Layer::tls(tls);
+        connection.layer = Layer::tls(*tls);
         connection.path.transport = Transport::Tls;
         connection.phase = Phase::Handshake;
-        if let Err(error) = fed {
+        if let Err(error) = taken {
             return self.stream_failed(now, id, &error);
         }
         if connection.drain(now.instant).is_err() {

@@ -172,6 +172,9 @@ impl Worker {
                     self.asked -= 1;
                     self.connection_claimed(now, ask, connection, claimed);
                 }
+                Letter::HelloAnswered { stream, answered } => {
+                    self.hello_answered(now, stream, answered);
+                }
                 Letter::ConnectionEnded(connection) => self.connection_ended(now, connection),
                 Letter::CloseConnection(connection) => self.close_connection(now, connection),
             }

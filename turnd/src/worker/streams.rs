@@ -16,6 +16,7 @@ use turnd_wire::{Class, Message, Method, framing};
 
 use super::{Worker, peers::Peers};
 use crate::{
+    handshakes::Handshakes,
     sockets::Socket,
     streams::{
         Connection, Input, Kind, Phase, QueueLimits, Staging, StreamId,
@@ -46,7 +47,7 @@ const CIPHER: usize = 64 * 1024;
 /// What holds for all connections of all workers.
 pub struct StreamRules {
     /// What TLS is offered with, if it is.
-    pub tls: Option<Arc<TlsServer>>,
+    pub tls: Option<Tls>,
     /// How many connections there may be.
     pub connections: Arc<Connections>,
     /// Whose PROXY headers are believed.
@@ -61,6 +62,14 @@ pub struct StreamRules {
     pub handshakes_per_address: u32,
 }
 
+/// TLS as workers see it.
+pub struct Tls {
+    /// What it is offered with.
+    pub server: Arc<TlsServer>,
+    /// Who answers hellos.
+    pub handshakes: Handshakes,
+}
+
 /// The connections of a worker.
 pub(super) struct Streams {
     pub(super) connections: SlotMap<StreamId, Connection>,
@@ -70,6 +79,8 @@ pub(super) struct Streams {
     pub(super) hellos: VecDeque<StreamId>,
     /// How many may wait. Who comes later is turned away at once and can try elsewhere.
     pub(super) most_hellos: usize,
+    /// Hellos that have been given away to be answered.
+    pub(super) answering: usize,
     pub(super) handshakes: Budget,
     pub(super) handshakes_by_address: PerAddress,
     /// Waited for the answer to a ConnectionBind, and it came.
@@ -94,6 +105,7 @@ impl Streams {
             most_hellos: usize::try_from(per_second)
                 .unwrap_or(usize::MAX)
                 .saturating_mul(HELLO_SECONDS),
+            answering: 0,
             // A second's worth may come at once.
             handshakes: Budget::new(per_second, per_second),
             handshakes_by_address: PerAddress::new(rules.handshakes_per_address),
@@ -104,6 +116,11 @@ impl Streams {
             strange: 0,
             left_out: 0,
         }
+    }
+
+    /// Whether a hello waits that could be answered. The next answer wakes the worker otherwise.
+    fn may_begin(&self) -> bool {
+        !self.hellos.is_empty() && self.answering < super::opening::ANSWERING
     }
 }
 
@@ -365,8 +382,10 @@ impl Worker {
 
     pub(super) fn next_stream_timeout(&self, now: Instant) -> Option<Instant> {
         let timer = self.streams.timers.first().map(|&(due, _)| due);
-        let handshake =
-            (!self.streams.hellos.is_empty()).then(|| self.streams.handshakes.next(now));
+        let handshake = self
+            .streams
+            .may_begin()
+            .then(|| self.streams.handshakes.next(now));
         let resting = self.streams.resting.front().map(|&(until, _)| until);
         [timer, handshake, resting].into_iter().flatten().min()
     }
