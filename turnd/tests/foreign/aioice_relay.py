@@ -1,16 +1,17 @@
 """aioice as a TURN client: allocates, refreshes, echoes through the relay, is refused with a wrong password.
 
-    python aioice_relay.py SERVER-IP SERVER-PORT USER PASSWORD PEER-IP PEER-PORT
+    python aioice_relay.py udp|tcp|tls ROOT-PEM SERVER-IP SERVER-PORT USER PASSWORD PEER-IP PEER-PORT
 
 The peer sends every datagram back. Prints name=value lines; the caller judges.
 The packages come from requirements.txt (./check installs them into .venv).
 """
 
 import asyncio
+import ssl
 import sys
 
 from aioice import stun
-from aioice.turn import TurnClientUdpProtocol
+from aioice.turn import TurnClientTcpProtocol, TurnClientUdpProtocol
 
 DATAGRAMS = 200
 LARGEST = 1200  # bytes
@@ -28,13 +29,20 @@ class Receiver(asyncio.DatagramProtocol):
         self.queue.put_nowait((data, addr))
 
 
-async def open_client(server, user, password):
+async def open_client(way, server, user, password):
     """aioice's client below its transport, because only there can a refresh be asked for at once."""
+    protocol, root = way
     loop = asyncio.get_running_loop()
-    _, client = await loop.create_datagram_endpoint(
-        lambda: TurnClientUdpProtocol(server, user, password, LIFETIME, channel_refresh_time=500),
-        remote_addr=server,
-    )
+    arguments = (server, user, password, LIFETIME)
+    if protocol == "udp":
+        _, client = await loop.create_datagram_endpoint(
+            lambda: TurnClientUdpProtocol(*arguments, channel_refresh_time=500), remote_addr=server
+        )
+    else:
+        context = ssl.create_default_context(cafile=root) if protocol == "tls" else None
+        _, client = await loop.create_connection(
+            lambda: TurnClientTcpProtocol(*arguments, channel_refresh_time=500), *server, ssl=context
+        )
     return client
 
 
@@ -56,8 +64,8 @@ async def echo(client, receiver, peer):
     return unchanged
 
 
-async def relay(server, user, password, peer):
-    client = await open_client(server, user, password)
+async def relay(way, server, user, password, peer):
+    client = await open_client(way, server, user, password)
     receiver = Receiver()
     client.receiver = receiver
     relayed = await client.connect()
@@ -68,8 +76,8 @@ async def relay(server, user, password, peer):
     await client.delete()
 
 
-async def wrong_password(server, user, password):
-    client = await open_client(server, user, password + "x")
+async def wrong_password(way, server, user, password):
+    client = await open_client(way, server, user, password + "x")
     try:
         await client.connect()
         print("wrong_password=accepted")
@@ -79,11 +87,11 @@ async def wrong_password(server, user, password):
         client.transport.close()
 
 
-async def main(server_ip, server_port, user, password, peer_ip, peer_port):
-    server = (server_ip, int(server_port))
+async def main(protocol, root, server_ip, server_port, user, password, peer_ip, peer_port):
+    way, server = (protocol, root), (server_ip, int(server_port))
     async with asyncio.timeout(TIME_LIMIT):
-        await relay(server, user, password, (peer_ip, int(peer_port)))
-        await wrong_password(server, user, password)
+        await relay(way, server, user, password, (peer_ip, int(peer_port)))
+        await wrong_password(way, server, user, password)
 
 
 asyncio.run(main(*sys.argv[1:]))

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::env;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 use std::thread;
 
 /// Seconds that a program may take. Coreutils' `timeout` keeps to it: it signals the children as well.
@@ -67,6 +68,52 @@ pub(crate) fn run(program: &str, arguments: &[&str]) -> String {
         output.status
     );
     printed
+}
+
+/// Runs a program that may fail; whether it succeeded, and what it printed on both streams.
+///
+/// # Panics
+/// With all that it printed, when it takes longer than a minute.
+pub(crate) fn attempt(program: &str, arguments: &[&str], input: &str) -> (bool, String) {
+    let mut child = Command::new("timeout")
+        .args(["--kill-after=5", TIME_LIMIT])
+        .arg(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("running coreutils' timeout");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    // A program that has ended does not read it.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    let output = child.wait_with_output().expect("waiting for the program");
+    let printed = [output.stdout, output.stderr]
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .concat();
+    assert_ne!(
+        output.status.code(),
+        Some(TIMED_OUT),
+        "{program} took longer than {TIME_LIMIT} s and printed:\n{printed}"
+    );
+    (output.status.success(), printed)
+}
+
+/// The library of `modern_tls.c`, compiled once for all tests.
+pub(crate) fn modern_tls() -> &'static str {
+    static LIBRARY: LazyLock<String> = LazyLock::new(|| {
+        let name = format!("modern_tls-{}.so", std::process::id());
+        let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let library = library.into_os_string().into_string().expect("UTF-8");
+        let source = script("modern_tls.c");
+        run(
+            "cc",
+            &["-shared", "-fPIC", "-o", &library, &source, "-lssl"],
+        );
+        library
+    });
+    &LIBRARY
 }
 
 /// The `name=value` lines that our scripts print.

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const READY: &str = "turnd is ready";
-const LISTENING: &str = "listening on udp ";
+const LISTENING: &str = "listening on ";
 const START_LIMIT: Duration = Duration::from_secs(10);
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
@@ -85,6 +85,27 @@ impl Turnd {
         self.udp(SocketAddr::is_ipv6)
     }
 
+    /// An address on which it takes `protocol`: udp, tcp, tls or dtls. Of several the first, and of the
+    /// plain and the TLS port the plain one.
+    pub(crate) fn address(&self, protocol: &str, family: fn(&SocketAddr) -> bool) -> SocketAddr {
+        let addresses = self.addresses(protocol);
+        let address = addresses.iter().find(|address| family(address));
+        *address.unwrap_or_else(|| panic!("no {protocol} on this family:\n{}", self.log()))
+    }
+
+    /// Every address on which it takes this protocol.
+    pub(crate) fn addresses(&self, protocol: &str) -> Vec<SocketAddr> {
+        let log = self.log();
+        let addresses = log.lines().filter_map(listening_address);
+        let takes = |(names, address): (&str, SocketAddr)| {
+            names
+                .split('+')
+                .any(|name| name == protocol)
+                .then_some(address)
+        };
+        addresses.filter_map(takes).collect()
+    }
+
     /// Its process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.as_ref().expect("it runs").id()
@@ -111,11 +132,7 @@ impl Turnd {
     }
 
     fn udp(&self, family: fn(&SocketAddr) -> bool) -> SocketAddr {
-        let log = self.log();
-        let mut addresses = log.lines().filter_map(listening_address);
-        addresses
-            .find(family)
-            .unwrap_or_else(|| panic!("turnd does not listen on this family; it printed:\n{log}"))
+        self.address("udp", family)
     }
 
     fn terminate(&mut self, name: &str) -> (ExitStatus, Duration) {
@@ -224,9 +241,12 @@ fn collect(
     });
 }
 
-fn listening_address(line: &str) -> Option<SocketAddr> {
+/// `udp+dtls` and the address, of the line that says so.
+fn listening_address(line: &str) -> Option<(&str, SocketAddr)> {
     let (_, rest) = line.split_once(LISTENING)?;
-    rest.split_whitespace().next()?.parse().ok()
+    let (names, rest) = rest.split_once(' ')?;
+    let address = rest.split([' ', ',']).next()?;
+    Some((names, address.parse().ok()?))
 }
 
 /// The standard library can only kill; the shell's own `kill` is on every system and needs no unsafe code.
