@@ -59,10 +59,9 @@ impl Server {
     /// Takes the answer to an [`Ask`]. An answer that nobody waits for any more is ignored.
     pub fn handle_answer(&mut self, now: Now, id: AskId, answer: Answer) {
         let now = now.instant;
-        let Some(waiting) = self.waiting.remove(id) else {
+        let Some(waiting) = self.take_waiting(id) else {
             return;
         };
-        self.timers.unset(waiting.until(), Timer::Ask(id));
         match (waiting, answer) {
             (
                 Waiting::Keys {
@@ -94,9 +93,16 @@ impl Server {
         self.waiting.contains_key(id)
     }
 
-    /// Whether no question more is asked.
+    /// Whether no question more is asked. Those to peers do not count.
     pub(crate) fn waits_for_too_much(&self) -> bool {
-        self.waiting.len() >= self.settings.limits.waiting
+        self.waiting.len() - self.connects >= self.settings.limits.waiting
+    }
+
+    fn take_waiting(&mut self, id: AskId) -> Option<Waiting> {
+        let waiting = self.waiting.remove(id)?;
+        self.connects -= usize::from(matches!(waiting, Waiting::Connect { .. }));
+        self.timers.unset(waiting.until(), Timer::Ask(id));
+        Some(waiting)
     }
 
     /// Asks for the keys of whoever signed a request.
@@ -134,6 +140,12 @@ impl Server {
         if let Waiting::Relay { opening, .. } = &waiting {
             self.opening.insert(opening.reply.client.path);
         }
+        self.ask_unlimited(waiting, ask);
+    }
+
+    /// Asks, however much waits already.
+    pub(crate) fn ask_unlimited(&mut self, waiting: Waiting, ask: Ask) {
+        self.connects += usize::from(matches!(waiting, Waiting::Connect { .. }));
         let until = waiting.until();
         let id = self.waiting.insert(waiting);
         self.timers.set(until, Timer::Ask(id));
@@ -142,7 +154,7 @@ impl Server {
 
     /// No answer came in time.
     pub(crate) fn ask_due(&mut self, now: Instant, id: AskId) {
-        if let Some(waiting) = self.waiting.remove(id) {
+        if let Some(waiting) = self.take_waiting(id) {
             self.give_up(now, waiting);
         }
     }

@@ -6,6 +6,7 @@ use core::net::SocketAddr;
 use turnd_wire::{Class, Family, Message, Method, Writer, attr};
 
 use crate::{
+    allocation::Allocation,
     asks::Waiting,
     connections::Stage,
     frame::indication_id,
@@ -47,22 +48,17 @@ impl Server {
         let asked = message
             .xor_address(attr::XOR_PEER_ADDRESS)
             .ok_or(Refusal::BAD_REQUEST)?;
+        self.expire_connections(now, id);
+        let allocation = self.table.allocation(id).ok_or(Refusal::MISMATCH)?;
         let relay = allocation
             .relay(Family::of(asked.ip()), now)
             .ok_or(Refusal::PEER_FAMILY_MISMATCH)?
             .id;
-        let is_known = |id: &ConnectionId| {
-            let connection = self.connections.get(*id);
-            connection.is_some_and(|connection| connection.peer == asked)
-        };
-        let exists = allocation.connections.iter().any(is_known);
+        let exists = self.connection_with(allocation, asked).is_some();
         let user = allocation.owner.name().to_owned();
         let peer = self.stream_peer(id, asked, &user)?;
         if exists {
             return Err(Refusal::CONNECTION_EXISTS);
-        }
-        if self.waits_for_too_much() {
-            return Err(Refusal::NO_CAPACITY);
         }
         let connection = self.add_connection(id, asked, Stage::Connecting)?;
         let waiting = Waiting::Connect {
@@ -78,8 +74,37 @@ impl Server {
             relay,
             peer,
         };
-        self.ask(now, waiting, ask);
+        // However much waits: what names black holes must keep nobody else from being served, and an
+        // allocation has a limit of its own.
+        self.ask_unlimited(waiting, ask);
         Ok(())
+    }
+
+    /// The connection of an allocation with this peer.
+    fn connection_with(
+        &self,
+        allocation: &Allocation,
+        peer: SocketAddr,
+    ) -> Option<(ConnectionId, Stage)> {
+        allocation.connections.iter().find_map(|&id| {
+            let connection = self.connections.get(id)?;
+            (connection.peer == peer).then_some((id, connection.stage))
+        })
+    }
+
+    /// What nobody has bound in time is gone for every request, even if its timer was not run yet.
+    fn expire_connections(&mut self, now: Instant, id: AllocationId) {
+        let Some(allocation) = self.table.allocation(id) else {
+            return;
+        };
+        for id in allocation.connections.clone() {
+            let connection = self.connections.get(id);
+            if connection.is_some_and(
+                |connection| matches!(connection.stage, Stage::Unbound(until) if until <= now),
+            ) {
+                self.close_connection(id);
+            }
+        }
     }
 
     /// The peer, if the policy lets this allocation reach it over TCP.
@@ -111,6 +136,9 @@ impl Server {
         result: Result<(), ConnectFailure>,
     ) {
         let id = connecting.connection;
+        if result.is_ok() {
+            self.expire_client(now, &connecting.reply.client.path);
+        }
         // Otherwise the allocation ended meanwhile, and the connection was closed with it.
         let Some(&connection) = self.connections.get(id) else {
             return;
@@ -155,6 +183,7 @@ impl Server {
     ) -> Option<ConnectionId> {
         let now = now.instant;
         let id = self.table.id_of_relay(relay)?;
+        self.expire_connections(now, id);
         let allocation = self.table.allocation(id)?;
         allocation.relay(Family::of(from.ip()), now)?;
         let peers = &self.settings.tcp_peers;
@@ -165,6 +194,13 @@ impl Server {
         };
         let peer = permitted(from).or_else(|| permitted(peers.known_as(from)))?;
         let to = allocation.client;
+        match self.connection_with(allocation, peer) {
+            // Where both sides open at once, TCP makes one connection, and Connect gets it.
+            Some((_, Stage::Connecting)) => return None,
+            // A peer that comes again from the same port has lost the old connection.
+            Some((old, _)) => self.close_connection(old),
+            None => {}
+        }
         let connection = self.add_connection(id, peer, Self::unbound(now)).ok()?;
 
         let mut buffer = [0; MAX_ATTEMPT];

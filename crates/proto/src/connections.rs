@@ -9,7 +9,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use crate::{
-    io::{AllocationId, BindRefusal, ConnectionId, Output},
+    io::{AllocationId, BindRefusal, ConnectionId, Ending, Output},
     refusal::Refusal,
     server::Server,
     settings::Lifetimes,
@@ -171,6 +171,9 @@ impl Server {
         id: ConnectionId,
         user: &str,
     ) -> Result<(), BindRefusal> {
+        let connection = self.connections.get(id).ok_or(BindRefusal::Unknown)?;
+        let allocation = connection.allocation;
+        self.expire_allocation(now.instant, allocation, Ending::Expired);
         let connection = self.connections.get(id).ok_or(BindRefusal::Unknown)?;
         match connection.stage {
             Stage::Unbound(until) if now.instant < until => {}

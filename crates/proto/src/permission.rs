@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use turnd_wire::{Family, Message, address, attr};
 
 use crate::{
-    io::{AllocationId, Event},
+    io::{AllocationId, Event, RelayProtocol},
     peers::Host,
     refusal::Refusal,
     request::ReplyTo,
@@ -54,7 +54,11 @@ impl Server {
         if allocation.relay(Family::of(peer.ip()), now).is_none() {
             return Err(Refusal::PEER_FAMILY_MISMATCH);
         }
-        if let Ok(host) = self.settings.peers.check(peer) {
+        let peers = match allocation.protocol {
+            RelayProtocol::Udp => &self.settings.peers,
+            RelayProtocol::Tcp => &self.settings.tcp_peers,
+        };
+        if let Ok(host) = peers.check(peer) {
             return Ok(host);
         }
         let user = allocation.owner.name().to_owned();

@@ -35,6 +35,8 @@ pub struct Server {
     pub(crate) indication_salt: [u8; 4],
     pub(crate) indications: u64,
     pub(crate) waiting: SlotMap<AskId, Waiting>,
+    /// How many of them wait for a peer.
+    pub(crate) connects: usize,
     /// Clients whose Allocate waits for a relay socket, so that sending it again opens no second one.
     pub(crate) opening: HashSet<FiveTuple, RandomState>,
     /// Connections with peers, of allocations for TCP.
@@ -55,6 +57,7 @@ impl Server {
             indication_salt: [!s0, s1, !s2, s3],
             indications: 0,
             waiting: SlotMap::with_key(),
+            connects: 0,
             opening: HashSet::default(),
             connections: Connections::new(index, seed),
             timers: Timers::default(),
@@ -384,7 +387,7 @@ impl Server {
     }
 
     /// What has expired is gone for every request, even if its timer was not run yet.
-    fn expire_client(&mut self, now: Instant, path: &FiveTuple) {
+    pub(crate) fn expire_client(&mut self, now: Instant, path: &FiveTuple) {
         if let Some(id) = self.table.find(path) {
             self.expire_allocation(now, id, Ending::Expired);
         }

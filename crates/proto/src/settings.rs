@@ -133,7 +133,8 @@ pub struct Limits {
     pub unbound_connections: usize,
     /// Connections with peers of one server, far fewer than there are names (2^24); beyond it 508.
     pub all_connections: usize,
-    /// Requests of one server that wait for an answer; beyond it they are dropped.
+    /// Requests of one server that wait for an answer; beyond it they are dropped. Connect requests,
+    /// which the limit of their allocation bounds, do not count.
     pub waiting: usize,
     /// Reserved ports of one server (EVEN-PORT with its R bit); beyond it 508. A port is asked for
     /// before it counts, so that as many as wait for their socket may come on top.

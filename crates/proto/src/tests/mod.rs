@@ -1,3 +1,4 @@
 //! Tests that look inside: everything else is in `tests/stories`.
 
+mod connections;
 mod model;

@@ -2,7 +2,7 @@
 
 use core::net::SocketAddr;
 
-use turnd_proto::{ConnectionId, Ending, Event, Transport};
+use turnd_proto::{ConnectionId, Ending, Event, Limits, Transport};
 use turnd_wire::{Class, Message, Method, attr};
 
 use super::support::{Client, Network, OK, Request, Setup, at};
@@ -549,4 +549,51 @@ fn a_socket_that_comes_for_a_connection_that_has_ended_is_closed() {
         net.wait(60);
         assert_eq!((net.allocations(), net.ports.in_use()), (0, 0));
     }
+}
+
+/// Black holes are cheap to name: they must not keep others from being served.
+#[test]
+fn connects_that_wait_keep_nobody_out() {
+    let mut net = Network::with(Setup {
+        limits: Limits {
+            waiting: 1,
+            ..Limits::default()
+        },
+        ..setup()
+    });
+    let (mut alice, _) = alice(&mut net);
+    for number in 1..=8 {
+        let request = connect(&format!("8.8.8.{number}:80"));
+        assert_eq!(alice.try_call(&mut net, &request), None);
+    }
+    net.client("bob").allocate(&mut net);
+}
+
+/// Of this machine only live relays are peers, and those of TCP are not those of UDP.
+#[test]
+fn a_tcp_allocation_may_permit_a_relay_of_tcp() {
+    let mut net = network();
+    let (mut alice, relay) = alice(&mut net);
+    let mut bob = net.client("bob").over(Transport::Tcp);
+    let of_tcp = bob.call(&mut net, &for_tcp()).relay().to_string();
+    let of_udp = net.client("carol").allocate(&mut net).to_string();
+    alice.must_permit(&mut net, &of_tcp);
+    assert_eq!(alice.permit(&mut net, &of_udp), 403);
+    let inside = of_tcp.replace("9.9.9.9", "10.0.0.5");
+    net.peer_connects(relay, &inside).expect("permitted");
+    assert_eq!(attempt(&mut net).1, at(&of_tcp));
+}
+
+#[test]
+fn a_peer_that_comes_back_from_its_port_has_a_new_connection() {
+    let mut net = network();
+    let (mut alice, relay) = alice(&mut net);
+    alice.must_permit(&mut net, PEER);
+    let old = net.peer_connects(relay, PEER).expect("permitted");
+    assert_eq!(attempt(&mut net).0, old);
+    let new = net.peer_connects(relay, PEER).expect("permitted");
+    assert_eq!(attempt(&mut net).0, new);
+    let mut data = data_connection(&net, "alice", 9, 0);
+    assert_eq!(data.call(&mut net, &bind(old)).code(), 400);
+    assert_eq!(data.call(&mut net, &bind(new)).code(), OK);
 }
