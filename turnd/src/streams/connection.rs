@@ -4,6 +4,7 @@ use std::{io, mem};
 
 use turnd_net::{Interest, TcpStream};
 use turnd_proto::{FiveTuple, Instant, Transport};
+use turnd_wire::framing;
 
 use super::{Kind, Layer, PeerStreamId, QueueLimits, SendQueue, Staging, limits::Place};
 
@@ -97,7 +98,7 @@ impl Connection {
     /// Those of the socket: the connection is broken.
     pub(crate) fn send(&mut self, now: Instant, kind: Kind, messages: &Staging) -> io::Result<u64> {
         let written = if self.queue.is_empty() {
-            self.layer.write(&self.socket, messages.bytes())?
+            self.layer.write_messages(&self.socket, messages)?
         } else {
             0
         };
@@ -138,7 +139,7 @@ impl Connection {
     pub(crate) fn drain(&mut self, now: Instant) -> io::Result<()> {
         while self.layer.flush(&self.socket)? && !self.queue.is_empty() {
             let front = self.queue.front();
-            let step = &front[..front.len().min(STEP)];
+            let step = &front[..self.step(front)];
             let written = self.layer.write(&self.socket, step)?;
             if written == 0 {
                 break;
@@ -146,6 +147,15 @@ impl Connection {
             self.queue.taken(now, written);
         }
         Ok(())
+    }
+
+    /// How much of what waits is written in one go: under TLS, a message where one begins.
+    fn step(&self, front: &[u8]) -> usize {
+        let is_serving = matches!(self.phase, Phase::Serving { .. });
+        match framing::next(front) {
+            framing::Frame::Whole { length, .. } if is_serving && self.layer.is_tls() => length,
+            _ => front.len().min(STEP),
+        }
     }
 
     /// Says that nothing more comes, behind everything that waits.

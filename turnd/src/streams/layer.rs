@@ -10,6 +10,8 @@ use std::{
 use rustls::{IoState, ServerConnection};
 use turnd_net::TcpStream;
 
+use super::Staging;
+
 /// Plaintext that is encrypted ahead of what the socket takes: one TLS record.
 const AHEAD: usize = 16 * 1024;
 
@@ -100,6 +102,24 @@ impl Layer {
             Self::Plain => write_socket(socket, bytes),
             Self::Tls(tls) => tls.write(socket, bytes),
         }
+    }
+
+    /// Writes messages as [`Self::write`] does. Under TLS each is a record of its own, because there are
+    /// clients that look for one message in a record and no more.
+    ///
+    /// # Errors
+    /// Those of the socket: the stream is broken.
+    pub fn write_messages(&mut self, socket: &TcpStream, messages: &Staging) -> io::Result<usize> {
+        match self {
+            Self::Plain => write_socket(socket, messages.bytes()),
+            Self::Tls(tls) => tls.write_messages(socket, messages),
+        }
+    }
+
+    /// Whether this is TLS.
+    #[must_use]
+    pub const fn is_tls(&self) -> bool {
+        matches!(self, Self::Tls(_))
     }
 
     /// Sends what is encrypted; returns whether all of it has left.
@@ -205,6 +225,26 @@ impl Tls {
                 break;
             }
         }
+        Ok(written)
+    }
+
+    fn write_messages(&mut self, socket: &TcpStream, messages: &Staging) -> io::Result<usize> {
+        if !self.flush(socket)? {
+            return Ok(0);
+        }
+        let (mut written, mut ahead) = (0, 0);
+        for message in messages.messages() {
+            self.connection.writer().write_all(message)?;
+            written += message.len();
+            ahead += message.len();
+            if ahead >= AHEAD {
+                ahead = 0;
+                if !self.flush(socket)? {
+                    return Ok(written);
+                }
+            }
+        }
+        self.flush(socket)?;
         Ok(written)
     }
 

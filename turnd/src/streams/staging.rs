@@ -51,6 +51,14 @@ impl Staging {
         self.ends.is_empty()
     }
 
+    /// The messages, one by one.
+    pub fn messages(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = core::iter::once(0).chain(self.ends.iter().copied());
+        starts
+            .zip(&self.ends)
+            .map(|(start, &end)| &self.bytes[start..end])
+    }
+
     /// What is left after the first `written` bytes: the rest of a message that has begun, and then
     /// whole ones.
     pub fn after(&self, written: usize) -> (&[u8], impl Iterator<Item = &[u8]>) {
