@@ -316,7 +316,8 @@ impl Worker {
             return true;
         };
         connection.phase = Phase::Serving { heard: true };
-        if bytes.first().is_some_and(|&first| first < 4) {
+        // ChannelData begins with the bits 01, STUN with 00 (RFC 8489 section 5).
+        if bytes.first().is_some_and(|&first| first < 0x40) {
             let Ok(parsed) = Message::parse(bytes) else {
                 return false;
             };
@@ -494,6 +495,8 @@ fn reads(phase: Phase) -> bool {
 /// By when something must have happened.
 fn deadline(connection: &Connection, phase: Phase, now: Instant) -> Instant {
     match phase {
+        // To be looked at again then: it may have begun TLS, which changes its deadline.
+        Phase::Opening if now < connection.accepted + HANDSHAKE => connection.accepted + HANDSHAKE,
         Phase::Opening | Phase::Serving { heard: false } | Phase::Http => {
             connection.accepted + FIRST_MESSAGE
         }
