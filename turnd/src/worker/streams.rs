@@ -282,7 +282,8 @@ impl Worker {
             return true;
         };
         connection.phase = Phase::Serving { heard: true };
-        if bytes.first().is_some_and(|&first| first < 4) {
+        // ChannelData begins with the bits 01, STUN with 00 (RFC 8489 section 5).
+        if bytes.first().is_some_and(|&first| first < 0x40) {
             let Ok(parsed) = Message::parse(bytes) else {
                 return false;
             };

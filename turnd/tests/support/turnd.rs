@@ -7,14 +7,17 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 const READY: &str = "turnd is ready";
 const LISTENING: &str = "listening on ";
+const BEHIND_PROXY: &str = ", each connection with a PROXY header";
 const START_LIMIT: Duration = Duration::from_secs(10);
 const STOP_LIMIT: Duration = Duration::from_secs(10);
+/// How long a line is waited for.
+const LINE_LIMIT: Duration = Duration::from_secs(10);
 
 /// A running server. Dropping it ends the process and removes its directory.
 pub(crate) struct Turnd {
@@ -22,6 +25,16 @@ pub(crate) struct Turnd {
     child: Option<Child>,
     directory: PathBuf,
     output: Output,
+}
+
+/// What the server said it listens on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listening {
+    /// `udp`, `dtls`, `udp+dtls`, `tcp`, `tls` or `tcp+tls`.
+    pub(crate) protocols: String,
+    pub(crate) address: SocketAddr,
+    /// Whether every connection has to begin with a PROXY header.
+    pub(crate) is_behind_proxy: bool,
 }
 
 /// How a server ended.
@@ -40,7 +53,34 @@ impl Turnd {
     /// # Panics
     /// When it ends or is not ready within ten seconds; like every failing test, with all that it printed.
     pub(crate) fn start(config: &str) -> Self {
-        Self::start_with(Command::new(env!("CARGO_BIN_EXE_turnd")), config)
+        Self::start_with_files(config, &[])
+    }
+
+    /// The same with these files in its working directory, by their names.
+    pub(crate) fn start_with_files(config: &str, files: &[(&str, &str)]) -> Self {
+        Self::start_with(Command::new(env!("CARGO_BIN_EXE_turnd")), config, files)
+    }
+
+    /// Runs a server that cannot start, to its end.
+    ///
+    /// # Panics
+    /// When it does not end within ten seconds.
+    pub(crate) fn fail_to_start(config: &str, files: &[(&str, &str)]) -> Stopped {
+        let began = Instant::now();
+        let mut turnd = Self::spawn(Command::new(env!("CARGO_BIN_EXE_turnd")), config, files);
+        let ended = turnd.output.wait_for_end();
+        let mut child = turnd.child.take().expect("it is waited for once");
+        if !ended {
+            let _ = child.kill();
+        }
+        let status = child.wait().expect("waiting for turnd");
+        assert!(ended, "turnd is still there after {STOP_LIMIT:?}");
+        turnd.output.join();
+        Stopped {
+            status,
+            took: began.elapsed(),
+            log: turnd.log(),
+        }
     }
 
     /// The same with no more than this many open files.
@@ -49,11 +89,20 @@ impl Turnd {
         command
             .arg(format!("--nofile={files}:{files}"))
             .arg(env!("CARGO_BIN_EXE_turnd"));
-        Self::start_with(command, config)
+        Self::start_with(command, config, &[])
     }
 
-    fn start_with(mut command: Command, config: &str) -> Self {
+    fn start_with(command: Command, config: &str, files: &[(&str, &str)]) -> Self {
+        let turnd = Self::spawn(command, config, files);
+        turnd.output.wait_for_ready();
+        turnd
+    }
+
+    fn spawn(mut command: Command, config: &str, files: &[(&str, &str)]) -> Self {
         let directory = fresh_directory();
+        for (name, text) in files {
+            fs::write(directory.join(name), text).expect("writing a file for turnd");
+        }
         let file = directory.join("turnserver.conf");
         fs::write(&file, config).expect("writing the configuration");
         let mut child = command
@@ -66,13 +115,49 @@ impl Turnd {
             .spawn()
             .expect("starting turnd");
         let output = Output::of(&mut child);
-        let turnd = Self {
+        Self {
             child: Some(child),
             directory,
             output,
-        };
-        turnd.output.wait_for_ready();
-        turnd
+        }
+    }
+
+    /// Writes a file into its working directory, in place of one that is there.
+    pub(crate) fn write_file(&self, name: &str, text: &str) {
+        fs::write(self.directory.join(name), text).expect("writing a file for turnd");
+    }
+
+    /// Takes a file out of its working directory.
+    pub(crate) fn remove_file(&self, name: &str) {
+        fs::remove_file(self.directory.join(name)).expect("removing a file of turnd");
+    }
+
+    /// Sends it a signal by its name without SIG.
+    pub(crate) fn signal(&self, name: &str) {
+        signal(name, self.pid());
+    }
+
+    /// Everything that it listens on, in the order of its summary.
+    pub(crate) fn listening(&self) -> Vec<Listening> {
+        self.log().lines().filter_map(listening_line).collect()
+    }
+
+    /// The first address whose protocols are exactly these.
+    pub(crate) fn address_of(&self, protocols: &str) -> SocketAddr {
+        let mut all = self.listening().into_iter();
+        let found = all.find(|it| it.protocols == protocols && !it.is_behind_proxy);
+        let found = found.unwrap_or_else(|| panic!("no {protocols} in:\n{}", self.log()));
+        found.address
+    }
+
+    /// Waits until it has printed a line with this text, after `seen` lines, and returns the line.
+    pub(crate) fn wait_for_line_after(&self, seen: usize, text: &str) -> String {
+        self.output.wait_for_line(seen, text)
+    }
+
+    /// How many lines it has printed.
+    pub(crate) fn line_count(&self) -> usize {
+        self.output.lines.0.lock().expect("no reader panics").len()
     }
 
     /// The IPv4 address that it listens on.
@@ -96,14 +181,10 @@ impl Turnd {
     /// Every address on which it takes this protocol.
     pub(crate) fn addresses(&self, protocol: &str) -> Vec<SocketAddr> {
         let log = self.log();
-        let addresses = log.lines().filter_map(listening_address);
-        let takes = |(names, address): (&str, SocketAddr)| {
-            names
-                .split('+')
-                .any(|name| name == protocol)
-                .then_some(address)
-        };
-        addresses.filter_map(takes).collect()
+        let all = log.lines().filter_map(listening_line);
+        all.filter(|it| it.protocols.split('+').any(|name| name == protocol))
+            .map(|it| it.address)
+            .collect()
     }
 
     /// Its process id.
@@ -175,9 +256,13 @@ impl Drop for Turnd {
 
 /// What the process prints on both streams, collected by a thread for each.
 struct Output {
-    lines: Arc<Mutex<Vec<String>>>,
+    lines: Arc<Lines>,
     events: Receiver<Event>,
+    readers: Vec<thread::JoinHandle<()>>,
 }
+
+/// The lines, and word of each new one.
+type Lines = (Mutex<Vec<String>>, Condvar);
 
 enum Event {
     Ready,
@@ -187,11 +272,37 @@ enum Event {
 
 impl Output {
     fn of(child: &mut Child) -> Self {
-        let lines = Arc::new(Mutex::new(Vec::new()));
+        let lines = Arc::default();
         let (sender, events) = mpsc::channel();
-        collect(child.stderr.take().expect("a pipe"), &lines, None);
-        collect(child.stdout.take().expect("a pipe"), &lines, Some(sender));
-        Self { lines, events }
+        let readers = vec![
+            collect(child.stderr.take().expect("a pipe"), &lines, None),
+            collect(child.stdout.take().expect("a pipe"), &lines, Some(sender)),
+        ];
+        Self {
+            lines,
+            events,
+            readers,
+        }
+    }
+
+    fn wait_for_line(&self, seen: usize, text: &str) -> String {
+        let (lines, changed) = &*self.lines;
+        let lines = lines.lock().expect("no reader panics");
+        let find = |lines: &Vec<String>| {
+            let new = lines.get(seen..).unwrap_or_default();
+            new.iter().find(|line| line.contains(text)).cloned()
+        };
+        let (lines, _) = changed
+            .wait_timeout_while(lines, LINE_LIMIT, |lines| find(lines).is_none())
+            .expect("no reader panics");
+        find(&lines).unwrap_or_else(|| panic!("turnd did not print {text:?} in {LINE_LIMIT:?}"))
+    }
+
+    /// Waits for the last line of a process that has ended.
+    fn join(&mut self) {
+        for reader in self.readers.drain(..) {
+            reader.join().expect("no reader panics");
+        }
     }
 
     fn wait_for_ready(&self) {
@@ -217,36 +328,40 @@ impl Output {
     }
 
     fn text(&self) -> String {
-        self.lines.lock().expect("no reader panics").join("\n")
+        self.lines.0.lock().expect("no reader panics").join("\n")
     }
 }
 
 fn collect(
     stream: impl Read + Send + 'static,
-    lines: &Arc<Mutex<Vec<String>>>,
+    lines: &Arc<Lines>,
     events: Option<Sender<Event>>,
-) {
+) -> thread::JoinHandle<()> {
     let lines = Arc::clone(lines);
     // Nobody listens to the events any more once the test has failed: sending may fail and does not matter.
     let tell = move |event| events.as_ref().map(|sender| sender.send(event));
     thread::spawn(move || {
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
             let ready = line.contains(READY);
-            lines.lock().expect("no reader panics").push(line);
+            lines.0.lock().expect("no reader panics").push(line);
+            lines.1.notify_all();
             if ready {
                 tell(Event::Ready);
             }
         }
         tell(Event::End);
-    });
+    })
 }
 
-/// `udp+dtls` and the address, of the line that says so.
-fn listening_address(line: &str) -> Option<(&str, SocketAddr)> {
+fn listening_line(line: &str) -> Option<Listening> {
     let (_, rest) = line.split_once(LISTENING)?;
-    let (names, rest) = rest.split_once(' ')?;
-    let address = rest.split([' ', ',']).next()?;
-    Some((names, address.parse().ok()?))
+    let (protocols, address) = rest.split_once(' ')?;
+    let bare = address.strip_suffix(BEHIND_PROXY);
+    Some(Listening {
+        protocols: protocols.to_owned(),
+        address: bare.unwrap_or(address).parse().ok()?,
+        is_behind_proxy: bare.is_some(),
+    })
 }
 
 /// The standard library can only kill; the shell's own `kill` is on every system and needs no unsafe code.

@@ -1,0 +1,157 @@
+//! Clients that do not read what is sent to them: what it costs, and whom.
+
+use std::net::SocketAddr;
+
+use crate::{
+    client::{Client, Peer, binding_request, channel_payload},
+    encrypted::{Tls, both_ports, start, tls},
+    pki::Authority,
+    support::turnd::Turnd,
+};
+
+/// Datagrams of a burst: they fit the buffer of a relay's socket, so that none is lost before it is read.
+const BURST: u32 = 32;
+/// Bytes of each.
+const SIZE: usize = 1100;
+/// Most bursts until the kernel's buffers, a few megabytes each way, must be full.
+const MOST: u32 = 3000;
+/// Bursts once they are: 35 MB for each reader.
+const MORE: u32 = 1000;
+/// What the server may grow by, in bytes: for each reader its queue of 256 KiB, in a deque that doubles,
+/// and 64 KiB of staging; once, the receive slots and the outbox, touched for the first time. Without a
+/// bound it would be 70 MB.
+const BOUND: usize = 8 << 20;
+
+/// A client that has stopped reading, and the peer that does not care.
+struct Stopped {
+    client: Client,
+    peer: Peer,
+    relayed: SocketAddr,
+    sent: u32,
+}
+
+impl Stopped {
+    fn new(mut client: Client) -> Self {
+        let peer = Peer::new();
+        let relayed = client.set_up(&peer);
+        Self {
+            client,
+            peer,
+            relayed,
+            sent: 0,
+        }
+    }
+
+    fn burst(&mut self) {
+        for _ in 0..BURST {
+            let datagram = numbered(self.sent);
+            self.peer.socket.send_to(&datagram, self.relayed).unwrap();
+            self.sent += 1;
+        }
+    }
+
+    /// Reads to the answer to a request that is asked now; returns how many datagrams came before it.
+    fn read_on(&mut self) -> u32 {
+        let (id, request) = binding_request();
+        self.client.send(&request);
+        let (mut count, mut next) = (0, 0);
+        loop {
+            let frame = self.client.next().expect("the stream goes on");
+            if frame[0] < 4 {
+                let message = turnd_wire::Message::parse(&frame).unwrap();
+                assert_eq!(message.transaction_id(), id);
+                return count;
+            }
+            let data = channel_payload(&frame);
+            let number = u32::from_be_bytes(*data.first_chunk().unwrap());
+            assert!(number >= next, "{number} comes after {next}");
+            assert!(data == numbered(number), "datagram {number} changed");
+            next = number + 1;
+            count += 1;
+        }
+    }
+}
+
+/// Begins with its number; lengths of each remainder of four.
+fn numbered(number: u32) -> Vec<u8> {
+    let length = SIZE + number as usize % 4;
+    let filling = (number..).map(|byte| byte.to_le_bytes()[0]);
+    let all = number.to_be_bytes().into_iter().chain(filling);
+    all.take(length).collect()
+}
+
+/// Readers that stop (a client that wants to fill the server's memory): memory stays bounded, nobody
+/// else notices, and what they get later is whole and in order.
+#[test]
+fn who_stops_reading_loses_what_does_not_fit_and_costs_nobody_else_anything() {
+    let authority = Authority::new();
+    let turnd = start(&authority, "");
+    let [server, _] = both_ports(&turnd);
+    let config = Tls::trusting(authority.der()).config(None);
+    let mut stopped = [
+        Stopped::new(Client::tcp(server)),
+        Stopped::new(tls(server, &config).0),
+    ];
+    let (peer, secure_peer) = (Peer::new(), Peer::new());
+    let mut other = Client::tcp(server);
+    other.set_up(&peer);
+    let mut secure = tls(server, &config).0;
+    secure.set_up(&secure_peer);
+    let before = resident(turnd.pid());
+
+    let mut burst = |stopped: &mut [Stopped], round: u32| {
+        stopped.iter_mut().for_each(Stopped::burst);
+        // Every one of them comes back, and in time; and the bursts have been read when they have.
+        other.echo(&peer, &round.to_be_bytes());
+        secure.echo(&secure_peer, &round.to_be_bytes());
+    };
+    for one in 0..stopped.len() {
+        let mut rounds = 0;
+        while left_out(&turnd) == 0 || one > 0 && rounds < MORE {
+            burst(&mut stopped[one..=one], rounds);
+            rounds += 1;
+            assert!(rounds < MOST, "nothing was left out after {rounds} bursts");
+        }
+    }
+    for round in 0..MORE {
+        burst(&mut stopped, round);
+    }
+    let grown = resident(turnd.pid()).saturating_sub(before);
+    assert!(grown < BOUND, "{grown} bytes more");
+
+    let mut missing = 0;
+    for one in &mut stopped {
+        let received = one.read_on();
+        assert!(
+            received > 0 && received < one.sent,
+            "{received} of {}",
+            one.sent
+        );
+        missing += one.sent - received;
+        // And all is well again.
+        one.client.echo(&one.peer, b"awake");
+    }
+    let told = left_out(&turnd);
+    assert!(
+        (1..=missing).contains(&told),
+        "{told} of {missing} are told of"
+    );
+}
+
+/// How many messages the log says were left out.
+fn left_out(turnd: &Turnd) -> u32 {
+    let log = turnd.log();
+    let lines = log.lines().filter_map(|line| {
+        let (rest, _) = line.split_once(" messages left out for clients that read too slowly")?;
+        rest.rsplit(' ').next()?.parse::<u32>().ok()
+    });
+    lines.sum()
+}
+
+/// VmRSS.
+fn resident(pid: u32) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let kilobytes = line.unwrap().split_whitespace().nth(1).unwrap();
+    kilobytes.parse::<usize>().unwrap() * 1024
+}

@@ -1,0 +1,100 @@
+//! What web browsers and certificate authorities get that come by mistake or on purpose.
+
+use std::{
+    io::{Read, Write},
+    net::SocketAddr,
+};
+
+use crate::{
+    client::{Client, connect, is_end},
+    encrypted::{Tls, both_ports, shake_hands, start},
+    pki::Authority,
+};
+
+const CHALLENGE: &str = "GET /.well-known/acme-challenge/a-Token_1 HTTP/1.1\r\nHost: turn\r\n\r\n";
+const PAGE: &str = "GET / HTTP/1.1\r\nHost: turn\r\n\r\n";
+
+/// All that comes until the server ends the connection.
+fn answer(mut stream: impl Read + Write, request: &str) -> String {
+    stream.write_all(request.as_bytes()).unwrap();
+    stream.flush().unwrap();
+    let mut answer = Vec::new();
+    if let Err(error) = stream.read_to_end(&mut answer) {
+        // A connection that is just closed under TLS ends without an alert. One with an answer must not.
+        assert!(
+            is_end(&error) && answer.is_empty(),
+            "{error} after {answer:?}"
+        );
+    }
+    String::from_utf8(answer).unwrap()
+}
+
+fn moved(answer: &str) -> bool {
+    answer.starts_with("HTTP/1.1 301 ")
+        && answer.contains("\r\nLocation: http://acme.example/a-Token_1\r\n")
+}
+
+fn refused(answer: &str) -> bool {
+    answer.starts_with("HTTP/1.1 400 ") && answer.ends_with("It does not speak HTTP.\n")
+}
+
+fn combination(redirect: bool, respond: bool) {
+    let authority = Authority::new();
+    let mut options = String::new();
+    if redirect {
+        options += "acme-redirect=http://acme.example/\n";
+    }
+    if respond {
+        options += "respond-http-unsupported\n";
+    }
+    let turnd = start(&authority, &options);
+    let config = Tls::trusting(authority.der()).config(None);
+    let ask = |server: SocketAddr, is_secure: bool, request: &str| {
+        let socket = connect(server);
+        if is_secure {
+            answer(shake_hands(socket, &config).unwrap().0, request)
+        } else {
+            answer(socket, request)
+        }
+    };
+    for server in both_ports(&turnd) {
+        for is_secure in [false, true] {
+            let challenge = ask(server, is_secure, CHALLENGE);
+            let page = ask(server, is_secure, PAGE);
+            let told = format!("{options}TLS: {is_secure}\n{challenge}\n{page}");
+            match (redirect, respond) {
+                (true, _) => assert!(moved(&challenge), "{told}"),
+                (false, true) => assert!(refused(&challenge), "{told}"),
+                (false, false) => assert!(challenge.is_empty(), "{told}"),
+            }
+            match respond {
+                true => assert!(refused(&page), "{told}"),
+                false => assert!(page.is_empty(), "{told}"),
+            }
+            // Whoever speaks STUN is served as before.
+            let mut client = Client::tcp(server);
+            assert_eq!(client.binding().error(), None);
+        }
+    }
+}
+
+/// RFC 8555 section 8.3: the authority follows the redirect; any other page is told what this port is.
+#[test]
+fn a_challenge_is_redirected_and_a_page_refused() {
+    combination(true, true);
+}
+
+#[test]
+fn a_challenge_alone_is_redirected() {
+    combination(true, false);
+}
+
+#[test]
+fn without_a_redirect_a_challenge_is_a_page_like_others() {
+    combination(false, true);
+}
+
+#[test]
+fn without_either_option_http_gets_no_word() {
+    combination(false, false);
+}
