@@ -111,9 +111,9 @@ pub struct ConnectionLimits {
     pub total: u32,
     /// Connections at once from one address, 0: no limit.
     pub per_address: u32,
-    /// TLS and DTLS handshakes that a worker thread begins in a second, at least 1.
+    /// TLS handshakes that a worker begins in a second, and as many of DTLS; at least 1.
     pub handshakes_per_second: u32,
-    /// TLS and DTLS handshakes that are begun with one address in a second, at least 1.
+    /// Of those, with one address; at least 1.
     pub handshakes_per_address: u32,
 }
 
