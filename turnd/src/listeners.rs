@@ -157,44 +157,49 @@ impl Listeners {
     }
 }
 
-/// What is to be listened on. A port that several options name is one endpoint.
-fn endpoints(settings: &Settings, addresses: &Addresses) -> Vec<Endpoint> {
-    let Listen {
-        udp,
-        tcp,
-        tls_over_tcp,
-        dtls,
-        ..
-    } = settings.listen;
-    let on_udp = Takes {
-        plain: udp,
-        secure: dtls,
+/// What listening sockets of one protocol take.
+fn takes(listen: &Listen) -> (Takes, Takes) {
+    let udp = Takes {
+        plain: listen.udp,
+        secure: listen.dtls,
     };
-    let on_tcp = Takes {
-        plain: tcp,
-        secure: tls_over_tcp,
+    let tcp = Takes {
+        plain: listen.tcp,
+        secure: listen.tls_over_tcp,
     };
+    (udp, tcp)
+}
+
+/// A port of every listening address, what it takes over UDP and TCP, and the option that names it.
+type Port = (u16, Takes, Takes, &'static str);
+
+fn ports(settings: &Settings) -> Vec<Port> {
+    let listen = &settings.listen;
+    let (udp, tcp) = takes(listen);
     // A port for TLS is there only with TLS, and then takes plain messages too, as the others do.
     let with_tls = |takes: Takes| {
         if takes.secure { takes } else { Takes::NOTHING }
     };
-    let listen = &settings.listen;
-    let mut ports = vec![(settings.listening_port, on_udp, on_tcp, "listening-port")];
-    let alternative = listen.alt_listening_port;
-    ports.extend(alternative.map(|port| (port, on_udp, on_tcp, "alt-listening-port")));
-    let secure = (with_tls(on_udp), with_tls(on_tcp));
-    ports.push((
-        listen.tls_listening_port,
-        secure.0,
-        secure.1,
-        "tls-listening-port",
-    ));
-    let alternative = listen.alt_tls_listening_port;
-    ports.extend(alternative.map(|port| (port, secure.0, secure.1, "alt-tls-listening-port")));
+    let plain = [
+        (Some(settings.listening_port), "listening-port"),
+        (listen.alt_listening_port, "alt-listening-port"),
+    ];
+    let secure = [
+        (Some(listen.tls_listening_port), "tls-listening-port"),
+        (listen.alt_tls_listening_port, "alt-tls-listening-port"),
+    ];
+    let plain = plain.map(|(port, option)| Some((port?, udp, tcp, option)));
+    let secure = secure.map(|(port, option)| Some((port?, with_tls(udp), with_tls(tcp), option)));
+    plain.into_iter().chain(secure).flatten().collect()
+}
 
+/// What is to be listened on. A port that several options name is one endpoint.
+fn endpoints(settings: &Settings, addresses: &Addresses) -> Vec<Endpoint> {
+    let listen = &settings.listen;
+    let (on_udp, on_tcp) = takes(listen);
     let is_explicit = addresses.listening_is_explicit;
     let mut found: Vec<Endpoint> = Vec::new();
-    for (port, udp, tcp, options) in ports {
+    for (port, udp, tcp, options) in ports(settings) {
         let same = found.iter_mut().find(|it| port != 0 && it.port == port);
         if let Some(same) = same {
             same.udp = same.udp.and(udp);

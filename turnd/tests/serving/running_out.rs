@@ -172,7 +172,7 @@ fn without_descriptors_new_allocations_get_508_and_the_others_go_on() {
     );
 
     // Refusing costs what any answer costs, and does not spin.
-    let before = cpu_time(turnd.pid());
+    let before = turnd.cpu_time();
     let began = Instant::now();
     let mut asked = 0;
     while began.elapsed() < Duration::from_millis(300) {
@@ -180,7 +180,7 @@ fn without_descriptors_new_allocations_get_508_and_the_others_go_on() {
         asked += 1;
         std::thread::yield_now();
     }
-    let per_request = (cpu_time(turnd.pid()) - before) / asked;
+    let per_request = (turnd.cpu_time() - before) / asked;
     assert!(
         per_request < Duration::from_millis(5),
         "{per_request:?} each"
@@ -193,16 +193,6 @@ fn without_descriptors_new_allocations_get_508_and_the_others_go_on() {
 
     assert_eq!(good[1].delete().error(), None);
     assert_eq!(refused[1].allocate().error(), None);
-}
-
-/// CPU time of all threads of a process.
-fn cpu_time(pid: u32) -> Duration {
-    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-    let nanos = tasks.map(|task| {
-        let schedstat = std::fs::read_to_string(task.unwrap().path().join("schedstat")).unwrap();
-        schedstat.split(' ').next().unwrap().parse::<u64>().unwrap()
-    });
-    Duration::from_nanos(nanos.sum())
 }
 
 /// The first of `count` ports in a row, outside the range that the system hands out, that are free

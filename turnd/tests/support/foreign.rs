@@ -48,25 +48,8 @@ pub(crate) fn script(name: &str) -> String {
 /// # Panics
 /// With all that it printed, when it fails or takes longer than a minute.
 pub(crate) fn run(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new("timeout")
-        .args(["--kill-after=5", TIME_LIMIT])
-        .arg(program)
-        .args(arguments)
-        .output()
-        .expect("running coreutils' timeout");
-    let printed = [output.stdout, output.stderr]
-        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-        .concat();
-    assert_ne!(
-        output.status.code(),
-        Some(TIMED_OUT),
-        "{program} took longer than {TIME_LIMIT} s and printed:\n{printed}"
-    );
-    assert!(
-        output.status.success(),
-        "{program}: {}; it printed:\n{printed}",
-        output.status
-    );
+    let (succeeded, printed) = attempt(program, arguments, "");
+    assert!(succeeded, "{program} failed; it printed:\n{printed}");
     printed
 }
 

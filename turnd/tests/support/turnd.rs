@@ -192,6 +192,27 @@ impl Turnd {
         self.child.as_ref().expect("it runs").id()
     }
 
+    /// Processor time of all its threads.
+    pub(crate) fn cpu_time(&self) -> Duration {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).expect("it runs");
+        let nanoseconds = tasks.map(|task| {
+            let path = task.expect("a thread").path().join("schedstat");
+            let statistics = fs::read_to_string(path).expect("schedstat");
+            let first = statistics.split(' ').next().expect("a figure");
+            first.parse::<u64>().expect("nanoseconds")
+        });
+        Duration::from_nanos(nanoseconds.sum())
+    }
+
+    /// Its memory, in kB.
+    pub(crate) fn resident(&self) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()));
+        let status = status.expect("it runs");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let digits = line.expect("VmRSS").chars().filter(char::is_ascii_digit);
+        digits.collect::<String>().parse().expect("a number")
+    }
+
     /// All that it has printed until now.
     pub(crate) fn log(&self) -> String {
         self.output.text()

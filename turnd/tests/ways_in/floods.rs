@@ -11,7 +11,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use turnd_net::{TcpOptions, TcpStream};
 
 use crate::{
-    client::Client,
+    client::{Client, eventually},
     support::{
         certificates::{Certificates, KeyKind},
         turnd::Turnd,
@@ -34,7 +34,7 @@ fn ten_thousand_half_open_connections_cost_little_and_are_closed() {
         certificates.options()
     ));
     let servers = turnd.addresses("tls");
-    let before = resident(&turnd);
+    let before = turnd.resident();
     let long_hello = [&[22, 3, 1, 0x40, 0][..], &[1; 16_000]].concat();
     let beginnings: [&[u8]; 3] = [b"", b"\x00\x01\x00\x00\x21\x12", &long_hello];
 
@@ -50,7 +50,7 @@ fn ten_thousand_half_open_connections_cost_little_and_are_closed() {
         .collect();
     let opened = Instant::now();
 
-    let grown = resident(&turnd).saturating_sub(before);
+    let grown = turnd.resident().saturating_sub(before);
     assert!(
         grown <= MOST_MEMORY,
         "{grown} kB for {CONNECTIONS} connections"
@@ -61,7 +61,7 @@ fn ten_thousand_half_open_connections_cost_little_and_are_closed() {
     for stream in &open {
         wait_for_end(stream, opened + CLOSED_WITHIN);
     }
-    let grown = resident(&turnd).saturating_sub(before);
+    let grown = turnd.resident().saturating_sub(before);
     assert!(grown <= MOST_MEMORY, "{grown} kB after they were closed");
     Client::tcp(servers[0]).binding();
 }
@@ -110,10 +110,31 @@ fn raise_file_limit() {
     );
 }
 
-/// Memory of the server, in kB.
-pub(crate) fn resident(turnd: &Turnd) -> usize {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", turnd.pid())).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-    let digits = line.expect("VmRSS").chars().filter(char::is_ascii_digit);
-    digits.collect::<String>().parse().unwrap()
+/// Attack C09: an acceptor that is ready and cannot accept must not spin, nor fill the log.
+#[test]
+fn without_descriptors_the_server_rests_and_recovers() {
+    let config = "listening-ip=127.0.0.1\nlistening-port=0\nrealm=example.org\nuser=alice:secret\n\
+                  relay-threads=1\n";
+    let turnd = Turnd::start_with_few_files(config, 64);
+    let server = turnd.address("tcp", SocketAddr::is_ipv4);
+    // The first ones get in and stay; the others wait in the kernel.
+    let waiting: Vec<std::net::TcpStream> = (0..100)
+        .map(|_| std::net::TcpStream::connect(server).expect("room in the kernel's queue"))
+        .collect();
+    eventually("descriptors run out", || {
+        turnd.log().contains("cannot accept a connection")
+    });
+    let before = turnd.cpu_time();
+    // What is measured is time itself.
+    thread::sleep(Duration::from_secs(1));
+    let used = turnd.cpu_time().saturating_sub(before);
+    assert!(used < Duration::from_millis(50), "{used:?} of a second");
+    let complaints = turnd.log().matches("cannot accept").count();
+    assert_eq!(complaints, 1, "{}", turnd.log());
+
+    drop(waiting);
+    let freed = Instant::now();
+    Client::tcp(server).binding();
+    let took = freed.elapsed();
+    assert!(took < Duration::from_secs(1), "served after {took:?}");
 }

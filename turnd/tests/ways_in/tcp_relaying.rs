@@ -12,7 +12,6 @@ use turnd_wire::{Method, Writer, attr};
 
 use crate::{
     client::{CONFIG, Client, PATIENCE, Stream, connect},
-    floods::resident,
     support::turnd::Turnd,
 };
 
@@ -263,14 +262,14 @@ fn the_end_of_one_side_is_the_end_of_the_other() {
 #[test]
 fn a_peer_that_nobody_reads_is_made_to_wait() {
     let mut setup = Setup::new("");
-    let before = resident(&setup.turnd);
+    let before = setup.turnd.resident();
     let listener = TcpListener::bind((LOCALHOST, 0)).unwrap();
     let (id, peer) = setup.connect(&listener);
     let unbound = write_until_it_waits(&peer);
     let (data, bound) = setup.pair();
     let joined = write_until_it_waits(&bound);
     let other_way = write_until_it_waits(data.socket());
-    let grown = resident(&setup.turnd).saturating_sub(before);
+    let grown = setup.turnd.resident().saturating_sub(before);
     assert!(
         grown < 2_000,
         "{grown} kB for {unbound}, {joined} and {other_way} bytes"
