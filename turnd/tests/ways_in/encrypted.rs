@@ -105,12 +105,12 @@ pub(crate) struct Agreed {
 pub(crate) fn shake_hands(
     socket: TcpStream,
     config: &Arc<ClientConfig>,
-) -> Result<(TlsStream, Agreed), Error> {
+) -> io::Result<(TlsStream, Agreed)> {
     let name = ServerName::try_from(NAME).unwrap();
     let mut tls = ClientConnection::new(Arc::clone(config), name).unwrap();
     let mut socket = socket;
     while tls.is_handshaking() {
-        tls.complete_io(&mut socket).map_err(tls_error)?;
+        tls.complete_io(&mut socket)?;
     }
     let alpn = tls.alpn_protocol().map(<[u8]>::to_vec);
     let agreed = Agreed {
@@ -131,7 +131,7 @@ pub(crate) fn tls(server: SocketAddr, config: &Arc<ClientConfig>) -> (Client, Ag
 /// How a server refuses a client: in the handshake or, with TLS 1.3, when the client thinks it is over.
 pub(crate) fn refusal(server: SocketAddr, config: &Arc<ClientConfig>) -> Error {
     match shake_hands(connect(server), config) {
-        Err(error) => error,
+        Err(error) => tls_error(error),
         Ok((mut stream, _)) => match stream.read(&mut [0; 16]) {
             Err(error) => tls_error(error),
             Ok(count) => panic!("{count} bytes instead of an alert"),

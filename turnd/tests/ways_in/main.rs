@@ -8,6 +8,7 @@ mod certificates;
 mod client;
 mod encrypted;
 mod framing;
+mod independent;
 mod limits;
 mod listeners;
 mod pki;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::{
-    client::{Client, Peer, binding_request, channel_payload},
+    client::{CONFIG, Client, Peer, binding_request, channel_payload, expect_freed},
     encrypted::{Tls, both_ports, start, tls},
     pki::Authority,
     support::turnd::Turnd,
@@ -136,6 +136,31 @@ fn who_stops_reading_loses_what_does_not_fit_and_costs_nobody_else_anything() {
         (1..=missing).contains(&told),
         "{told} of {missing} are told of"
     );
+}
+
+/// A client that asks and asks and never reads an answer: it is cut off once its answers do not fit any
+/// more, and meanwhile costs a bounded amount of memory and nobody else an answer.
+#[test]
+fn who_never_reads_its_answers_is_cut_off() {
+    let turnd = Turnd::start(CONFIG);
+    let server = turnd.address_of("tcp");
+    let peer = Peer::new();
+    let mut other = Client::tcp(server);
+    other.set_up(&peer);
+    let mut flood = Client::tcp(server);
+    let relayed = flood.allocate().relayed();
+    let before = resident(turnd.pid());
+    let requests = binding_request().1.repeat(1000);
+    let mut rounds = 0_u32;
+    while flood.stream.write_all(&requests).is_ok() {
+        other.echo(&peer, &rounds.to_be_bytes());
+        rounds += 1;
+        assert!(rounds < 3000, "150 MB of answers are kept somewhere");
+    }
+    expect_freed(relayed);
+    other.echo(&peer, b"still here");
+    let grown = resident(turnd.pid()).saturating_sub(before);
+    assert!(grown < BOUND, "{grown} bytes more");
 }
 
 /// How many messages the log says were left out.
