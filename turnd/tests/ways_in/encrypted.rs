@@ -238,6 +238,31 @@ fn a_tls_stream_that_comes_byte_by_byte_is_served() {
     assert_eq!(client.reply_to(id).mapped(), client.local());
 }
 
+/// RFC 8446 section 5.1: a handshake message may be in several records, a hello too.
+#[test]
+fn a_hello_in_two_records_is_served() {
+    let authority = Authority::new();
+    let turnd = start(&authority, "");
+    for server in both_ports(&turnd) {
+        let config = Tls::trusting(authority.der()).config(None);
+        let name = ServerName::try_from(NAME).unwrap();
+        let mut tls = ClientConnection::new(config, name).unwrap();
+        let mut hello = Vec::new();
+        tls.write_tls(&mut hello).unwrap();
+        let (header, message) = hello.split_at(5);
+        let mut socket = connect(server);
+        for part in message.chunks(message.len().div_ceil(2)) {
+            let length = u16::try_from(part.len()).unwrap().to_be_bytes();
+            socket
+                .write_all(&[&header[..3], &length, part].concat())
+                .unwrap();
+        }
+        tls.complete_io(&mut socket).unwrap();
+        let mut client = Client::over(StreamOwned::new(tls, socket));
+        assert_eq!(client.binding().mapped(), client.local());
+    }
+}
+
 /// RFC 7443 section 3: the two application protocols; RFC 7301 section 3.2: the alert for any other.
 #[test]
 fn the_application_protocols_of_rfc_7443_are_chosen_and_others_refused() {

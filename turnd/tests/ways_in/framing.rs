@@ -363,3 +363,27 @@ fn thousands_of_requests_in_one_write_are_answered_in_order() {
         }
     }
 }
+
+/// The same with messages that are many times longer than what follows them: whatever part of one is there
+/// when the buffer is full, nothing behind it is lost. The channel is not bound, so nothing leaves.
+#[test]
+fn short_requests_behind_long_messages_are_answered_in_order() {
+    let authority = Authority::new();
+    let turnd = start(&authority, "");
+    let [server, _] = both_ports(&turnd);
+    let config = Tls::trusting(authority.der()).config(None);
+    for mut client in [Client::tcp(server), tls(server, &config).0] {
+        assert_eq!(client.allocate().error(), None);
+        let (mut ids, mut bytes) = (Vec::new(), Vec::new());
+        for length in (0..60_000).step_by(1500) {
+            bytes.extend(channel_message(&filling(length)));
+            let (id, request) = binding_request();
+            bytes.extend(request);
+            ids.push(id);
+        }
+        client.send(&bytes);
+        for id in ids {
+            assert_eq!(client.reply_to(id).mapped(), client.local());
+        }
+    }
+}
