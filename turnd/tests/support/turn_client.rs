@@ -7,9 +7,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::net::UdpSocket;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpStream, UdpSocket};
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 use turn::client::{Client, ClientConfig};
+use turnd_wire::framing::{self, Frame};
 use webrtc_util::Conn;
 
 type Result<T> = std::result::Result<T, webrtc_util::Error>;
@@ -48,8 +52,29 @@ impl TurnClient {
         let socket = UdpSocket::bind((server.ip(), 0))
             .await
             .expect("binding a socket");
+        Self::allocate_over(socket, server, user, password, realm).await
+    }
+
+    /// The same over TCP.
+    pub(crate) async fn allocate_over_tcp(
+        server: SocketAddr,
+        user: &str,
+        password: &str,
+        realm: &str,
+    ) -> Self {
+        let stream = TcpStream::connect(server).await.expect("connecting");
+        Self::allocate_over(Framed::new(stream), server, user, password, realm).await
+    }
+
+    async fn allocate_over(
+        socket: impl Conn + Send + Sync + 'static,
+        server: SocketAddr,
+        user: &str,
+        password: &str,
+        realm: &str,
+    ) -> Self {
         let counted = Arc::new(Counted {
-            socket,
+            socket: Box::new(socket),
             sent: AtomicU32::new(0),
             received: AtomicU32::new(0),
         });
@@ -180,7 +205,7 @@ fn datagram(number: u32) -> Vec<u8> {
 
 /// The client's socket.
 struct Counted {
-    socket: UdpSocket,
+    socket: Box<dyn Conn + Send + Sync>,
     sent: AtomicU32,
     received: AtomicU32,
 }
@@ -197,38 +222,116 @@ impl Counted {
 #[async_trait]
 impl Conn for Counted {
     async fn connect(&self, addr: SocketAddr) -> Result<()> {
-        Conn::connect(&self.socket, addr).await
+        self.socket.connect(addr).await
     }
 
     async fn recv(&self, buf: &mut [u8]) -> Result<usize> {
-        Conn::recv(&self.socket, buf).await
+        self.socket.recv(buf).await
     }
 
     async fn recv_from(&self, buf: &mut [u8]) -> Result<(usize, SocketAddr)> {
-        let (length, from) = Conn::recv_from(&self.socket, buf).await?;
+        let (length, from) = self.socket.recv_from(buf).await?;
         Self::count(&self.received, &buf[..length]);
         Ok((length, from))
     }
 
     async fn send(&self, buf: &[u8]) -> Result<usize> {
-        Conn::send(&self.socket, buf).await
+        self.socket.send(buf).await
     }
 
     async fn send_to(&self, buf: &[u8], target: SocketAddr) -> Result<usize> {
         Self::count(&self.sent, buf);
-        Conn::send_to(&self.socket, buf, target).await
+        self.socket.send_to(buf, target).await
     }
 
     fn local_addr(&self) -> Result<SocketAddr> {
-        Conn::local_addr(&self.socket)
+        self.socket.local_addr()
     }
 
     fn remote_addr(&self) -> Option<SocketAddr> {
-        Conn::remote_addr(&self.socket)
+        self.socket.remote_addr()
     }
 
     async fn close(&self) -> Result<()> {
-        Conn::close(&self.socket).await
+        self.socket.close().await
+    }
+
+    fn as_any(&self) -> &(dyn Any + Send + Sync) {
+        self
+    }
+}
+
+/// A connection on which whole messages are sent and received (RFC 8656 section 12.5).
+struct Framed {
+    local: SocketAddr,
+    server: SocketAddr,
+    reader: Mutex<(OwnedReadHalf, Vec<u8>)>,
+    writer: Mutex<OwnedWriteHalf>,
+}
+
+impl Framed {
+    fn new(stream: TcpStream) -> Self {
+        let local = stream.local_addr().expect("a connected socket");
+        let server = stream.peer_addr().expect("a connected socket");
+        let (reader, writer) = stream.into_split();
+        Self {
+            local,
+            server,
+            reader: Mutex::new((reader, Vec::new())),
+            writer: Mutex::new(writer),
+        }
+    }
+}
+
+#[async_trait]
+impl Conn for Framed {
+    async fn connect(&self, _: SocketAddr) -> Result<()> {
+        Ok(())
+    }
+
+    async fn recv(&self, buf: &mut [u8]) -> Result<usize> {
+        let mut reader = self.reader.lock().await;
+        let (stream, ahead) = &mut *reader;
+        loop {
+            if let Frame::Whole { length, padding } = framing::next(ahead) {
+                let message = length - padding;
+                buf[..message].copy_from_slice(&ahead[..message]);
+                ahead.drain(..length);
+                return Ok(message);
+            }
+            if stream.read_buf(ahead).await? == 0 {
+                return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into());
+            }
+        }
+    }
+
+    async fn recv_from(&self, buf: &mut [u8]) -> Result<(usize, SocketAddr)> {
+        Ok((self.recv(buf).await?, self.server))
+    }
+
+    async fn send(&self, buf: &[u8]) -> Result<usize> {
+        let mut message = buf.to_vec();
+        // The crate's own padding is counted in, if it pads.
+        message.resize(buf.len().next_multiple_of(4), 0);
+        self.writer.lock().await.write_all(&message).await?;
+        Ok(buf.len())
+    }
+
+    async fn send_to(&self, buf: &[u8], _: SocketAddr) -> Result<usize> {
+        self.send(buf).await
+    }
+
+    fn local_addr(&self) -> Result<SocketAddr> {
+        Ok(self.local)
+    }
+
+    fn remote_addr(&self) -> Option<SocketAddr> {
+        Some(self.server)
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.writer.lock().await.shutdown().await?;
+        Ok(())
     }
 
     fn as_any(&self) -> &(dyn Any + Send + Sync) {

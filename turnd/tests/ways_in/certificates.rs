@@ -175,8 +175,8 @@ fn an_encrypted_key_is_opened_with_its_password() {
     assert!(!turnd.log().contains(PASSWORD));
 }
 
-/// A configuration, the files beside it, the exit code, and what the error says.
-type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], i32, &'a [&'a str]);
+/// The configuration, its files, the exit code, and what stands together in a line.
+type Failure<'a> = (&'a str, &'a [(&'a str, &'a str)], i32, &'a [&'a str]);
 
 /// Who asked for TLS gets it or an error, never a server without.
 #[test]
@@ -188,7 +188,7 @@ fn without_a_certificate_that_can_be_used_there_is_no_start() {
     let config = format!("{CONFIG}tls-listening-port=0\n{}", Tls::CONFIG);
     let with_password = format!("{config}pkey-pwd=battery staple\n");
     let [cert, key] = issued.files();
-    let cases: [Case<'_>; 7] = [
+    let cases: [Failure<'_>; 7] = [
         (&config, &[key], 255, &["cert", "cert.pem"]),
         (&config, &[cert], 255, &["pkey", "key.pem"]),
         (

@@ -105,12 +105,12 @@ pub(crate) struct Agreed {
 pub(crate) fn shake_hands(
     socket: TcpStream,
     config: &Arc<ClientConfig>,
-) -> Result<(TlsStream, Agreed), Error> {
+) -> io::Result<(TlsStream, Agreed)> {
     let name = ServerName::try_from(NAME).unwrap();
     let mut tls = ClientConnection::new(Arc::clone(config), name).unwrap();
     let mut socket = socket;
     while tls.is_handshaking() {
-        tls.complete_io(&mut socket).map_err(tls_error)?;
+        tls.complete_io(&mut socket)?;
     }
     let alpn = tls.alpn_protocol().map(<[u8]>::to_vec);
     let agreed = Agreed {
@@ -131,7 +131,7 @@ pub(crate) fn tls(server: SocketAddr, config: &Arc<ClientConfig>) -> (Client, Ag
 /// How a server refuses a client: in the handshake or, with TLS 1.3, when the client thinks it is over.
 pub(crate) fn refusal(server: SocketAddr, config: &Arc<ClientConfig>) -> Error {
     match shake_hands(connect(server), config) {
-        Err(error) => error,
+        Err(error) => tls_error(error),
         Ok((mut stream, _)) => match stream.read(&mut [0; 16]) {
             Err(error) => tls_error(error),
             Ok(count) => panic!("{count} bytes instead of an alert"),
@@ -236,6 +236,31 @@ fn a_tls_stream_that_comes_byte_by_byte_is_served() {
     }
     let mut client = Client::over(StreamOwned::new(tls, socket));
     assert_eq!(client.reply_to(id).mapped(), client.local());
+}
+
+/// RFC 8446 section 5.1: a handshake message may be in several records, a hello too.
+#[test]
+fn a_hello_in_two_records_is_served() {
+    let authority = Authority::new();
+    let turnd = start(&authority, "");
+    for server in both_ports(&turnd) {
+        let config = Tls::trusting(authority.der()).config(None);
+        let name = ServerName::try_from(NAME).unwrap();
+        let mut tls = ClientConnection::new(config, name).unwrap();
+        let mut hello = Vec::new();
+        tls.write_tls(&mut hello).unwrap();
+        let (header, message) = hello.split_at(5);
+        let mut socket = connect(server);
+        for part in message.chunks(message.len().div_ceil(2)) {
+            let length = u16::try_from(part.len()).unwrap().to_be_bytes();
+            socket
+                .write_all(&[&header[..3], &length, part].concat())
+                .unwrap();
+        }
+        tls.complete_io(&mut socket).unwrap();
+        let mut client = Client::over(StreamOwned::new(tls, socket));
+        assert_eq!(client.binding().mapped(), client.local());
+    }
 }
 
 /// RFC 7443 section 3: the two application protocols; RFC 7301 section 3.2: the alert for any other.

@@ -13,6 +13,8 @@ use crate::{
         CHANNEL, CONFIG, Client, PATIENCE, Peer, Reply, ask_for_channel, ask_for_udp,
         binding_request, channel_message, expect_freed, message,
     },
+    encrypted::{Tls, both_ports, start, tls},
+    pki::Authority,
     support::turnd::Turnd,
 };
 
@@ -319,4 +321,69 @@ fn a_request_before_the_clients_end_is_answered() {
     let reply: Reply = client.reply_to(id);
     assert_eq!(reply.mapped(), client.local());
     client.expect_end();
+}
+
+/// RFC 8656 section 11.4: without a channel, data comes in Data indications, over streams as well.
+#[test]
+fn without_a_channel_data_comes_in_indications() {
+    let turnd = Turnd::start(CONFIG);
+    let peer = Peer::new();
+    let mut client = Client::tcp(turnd.address_of("tcp"));
+    let relayed = client.allocate().relayed();
+    let permission = client.request(Method::CREATE_PERMISSION, |writer| {
+        writer.xor_address(attr::XOR_PEER_ADDRESS, peer.address());
+    });
+    assert_eq!(permission.error(), None);
+    for length in LENGTHS {
+        let data = filling(length);
+        peer.socket.send_to(&data, relayed).unwrap();
+        let indication = Reply(client.next().expect("an indication"));
+        let message = indication.message();
+        let kind = (message.class(), message.method());
+        assert_eq!(kind, (Class::Indication, Method::DATA));
+        assert_eq!(message.attribute(attr::DATA), Some(&data[..]));
+        let from = message.xor_address(attr::XOR_PEER_ADDRESS);
+        assert_eq!(from, Some(peer.address()));
+    }
+}
+
+/// RFC 8489 section 6.2.2: a client need not wait for an answer before it asks again. Many more requests
+/// than one read takes are answered each, in their order, over TCP and TLS.
+#[test]
+fn thousands_of_requests_in_one_write_are_answered_in_order() {
+    let authority = Authority::new();
+    let turnd = start(&authority, "");
+    let [server, _] = both_ports(&turnd);
+    let config = Tls::trusting(authority.der()).config(None);
+    for mut client in [Client::tcp(server), tls(server, &config).0] {
+        let (ids, requests): (Vec<_>, Vec<_>) = (0..5000).map(|_| binding_request()).unzip();
+        client.send(&requests.concat());
+        for id in ids {
+            assert_eq!(client.reply_to(id).mapped(), client.local());
+        }
+    }
+}
+
+/// The same with messages that are many times longer than what follows them: whatever part of one is there
+/// when the buffer is full, nothing behind it is lost. The channel is not bound, so nothing leaves.
+#[test]
+fn short_requests_behind_long_messages_are_answered_in_order() {
+    let authority = Authority::new();
+    let turnd = start(&authority, "");
+    let [server, _] = both_ports(&turnd);
+    let config = Tls::trusting(authority.der()).config(None);
+    for mut client in [Client::tcp(server), tls(server, &config).0] {
+        assert_eq!(client.allocate().error(), None);
+        let (mut ids, mut bytes) = (Vec::new(), Vec::new());
+        for length in (0..60_000).step_by(1500) {
+            bytes.extend(channel_message(&filling(length)));
+            let (id, request) = binding_request();
+            bytes.extend(request);
+            ids.push(id);
+        }
+        client.send(&bytes);
+        for id in ids {
+            assert_eq!(client.reply_to(id).mapped(), client.local());
+        }
+    }
 }

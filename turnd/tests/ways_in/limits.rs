@@ -12,7 +12,7 @@ use crate::{
         CONFIG, Client, Peer, binding_request, connect, connect_unless_refused, eventually,
         expect_freed, free_port, is_end, read,
     },
-    encrypted::{Tls, hello},
+    encrypted::{Tls, both_ports, hello, shake_hands, start, tls},
     pki::Authority,
     support::turnd::Turnd,
 };
@@ -211,4 +211,45 @@ fn the_end_of_a_connection_frees_its_port_and_quota() {
     third.stream.read_exact(&mut one).unwrap();
     drop(third);
     expect_freed(relayed);
+}
+
+/// Handshake floods: signing costs the server most. One address begins so many handshakes a second and
+/// no more.
+#[test]
+fn an_address_begins_as_many_handshakes_as_it_may() {
+    let authority = Authority::new();
+    let turnd = start(&authority, "tls-handshakes-per-address=2\n");
+    let [server, _] = both_ports(&turnd);
+    let config = Tls::trusting(authority.der()).config(None);
+    let began = Instant::now();
+    let tries = 40;
+    let served = (0..tries)
+        .filter(|_| {
+            shake_hands(connect(server), &config)
+                .is_ok_and(|(stream, _)| Client::over(stream).binding().error().is_none())
+        })
+        .count();
+    let most = 2 * (began.elapsed().as_secs() as usize + 2);
+    assert!((2..=most).contains(&served), "{served} of {tries}");
+    // Plain connections are not concerned.
+    assert_eq!(Client::tcp(server).binding().error(), None);
+}
+
+/// Handshake floods: of all addresses together, a worker begins so many a second; the others wait their
+/// turn, and nobody is turned away.
+#[test]
+fn handshakes_beyond_what_a_second_may_have_wait_their_turn() {
+    let authority = Authority::new();
+    let turnd = start(&authority, "tls-handshakes-per-second=5\n");
+    let [server, _] = both_ports(&turnd);
+    let config = Tls::trusting(authority.der()).config(None);
+    let began = Instant::now();
+    thread::scope(|scope| {
+        for _ in 0..9 {
+            scope.spawn(|| assert_eq!(tls(server, &config).0.binding().error(), None));
+        }
+    });
+    // Five at once, and four more at five a second; less the clock's grain.
+    let took = began.elapsed();
+    assert!(took > Duration::from_millis(700), "{took:?}");
 }

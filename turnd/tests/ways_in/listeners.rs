@@ -2,13 +2,13 @@
 
 use std::{
     io::{ErrorKind, Write},
-    net::{SocketAddr, TcpStream, UdpSocket},
+    net::{IpAddr, SocketAddr, TcpStream, UdpSocket},
     time::Duration,
 };
 
 use crate::{
-    client::{CONFIG, PATIENCE, binding_request, connect, free_port, read},
-    encrypted::{Tls, tls},
+    client::{CONFIG, Client, PATIENCE, Peer, binding_request, connect, free_port, read},
+    encrypted::{Tls, both_ports, tls},
     pki::Authority,
     support::turnd::Turnd,
 };
@@ -252,4 +252,28 @@ fn a_listening_device_serves_who_comes_through_it() {
     ));
     let told = asker.compare(&turnd);
     assert_eq!(protocols(&told), ["udp+tcp+tls", "tcp+tls"]);
+}
+
+#[test]
+fn streams_are_served_over_ipv6_and_on_every_address() {
+    for (listening, asked) in [("::1", "::1"), ("0.0.0.0", "127.0.0.1"), ("::", "::1")] {
+        let config = CONFIG.replace(
+            "listening-ip=127.0.0.1",
+            &format!("listening-ip={listening}"),
+        );
+        let (asker, turnd) = Asker::start(&format!(
+            "{config}{SECURE}tls-listening-port=0\nrelay-ip=127.0.0.1\n"
+        ));
+        let ip: IpAddr = asked.parse().unwrap();
+        for server in both_ports(&turnd) {
+            let server = SocketAddr::new(ip, server.port());
+            let mut client = Client::tcp(server);
+            assert_eq!(client.binding().mapped(), client.local(), "{listening}");
+            let config = Tls::trusting(asker.authority.der()).config(None);
+            let (mut client, _) = tls(server, &config);
+            let peer = Peer::new();
+            client.set_up(&peer);
+            client.echo(&peer, b"over any address");
+        }
+    }
 }

@@ -9,6 +9,7 @@ mod client;
 mod encrypted;
 mod floods;
 mod framing;
+mod independent;
 mod limits;
 mod listeners;
 mod pki;

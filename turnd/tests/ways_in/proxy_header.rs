@@ -149,6 +149,23 @@ fn connections_are_counted_by_the_address_of_the_header() {
     });
 }
 
+/// The bound of all connections is that of all, whoever the header says they are.
+#[test]
+fn the_total_counts_over_all_addresses() {
+    let (_turnd, server) = start("max-connections=3\n");
+    let mut kept: Vec<Client> = (1..4)
+        .map(|host| through(server, &line(&format!("192.0.2.{host}:1"))))
+        .collect();
+    for client in &mut kept {
+        assert_eq!(client.binding().error(), None);
+    }
+    // It may be cut off before it knows that it is connected, or before this is written.
+    if let Some(mut socket) = connect_unless_refused(server) {
+        let _ = socket.write_all(&line("192.0.2.4:1"));
+        assert_eq!(read(&mut socket, &mut [0; 64]), 0);
+    }
+}
+
 /// Sections 2.1 and 2.2: the balancer's own connections count with the addresses that they have.
 #[test]
 fn without_a_client_in_the_header_the_sockets_address_is_used() {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::{
-    client::{Client, Peer, binding_request, channel_payload},
+    client::{CONFIG, Client, Peer, binding_request, channel_payload, expect_freed},
     encrypted::{Tls, both_ports, start, tls},
     pki::Authority,
     support::turnd::Turnd,
@@ -97,7 +97,7 @@ fn who_stops_reading_loses_what_does_not_fit_and_costs_nobody_else_anything() {
     other.set_up(&peer);
     let mut secure = tls(server, &config).0;
     secure.set_up(&secure_peer);
-    let before = resident(turnd.pid());
+    let before = turnd.resident() * 1024;
 
     let mut burst = |stopped: &mut [Stopped], round: u32| {
         stopped.iter_mut().for_each(Stopped::burst);
@@ -116,7 +116,7 @@ fn who_stops_reading_loses_what_does_not_fit_and_costs_nobody_else_anything() {
     for round in 0..MORE {
         burst(&mut stopped, round);
     }
-    let grown = resident(turnd.pid()).saturating_sub(before);
+    let grown = (turnd.resident() * 1024).saturating_sub(before);
     assert!(grown < BOUND, "{grown} bytes more");
 
     let mut missing = 0;
@@ -138,6 +138,31 @@ fn who_stops_reading_loses_what_does_not_fit_and_costs_nobody_else_anything() {
     );
 }
 
+/// A client that asks and asks and never reads an answer: it is cut off once its answers do not fit any
+/// more, and meanwhile costs a bounded amount of memory and nobody else an answer.
+#[test]
+fn who_never_reads_its_answers_is_cut_off() {
+    let turnd = Turnd::start(CONFIG);
+    let server = turnd.address_of("tcp");
+    let peer = Peer::new();
+    let mut other = Client::tcp(server);
+    other.set_up(&peer);
+    let mut flood = Client::tcp(server);
+    let relayed = flood.allocate().relayed();
+    let before = turnd.resident() * 1024;
+    let requests = binding_request().1.repeat(1000);
+    let mut rounds = 0_u32;
+    while flood.stream.write_all(&requests).is_ok() {
+        other.echo(&peer, &rounds.to_be_bytes());
+        rounds += 1;
+        assert!(rounds < 3000, "150 MB of answers are kept somewhere");
+    }
+    expect_freed(relayed);
+    other.echo(&peer, b"still here");
+    let grown = (turnd.resident() * 1024).saturating_sub(before);
+    assert!(grown < BOUND, "{grown} bytes more");
+}
+
 /// How many messages the log says were left out.
 fn left_out(turnd: &Turnd) -> u32 {
     let log = turnd.log();
@@ -146,12 +171,4 @@ fn left_out(turnd: &Turnd) -> u32 {
         rest.rsplit(' ').next()?.parse::<u32>().ok()
     });
     lines.sum()
-}
-
-/// VmRSS.
-fn resident(pid: u32) -> usize {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-    let kilobytes = line.unwrap().split_whitespace().nth(1).unwrap();
-    kilobytes.parse::<usize>().unwrap() * 1024
 }
