@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use turnd_net::{Offload, UdpOptions};
+use turnd_net::{Offload, UdpOptions, UdpSocket};
 use turnd_proto::{
     Access, DefaultFamily, Lifetimes, Limits, LiveRelays, LongTerm, PeerPolicy, Quotas,
     Settings as ServerSettings,
@@ -73,6 +73,7 @@ impl fmt::Display for StartError {
                 options,
             } => {
                 let options = match *options {
+                    _ if is_about_the_device(error) => "option listening-device".to_owned(),
                     "aux-server" => "option aux-server".to_owned(),
                     port => format!("options listening-ip, {port}"),
                 };
@@ -83,7 +84,12 @@ impl fmt::Display for StartError {
             }
             Self::Encryption(error) => write!(f, "{error}"),
             Self::Relay { address, error } => {
-                write!(f, "cannot relay from {address}: {error} (option relay-ip)")
+                let option = if is_about_the_device(error) {
+                    "relay-device"
+                } else {
+                    "relay-ip"
+                };
+                write!(f, "cannot relay from {address}: {error} (option {option})")
             }
             Self::NoAddress(option) => {
                 write!(
@@ -96,6 +102,11 @@ impl fmt::Display for StartError {
 }
 
 impl std::error::Error for StartError {}
+
+/// There is no network interface of that name.
+fn is_about_the_device(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::NODEV.raw_os_error())
+}
 
 /// Names a system error's circumstances.
 pub fn system(what: &'static str) -> impl FnOnce(io::Error) -> StartError {
@@ -145,12 +156,12 @@ impl Setup {
         let relay_ips: Vec<IpAddr> = addresses.relay.iter().map(|&(ip, _)| ip).collect();
         let encryption = encryption(settings, &addresses)?;
         let listeners = Listeners::bind(settings, &addresses, &options)?;
-        check_relay_addresses(&relay_ips)?;
         let bound = listeners.bound.iter().map(|bound| bound.address).collect();
         let relay_options = UdpOptions {
             device: settings.listen.relay_device.clone(),
             ..options
         };
+        check_relay_addresses(&relay_ips, &relay_options)?;
         Ok(Self {
             server: Arc::new(server_settings(settings, &addresses, bound)?),
             keys: Arc::new(key_sources(settings)),
@@ -170,9 +181,9 @@ impl Setup {
 }
 
 /// Whether sockets can be bound there at all; the ports are left alone until they are needed.
-fn check_relay_addresses(addresses: &[IpAddr]) -> Result<(), StartError> {
+fn check_relay_addresses(addresses: &[IpAddr], options: &UdpOptions) -> Result<(), StartError> {
     for &address in addresses {
-        std::net::UdpSocket::bind((address, 0))
+        UdpSocket::bind(SocketAddr::new(address, 0), options)
             .map_err(|error| StartError::Relay { address, error })?;
     }
     Ok(())

@@ -254,6 +254,19 @@ fn a_listening_device_serves_who_comes_through_it() {
     assert_eq!(protocols(&told), ["udp+tcp+tls", "tcp+tls"]);
 }
 
+/// It once started, and had no relay for anybody.
+#[test]
+fn a_device_that_is_not_there_stops_the_start() {
+    for option in ["listening-device", "relay-device"] {
+        let config = format!("{CONFIG}relay-ip=127.0.0.1\n{option}=no-such-device\n");
+        let stopped = Turnd::fail_to_start(&config, &[]);
+        assert_eq!(stopped.status.code(), Some(1), "{}", stopped.log);
+        assert!(stopped.log.contains("No such device"), "{}", stopped.log);
+        let named = format!("(option {option})");
+        assert!(stopped.log.contains(&named), "{}", stopped.log);
+    }
+}
+
 #[test]
 fn streams_are_served_over_ipv6_and_on_every_address() {
     for (listening, asked) in [("::1", "::1"), ("0.0.0.0", "127.0.0.1"), ("::", "::1")] {
