@@ -70,7 +70,8 @@ impl TurnOffer {
             stun_port: (listen.udp && !settings.no_stun).then_some(port),
             udp_port: (listen.udp && relays).then_some(port),
             tcp_port: (listen.tcp && relays).then_some(port),
-            tls_port: (listen.tls_over_tcp && relays).then_some(listen.tls_listening_port),
+            tls_port: (listen.tls_over_tcp && settings.tls.is_some() && relays)
+                .then_some(listen.tls_listening_port),
             credentials: credentials(settings, lifetime),
         }
     }
