@@ -55,13 +55,14 @@ pub fn app(
         .route("/api/turn", get(turn))
         .route("/ws", get(plain::upgrade))
         .with_state(Arc::clone(board))
+        .merge(page_router(pages))
+        // Over everything: it looks at paths that no route names.
         .layer(socket_io::layer(board))
         .layer(cors(origins))
-        .merge(page_router(pages));
-    app = app.layer(axum::middleware::from_fn_with_state(
-        Arc::new(gate),
-        gate::pass,
-    ));
+        .layer(axum::middleware::from_fn_with_state(
+            Arc::new(gate),
+            gate::pass,
+        ));
     let mut headers = vec![
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (

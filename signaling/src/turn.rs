@@ -249,7 +249,7 @@ pub fn host_of(authority: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::{io, path::Path};
 
     use turnd::config::{Machine, Outcome, load_on};
 
@@ -260,7 +260,10 @@ mod tests {
         let machine = Machine {
             cores: 1,
             host_name: None,
-            read: Box::new(move |_: &Path| Ok(file.clone().into_bytes())),
+            read: Box::new(move |path: &Path| match path.to_str() {
+                Some("/turnserver.conf") => Ok(file.clone().into_bytes()),
+                _ => Err(io::ErrorKind::NotFound.into()),
+            }),
         };
         let arguments = ["turnd", "--config", "/turnserver.conf"];
         match load_on(&machine, arguments.map(Into::into)) {
