@@ -84,7 +84,7 @@ export const STRINGS = {
   "tester.state.bad": { en: "failed", zh: "失败" },
   "tester.state.skipped": { en: "not tried", zh: "未测试" },
   "tester.milliseconds": { en: "{value} ms", zh: "{value} 毫秒" },
-  "tester.roundTrips": { en: "{median} ms (95 %: {p95} ms)", zh: "{median} 毫秒（95 %：{p95} 毫秒）" },
+  "tester.roundTrips": { en: "{median} ms, 95 % in {p95} ms", zh: "{median} 毫秒，95 % 在 {p95} 毫秒内" },
   "tester.megabits": { en: "{value} Mbit/s", zh: "{value} Mbit/s" },
   "tester.account.static": { en: "Credential: static", zh: "凭据：固定" },
   "tester.account.expires": { en: "Credential: time-limited, expires {when}", zh: "凭据：有时限，{when}到期" },

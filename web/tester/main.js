@@ -55,8 +55,9 @@ async function run() {
   stopping = new AbortController();
   const { signal } = stopping;
   entries = [];
+  cards.replaceChildren();
+  byId("results", HTMLElement).hidden = true;
   enter("running");
-  start.blur();
   stop.focus();
   try {
     await collect(signal);
@@ -67,8 +68,10 @@ async function run() {
     else throw error;
   } finally {
     panel.watch(null);
+    const isWaiting = document.activeElement === stop;
     enter("done");
-    start.focus();
+    // A button that is switched off would take the focus away with it.
+    if (isWaiting) start.focus();
   }
 }
 

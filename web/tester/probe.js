@@ -2,7 +2,7 @@
 /** Small questions with one connection: a STUN server's answer, and what is at a port where TURN failed. */
 
 import { until } from "./until.js";
-import { isLookup } from "./verdict.js";
+import { isLookup, LOOKUP_WITHIN } from "./verdict.js";
 
 /** Milliseconds for a question beside the test proper. */
 const PATIENCE = 3000;
@@ -71,7 +71,7 @@ export function askStun(url, milliseconds, signal, show) {
 export async function resolves({ host, port }, signal) {
   const server = { urls: `turn:${host}:${port}?transport=udp`, ...NOBODY };
   const isKnown = (/** @type {Gathering} */ { errors }) => errors.length > 0;
-  const { errors } = await gather(server, "relay", isKnown, PATIENCE, signal);
+  const { errors } = await gather(server, "relay", isKnown, LOOKUP_WITHIN, signal);
   return !errors.some(isLookup);
 }
 
@@ -88,12 +88,8 @@ export async function portBehindTls({ host, port }, signal) {
   const server = { urls: `turn:${host}:${port}?transport=tcp`, ...NOBODY };
   const isAnswer = (/** @type {Gathering} */ { types, errors }) =>
     types.length > 0 || errors.some(({ code }) => code !== 701);
-  const [isTrusted, plain] = await Promise.all([
-    answersHttps(`https://${host}:${port}/`, signal),
-    gather(server, "relay", isAnswer, PATIENCE, signal),
-  ]);
-  if (isTrusted) return "trusted";
-  return isAnswer(plain) ? "plain" : "unknown";
+  if (isAnswer(await gather(server, "relay", isAnswer, PATIENCE, signal))) return "plain";
+  return (await answersHttps(`https://${host}:${port}/`, signal)) ? "trusted" : "unknown";
 }
 
 /** @param {string} url @param {AbortSignal} signal */

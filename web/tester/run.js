@@ -7,7 +7,7 @@ import { megabits, percentile } from "./numbers.js";
 import { askStun, portBehindTls, resolves } from "./probe.js";
 import { RelayPair } from "./relay.js";
 import { isLiteral, isSecure, isStun, parseUrl } from "./url.js";
-import { judge, LIMIT, refusal, SLOW } from "./verdict.js";
+import { isRejected, judge, LIMIT, refusal, SLOW } from "./verdict.js";
 
 const ECHOES = 20;
 const BULK_TIME = 2000;
@@ -83,7 +83,7 @@ export async function test(job, result, { signal, changed, watch }) {
   };
   try {
     enter("parse");
-    result.verdict = await steps(job, result, signal, enter, watch);
+    result.verdict = await steps({ job, result, signal, enter, watch });
   } catch (error) {
     if (!signal.aborted) throw error;
     result.verdict = refusal("stopped");
@@ -95,21 +95,44 @@ export async function test(job, result, { signal, changed, watch }) {
 }
 
 /**
- * @param {Job} job
- * @param {Result} result
- * @param {AbortSignal} signal
- * @param {(phase: Phase) => void} enter
- * @param {(connection: RTCPeerConnection) => void} watch
+ * What the steps work with.
+ *
+ * @typedef {object} Context
+ * @property {Job} job
+ * @property {Result} result
+ * @property {AbortSignal} signal
+ * @property {(phase: Phase) => void} enter
+ * @property {(connection: RTCPeerConnection) => void} watch
  */
-async function steps(job, result, signal, enter, watch) {
+
+/** @param {Context} context */
+async function steps(context) {
+  const { job, result, signal } = context;
   signal.throwIfAborted();
   const address = parseUrl(job.url);
   if (typeof address === "string") return refusal(address);
   if (!isStun(address) && (job.username === "" || job.credential === "")) return refusal("username");
-  /** @type {import("./verdict.js").Evidence} */
-  const seen = {
+  const seen = nothingSeen(address, result.account);
+  try {
+    await (isStun(address) ? testStun : testTurn)(context, seen);
+  } catch (error) {
+    // The browser's own reading of the URL, when it makes the connection.
+    const isItsSyntax = error instanceof DOMException && ["SyntaxError", "InvalidAccessError"].includes(error.name);
+    if (signal.aborted || !isItsSyntax) throw error;
+    return refusal("browser");
+  }
+  return judge(seen, Date.now() / 1000, job.skew);
+}
+
+/**
+ * @param {import("./url.js").Address} address
+ * @param {import("./credential.js").Account} account
+ * @returns {import("./verdict.js").Evidence}
+ */
+function nothingSeen(address, account) {
+  return {
     address,
-    account: result.account,
+    account,
     errors: [],
     relays: [0, 0],
     reflexive: false,
@@ -122,27 +145,10 @@ async function steps(job, result, signal, enter, watch) {
     port: "unknown",
     resolves: null,
   };
-  try {
-    if (isStun(address)) await testStun(job, result, seen, signal, enter, watch);
-    else await testTurn(job, result, seen, signal, enter, watch);
-  } catch (error) {
-    // The browser's own reading of the URL, when it makes the connection.
-    const isItsSyntax = error instanceof DOMException && ["SyntaxError", "InvalidAccessError"].includes(error.name);
-    if (signal.aborted || !isItsSyntax) throw error;
-    return refusal("browser");
-  }
-  return judge(seen, Date.now() / 1000, job.skew);
 }
 
-/**
- * @param {Job} job
- * @param {Result} result
- * @param {import("./verdict.js").Evidence} seen
- * @param {AbortSignal} signal
- * @param {(phase: Phase) => void} enter
- * @param {(connection: RTCPeerConnection) => void} watch
- */
-async function testStun(job, result, seen, signal, enter, watch) {
+/** @param {Context} context @param {import("./verdict.js").Evidence} seen */
+async function testStun({ job, result, signal, enter, watch }, seen) {
   result.isSyntaxGood = true;
   enter("allocate");
   const { types, errors, gathered, milliseconds } = await askStun(job.url, LIMIT, signal, watch);
@@ -150,15 +156,8 @@ async function testStun(job, result, seen, signal, enter, watch) {
   if (seen.reflexive) result.allocateMs = milliseconds;
 }
 
-/**
- * @param {Job} job
- * @param {Result} result
- * @param {import("./verdict.js").Evidence} seen
- * @param {AbortSignal} signal
- * @param {(phase: Phase) => void} enter
- * @param {(connection: RTCPeerConnection) => void} watch
- */
-async function testTurn(job, result, seen, signal, enter, watch) {
+/** @param {Context} context @param {import("./verdict.js").Evidence} seen */
+async function testTurn({ job, result, signal, enter, watch }, seen) {
   const pair = new RelayPair({ urls: job.url, username: job.username, credential: job.credential });
   try {
     result.isSyntaxGood = true;
@@ -200,9 +199,8 @@ async function testTurn(job, result, seen, signal, enter, watch) {
  * @param {AbortSignal} signal
  */
 async function findCause(seen, signal) {
-  const { address, errors } = seen;
-  const isUnreachable = errors.length > 0 && errors.every(({ code }) => code === 701);
-  if (!isUnreachable || address.transport === "udp" && !isSecure(address)) return;
+  const { address } = seen;
+  if (!isRejected(seen)) return;
   if (!isLiteral(address.host)) seen.resolves = await resolves(address, signal);
   if (isSecure(address) && seen.resolves !== false) seen.port = await portBehindTls(address, signal);
 }

@@ -64,11 +64,13 @@ function valueOf({ allocateMs, connectMs, roundTrip, throughput }, step) {
   if (step === "roundTrip" && roundTrip) {
     return { key: "tester.roundTrips", values: { median: short(roundTrip.median), p95: short(roundTrip.p95) } };
   }
-  if (step === "throughput" && throughput) return { key: "tester.megabits", values: { value: short(throughput.megabits) } };
+  if (step === "throughput" && throughput) return { key: "tester.megabits", values: { value: throughput.bytes ? short(throughput.megabits) : "0" } };
   return null;
 }
 
 /** @param {number} value @returns {string} with as many decimals as tell something */
 function short(value) {
+  // Firefox counts whole milliseconds.
+  if (value === 0) return "<1";
   return value < 10 ? value.toFixed(1) : value.toFixed(0);
 }

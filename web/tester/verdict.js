@@ -50,7 +50,9 @@ export const LIMIT = 10_000;
 /** A browser that fails sooner had an answer: 403. Firefox waits 5 s for more candidates before it says so. */
 const REFUSED_WITHIN = 6500;
 /** An unresolved name is known sooner, a silent server later. */
-const LOOKUP_WITHIN = 2500;
+export const LOOKUP_WITHIN = 2500;
+/** A port that is closed is known sooner; Firefox gives up on a silent one before we do. */
+const CLOSED_WITHIN = 5000;
 /** Seconds by which clocks may differ before it is worth a word. */
 const SKEW = 30;
 /** Fewer bytes in the time of a measurement than any path carries that carries large packets. */
@@ -164,10 +166,10 @@ function judgeAllocation(seen, now, skew) {
   if (codes.length) return verdict("otherError", { code: codes[0] });
   if (isUnresolved(seen)) return verdict("unresolved");
   const failed = seen.errors.at(-1);
-  if (isSecure(seen.address) && failed) return judgeTls(seen);
-  if (seen.address.transport === "tcp") {
-    if (failed && failed.at < LIMIT) return verdict("closed");
-    return verdict(seen.gathered ? "nothing" : "silentTcp");
+  if (isSecure(seen.address) && failed && failed.at < CLOSED_WITHIN) return judgeTls(seen);
+  if (seen.address.transport === "tcp" || isSecure(seen.address)) {
+    if (failed && failed.at < CLOSED_WITHIN) return verdict("closed");
+    return verdict(seen.gathered && !failed ? "nothing" : "silentTcp");
   }
   // Neither a lookup nor a wait: the browser did not send anything.
   const isSilent = !seen.gathered || (failed && failed.at >= LOOKUP_WITHIN);
@@ -201,6 +203,12 @@ function isUnresolved(seen) {
   if (seen.resolves !== null) return !seen.resolves;
   // Over TCP browsers tell a name that is not known and a closed port in the same words.
   return seen.address.transport === "udp" && seen.errors.some(isLookup);
+}
+
+/** @param {Evidence} seen @returns {boolean} whether a connection over TCP or TLS failed so soon that the port may be closed */
+export function isRejected({ address, errors }) {
+  if (address.transport === "udp" && !isSecure(address)) return false;
+  return errors.length > 0 && errors.every(({ code, at }) => code === 701 && at < CLOSED_WITHIN);
 }
 
 /**

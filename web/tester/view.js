@@ -48,7 +48,7 @@ function judgement(result) {
     const names = options.map((name) => element("code", {}, name));
     parts.push(element("p", { class: "options" }, `${text("tester.options")} `, ...names));
   }
-  if (account) parts.push(element("p", { class: "quiet" }, account));
+  if (account && verdict.code !== "syntax") parts.push(element("p", { class: "quiet" }, account));
   return parts;
 }
 

@@ -26,7 +26,7 @@ export function words({ says, cause, notes, options, values }) {
  */
 export function relative(seconds) {
   const [unit, length] = UNITS.find(([, length]) => Math.abs(seconds) >= length) ?? UNITS[UNITS.length - 1];
-  return new Intl.RelativeTimeFormat(language()).format(Math.trunc(seconds / length), unit);
+  return new Intl.RelativeTimeFormat(language()).format(Math.round(seconds / length), unit);
 }
 
 /** @param {import("./credential.js").Account} account @param {number} now seconds since 1970 */

@@ -11,7 +11,7 @@ import { untested } from "../../../web/tester/run.js";
 import { eachUrl, readAnswer, SiteError } from "../../../web/tester/site.js";
 import { stepsOf } from "../../../web/tester/steps.js";
 import { parseUrl, urlsOf } from "../../../web/tester/url.js";
-import { judge, refusal } from "../../../web/tester/verdict.js";
+import { isRejected, judge, refusal } from "../../../web/tester/verdict.js";
 import { STRINGS } from "../../../web/shared/strings.js";
 
 const NOW = 1_800_000_000;
@@ -114,6 +114,9 @@ test("an address is not looked up", () => {
 test("a closed TCP port, and one that keeps silent", () => {
   assert.equal(codeOf(seen("turn:192.0.2.1?transport=tcp", { errors: [error(701, 120)] })), "closed-port");
   assert.equal(codeOf(seen("turn:192.0.2.1?transport=tcp", { gathered: false })), "silent");
+  // Firefox gives up by itself.
+  assert.equal(codeOf(seen("turn:192.0.2.1?transport=tcp", { errors: [error(701, 9990)] })), "silent");
+  assert.equal(codeOf(seen("turns:192.0.2.1", { errors: [error(701, 9990)], port: "unknown" })), "silent");
   assert.equal(codeOf(seen("turn:192.0.2.1?transport=tcp")), "nothing");
 });
 
@@ -122,6 +125,16 @@ test("silence over UDP, whether or not the browser gives up before us", () => {
   assert.equal(codeOf(seen("turn:turn.example", { gathered: false })), "silent");
   assert.equal(codeOf(seen("turn:turn.example", { errors: [error(701, 9900)] })), "silent");
   assert.equal(codeOf(seen("turn:192.0.2.1")), "nothing");
+});
+
+test("only what failed soon over TCP is asked about further", () => {
+  const tcp = "turn:192.0.2.1?transport=tcp";
+  assert.ok(isRejected(seen(tcp, { errors: [error(701)] })));
+  assert.ok(isRejected(seen("turns:a?transport=udp", { errors: [error(701)] })));
+  assert.ok(!isRejected(seen(tcp)));
+  assert.ok(!isRejected(seen(tcp, { errors: [error(701, 9990)] })));
+  assert.ok(!isRejected(seen(tcp, { errors: [error(701), error(401)] })));
+  assert.ok(!isRejected(seen("turn:a", { errors: [error(701)] })));
 });
 
 test("TLS that fails: certificate, closed port, or no TURN server", () => {
