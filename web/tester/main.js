@@ -65,7 +65,10 @@ async function run() {
   } catch (error) {
     if (error instanceof SiteError) say(error.key, error.values);
     else if (signal.aborted) say("tester.status.stopped");
-    else throw error;
+    else {
+      say("tester.status.failed");
+      throw error;
+    }
   } finally {
     panel.watch(null);
     const isWaiting = document.activeElement === stop;
@@ -99,14 +102,18 @@ async function collect(signal) {
  */
 async function testAll(signal) {
   if (entries.length === 0) return say("tester.status.noUrl");
+  if (!("RTCPeerConnection" in globalThis)) return say("tester.status.noWebRtc");
   statistics.hidden = false;
   for (const [index, { job, result, card }] of entries.entries()) {
     if (!signal.aborted) say("tester.status.running", { number: index + 1, count: entries.length, url: job.url });
     const changed = () => draw(card, result);
     await test(job, result, { signal, changed, watch: (connection) => panel.watch(connection) });
   }
-  const works = entries.filter(({ result }) => ["good", "warn"].includes(result.verdict?.level ?? "")).length;
-  say(signal.aborted ? "tester.status.stopped" : "tester.status.done", { works, count: entries.length });
+  const count = (/** @type {string[]} */ ...levels) =>
+    entries.filter(({ result }) => levels.includes(result.verdict?.level ?? "")).length;
+  const sums = { works: count("good", "warn"), fails: count("bad"), unclear: count("none") };
+  const finished = sums.unclear ? "tester.status.unclear" : "tester.status.done";
+  say(signal.aborted ? "tester.status.stopped" : finished, sums);
 }
 
 function redraw() {

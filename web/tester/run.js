@@ -11,6 +11,8 @@ import { isRejected, judge, LIMIT, refusal, SLOW } from "./verdict.js";
 
 const ECHOES = 20;
 const BULK_TIME = 2000;
+/** Milliseconds for one URL: more than its steps can take, should the browser itself get stuck. */
+const LIMIT_IN_ALL = 4 * LIMIT;
 
 /**
  * @typedef {object} Job
@@ -81,17 +83,26 @@ export async function test(job, result, { signal, changed, watch }) {
     }, SLOW);
     changed();
   };
+  const ended = AbortSignal.any([signal, AbortSignal.timeout(LIMIT_IN_ALL)]);
   try {
     enter("parse");
-    result.verdict = await steps({ job, result, signal, enter, watch });
+    result.verdict = await Promise.race([steps({ job, result, signal: ended, enter, watch }), rejection(ended)]);
   } catch (error) {
-    if (!signal.aborted) throw error;
     result.verdict = refusal("stopped");
+    if (!ended.aborted) throw error;
   } finally {
     clearTimeout(slow);
     Object.assign(result, { phase: "done", isSlow: false });
     changed();
   }
+}
+
+/** @param {AbortSignal} signal @returns {Promise<never>} for what does not listen to it: the browser's own promises */
+function rejection(signal) {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener("abort", () => reject(signal.reason));
+  });
 }
 
 /**
@@ -117,7 +128,7 @@ async function steps(context) {
     await (isStun(address) ? testStun : testTurn)(context, seen);
   } catch (error) {
     // The browser's own reading of the URL, when it makes the connection.
-    const isItsSyntax = error instanceof DOMException && ["SyntaxError", "InvalidAccessError"].includes(error.name);
+    const isItsSyntax = error instanceof DOMException && ["SyntaxError", "InvalidAccessError", "NotSupportedError"].includes(error.name);
     if (signal.aborted || !isItsSyntax) throw error;
     return refusal("browser");
   }
@@ -201,6 +212,6 @@ async function testTurn({ job, result, signal, enter, watch }, seen) {
 async function findCause(seen, signal) {
   const { address } = seen;
   if (!isRejected(seen)) return;
-  if (!isLiteral(address.host)) seen.resolves = await resolves(address, signal);
-  if (isSecure(address) && seen.resolves !== false) seen.port = await portBehindTls(address, signal);
+  if (isSecure(address)) seen.port = await portBehindTls(address, signal);
+  if (seen.port === "unknown" && !isLiteral(address.host)) seen.resolves = await resolves(address, signal);
 }

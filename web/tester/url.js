@@ -3,22 +3,23 @@
 
 /**
  * @typedef {object} Address
- * @property {"stun" | "stuns" | "turn" | "turns"} scheme
+ * @property {"stun" | "turn" | "turns"} scheme
  * @property {string} host a name, an IPv4 address, or an IPv6 address in brackets
  * @property {number} port
  * @property {"udp" | "tcp"} transport
  */
 
-/** @typedef {"scheme" | "slashes" | "host" | "port" | "transport" | "stun-transport"} UrlProblem */
+/** @typedef {"scheme" | "stuns" | "slashes" | "host" | "port" | "transport" | "stun-transport"} UrlProblem */
 
-const DEFAULT_PORT = { stun: 3478, turn: 3478, stuns: 5349, turns: 5349 };
+const DEFAULT_PORT = { stun: 3478, turn: 3478, turns: 5349 };
 
 /**
  * @param {string} url
  * @returns {Address | UrlProblem}
  */
 export function parseUrl(url) {
-  const parts = /^(stuns?|turns?):(.*)$/i.exec(url);
+  if (/^stuns:/i.test(url)) return "stuns";
+  const parts = /^(stun|turns?):(.*)$/i.exec(url);
   if (!parts) return "scheme";
   const scheme = /** @type {Address["scheme"]} */ (parts[1].toLowerCase());
   if (parts[2].startsWith("//")) return "slashes";
@@ -31,18 +32,18 @@ export function parseUrl(url) {
   if (!place) return "host";
   const port = place[2] === undefined ? DEFAULT_PORT[scheme] : Number(place[2]);
   if (place[2] !== undefined && !(/^\d{1,5}$/.test(place[2]) && port >= 1 && port <= 65535)) return "port";
-  const usual = scheme === "turns" || scheme === "stuns" ? "tcp" : "udp";
+  const usual = scheme === "turns" ? "tcp" : "udp";
   return { scheme, host: place[1], port, transport: /** @type {"udp" | "tcp"} */ (transport ?? usual) };
 }
 
 /** @param {Address} address */
 export function isSecure(address) {
-  return address.scheme === "turns" || address.scheme === "stuns";
+  return address.scheme === "turns";
 }
 
 /** @param {Address} address */
 export function isStun(address) {
-  return address.scheme === "stun" || address.scheme === "stuns";
+  return address.scheme === "stun";
 }
 
 /** @param {string} host @returns {boolean} whether there is nothing to look up */

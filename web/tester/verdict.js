@@ -89,6 +89,7 @@ const ROWS = {
   untold: row("unknown", "none", "tester.says.untold", "tester.cause.untold"),
   stopped: row("stopped", "none", "tester.says.stopped", "tester.cause.stopped"),
   scheme: row("syntax", "bad", "tester.says.syntax", "tester.cause.scheme"),
+  stuns: row("syntax", "bad", "tester.says.syntax", "tester.cause.stuns"),
   slashes: row("syntax", "bad", "tester.says.syntax", "tester.cause.slashes"),
   host: row("syntax", "bad", "tester.says.syntax", "tester.cause.host"),
   port: row("syntax", "bad", "tester.says.syntax", "tester.cause.port"),

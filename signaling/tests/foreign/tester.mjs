@@ -49,14 +49,14 @@ async function run(page, { urls = [], username = "", credential = "", own = fals
   return { verdicts, isLeaking: found.length > 0 && (await tellsSecret(page, [username, credential])) };
 }
 
-/** Whether a word of `secrets` is in a report, in the copied link, or in what is seen. */
+/** Whether one of `secrets` is in a report or in what is seen. */
 async function tellsSecret(page, secrets) {
   const told = [await page.innerText("main")];
   for (const button of ["#save-json", "#save-markdown"]) {
     const [file] = await Promise.all([page.waitForEvent("download"), page.click(button)]);
     told.push(await text(await file.createReadStream()));
   }
-  // In the words that the page has of its own, a short one proves nothing.
+  // A short one may be among the page's own words.
   return secrets.some((secret) => secret.length >= 8 && told.some((words) => words.includes(secret)));
 }
 

@@ -181,7 +181,7 @@ test("every verdict has its texts, with values for all they name", () => {
     seen("turn:a", { errors: [error(401)], account: { kind: "time-limited", expires: 1 } }),
     seen("turns:192.0.2.1", { errors: [error(701)] }),
   ].map((evidence) => judge(evidence, NOW, 0));
-  for (const problem of ["scheme", "slashes", "host", "port", "transport", "stun-transport", "username", "browser", "stopped"]) {
+  for (const problem of ["scheme", "slashes", "host", "port", "transport", "stun-transport", "stuns", "username", "browser", "stopped"]) {
     many.push(refusal(problem));
   }
   for (const { says, cause, notes, values, code } of many) {
@@ -215,7 +215,7 @@ test("what is wrong with a URL is told", () => {
     "turn:": "host", "turn:2001:db8::1": "port", "turn:me@a": "host", "turn:a/b": "host", "turn:[a": "host",
     "turn:a:": "port", "turn:a:0": "port", "turn:a:65536": "port", "turn:a:1e3": "port", "turn:a:-1": "port",
     "turn:a?": "transport", "turn:a?transport=sctp": "transport", "turn:a?transport=tcp?x": "transport",
-    "stun:a?transport=udp": "stun-transport", "stuns:a?": "stun-transport",
+    "stun:a?transport=udp": "stun-transport", "STUNS:a": "stuns",
   };
   for (const [url, problem] of Object.entries(cases)) assert.equal(parseUrl(url), problem, url);
 });
