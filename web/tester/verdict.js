@@ -167,9 +167,8 @@ function judgeAllocation(seen, now, skew) {
   if (codes.length) return verdict("otherError", { code: codes[0] });
   if (isUnresolved(seen)) return verdict("unresolved");
   const failed = seen.errors.at(-1);
-  if (isSecure(seen.address) && failed && failed.at < CLOSED_WITHIN) return judgeTls(seen);
+  if (isRejected(seen)) return isSecure(seen.address) ? judgeTls(seen) : verdict("closed");
   if (seen.address.transport === "tcp" || isSecure(seen.address)) {
-    if (failed && failed.at < CLOSED_WITHIN) return verdict("closed");
     return verdict(seen.gathered && !failed ? "nothing" : "silentTcp");
   }
   // Neither a lookup nor a wait: the browser did not send anything.
@@ -207,9 +206,10 @@ function isUnresolved(seen) {
 }
 
 /** @param {Evidence} seen @returns {boolean} whether a connection over TCP or TLS failed so soon that the port may be closed */
-export function isRejected({ address, errors }) {
+export function isRejected({ address, errors, gathered }) {
   if (address.transport === "udp" && !isSecure(address)) return false;
-  return errors.length > 0 && errors.every(({ code, at }) => code === 701 && at < CLOSED_WITHIN);
+  // A name may have several addresses: one may be closed and the next one silent.
+  return gathered && errors.length > 0 && errors.every(({ code, at }) => code === 701 && at < CLOSED_WITHIN);
 }
 
 /**

@@ -114,6 +114,8 @@ test("an address is not looked up", () => {
 test("a closed TCP port, and one that keeps silent", () => {
   assert.equal(codeOf(seen("turn:192.0.2.1?transport=tcp", { errors: [error(701, 120)] })), "closed-port");
   assert.equal(codeOf(seen("turn:192.0.2.1?transport=tcp", { gathered: false })), "silent");
+  // One address of a name is closed, the other silent.
+  assert.equal(codeOf(seen("turn:a.example?transport=tcp", { errors: [error(701)], gathered: false })), "silent");
   // Firefox gives up by itself.
   assert.equal(codeOf(seen("turn:192.0.2.1?transport=tcp", { errors: [error(701, 9990)] })), "silent");
   assert.equal(codeOf(seen("turns:192.0.2.1", { errors: [error(701, 9990)], port: "unknown" })), "silent");
