@@ -40,6 +40,7 @@ impl Tls {
             cipher_list: None,
             curves: None,
             tls12: true,
+            http: true,
         })?;
         for warning in warnings {
             tracing::warn!("{warning}");
