@@ -62,7 +62,7 @@ async function callAndTalk(browser) {
     ends.forEach(({ decoded, local, remote, protocol }, end) => {
       fact(`${name}_${end}_frames`, decoded);
       fact(`${name}_${end}_pair`, `${local}/${protocol}-${remote}`);
-      if (policy === "relay") assert.deepEqual([local, remote], ["relay", "relay"]);
+      if (policy === "relay") assert.equal(local, "relay");
     });
   };
 

@@ -80,6 +80,10 @@ class SocketIo extends Client {
     return this.socket.io.engine.transport.name;
   }
 
+  closeFrame(code) {
+    this.socket.io.engine.transport.ws.close(code);
+  }
+
   close() {
     this.socket.disconnect();
   }
@@ -108,6 +112,10 @@ class PlainWebSocket extends Client {
 
   transport() {
     return "websocket";
+  }
+
+  closeFrame(code) {
+    this.socket.close(code);
   }
 
   close() {

@@ -39,7 +39,7 @@ export async function framesFlow(tabs, { ms = 2000, least = 10 } = {}) {
   });
 }
 
-/** To be run before the page's own scripts: `window.connection` and `window.connections`. */
+/** To be run before the page's own scripts: `window.connection`, `window.connections`, and `window.sockets`. */
 export function watchConnections() {
   const Original = window.RTCPeerConnection;
   window.connections = [];
@@ -48,6 +48,15 @@ export function watchConnections() {
       super(...args);
       window.connection = this;
       window.connections.push(this);
+    }
+  };
+
+  const OriginalSocket = window.WebSocket;
+  window.sockets = [];
+  window.WebSocket = class extends OriginalSocket {
+    constructor(...args) {
+      super(...args);
+      window.sockets.push(this);
     }
   };
 }

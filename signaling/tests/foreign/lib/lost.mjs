@@ -157,6 +157,20 @@ function notKept(open, { spellings, notice }) {
       await memberHeardNothing(alice, room);
     },
 
+    /** As a closed tab does: a close frame, and no packet of socket.io before it. */
+    async close_frame_is_no_loss() {
+      for (const code of [1001, 1000, undefined]) {
+        const [alice, bob, room] = await pair(open, { options: { resume: true }, spellings });
+        await upgraded(bob, room);
+        const began = Date.now();
+        bob.closeFrame(code);
+        await hearsBye(alice, room, bob.me.id, "lost", notice).catch((error) => {
+          throw new Error(`close frame ${code}: ${error.message}`);
+        });
+        fact(`bye_after_close_frame_${code ?? "bare"}_ms`, Date.now() - began);
+      }
+    },
+
     async resume_by_wrong_secret() {
       const [alice, bob, room] = await pair(open, { ...RESUMABLE, spellings });
       const thief = await open({ label: "thief" });
