@@ -217,9 +217,9 @@ function watchFrames(visitors) {
     let [last, at] = [-1, Date.now()];
     while (running) {
       const { frames } = await statsOf(tab);
-      // A new connection counts from nothing.
-      if (frames !== last) [last, at] = [frames, Date.now()];
       still[which] = Math.max(still[which], Date.now() - at);
+      // Not ">": a new connection counts from nothing.
+      if (frames !== last) [last, at] = [frames, Date.now()];
       await sleep(100);
     }
   };
