@@ -1,7 +1,8 @@
 // The whole of docs/SIGNALING.md as a socket.io client of another's making sees it.
 //
 //     node probe.mjs URL VERSION TRANSPORT [--only case,case] [--spellings both|otherjoin|other_joined] [--fits BYTES]
-//         [--toolarge BYTES] [--strikes AT-MOST] [--grace SECONDS] [--notice MS]
+//         [--toolarge BYTES] [--strikes AT-MOST] [--grace SECONDS] [--notice MS] [--overflow MESSAGES] [--pace MS]
+//         [--capacity MEMBERS]
 //
 // VERSION: 2, 3 or 4. TRANSPORT: polling, websocket, or default (polling, then an upgrade). The server must allow a client
 // some hundred connections in a few seconds. A cut of a polling client is noticed late: those cases are left out there.

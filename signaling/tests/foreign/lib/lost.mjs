@@ -8,8 +8,12 @@ import {
 import { fact, sleep, until } from "./report.mjs";
 import { pair } from "./table.mjs";
 
-/** `grace`: seconds that the server keeps a place. `notice`: milliseconds that it may take to see the end of a connection. */
-export const LOST_SETTINGS = { grace: 10, notice: 1000 };
+/**
+ * `grace`: seconds that the server keeps a place. `notice`: milliseconds that it may take to see the end of a connection.
+ * `overflow`: more messages than it keeps for who is away. `pace`: milliseconds between them that no rate limit minds.
+ * `capacity`: of a room.
+ */
+export const LOST_SETTINGS = { grace: 10, notice: 1000, overflow: 400, pace: 0, capacity: 2 };
 
 const note = (number) => ({ type: "note", number });
 
@@ -31,11 +35,32 @@ async function cut(client, how) {
   await client.expect(CLOSED);
 }
 
-function kept(open, { spellings, notice, grace }) {
-  const resume = async (room, me, wanted = {}) => {
-    const bob = await open({ label: "bob again" });
-    bob.me = await join(bob, room, { id: me.id, resumed: true, polite: true, ...wanted }, { resume: me.resume });
-    return bob;
+function kept(open, { spellings, notice, grace, overflow, pace, capacity }) {
+  /** Sends into a room until all the others have fallen out of it; how many that took. */
+  const sendUntilBye = async (sender, room, gone) => {
+    let sent = 0;
+    const missed = new Set(gone);
+    for (; missed.size && sent < overflow; sent += 1) {
+      sender.send("message", room, note(sent));
+      await sleep(pace);
+      while (sender.waiting() || sent + 1 === overflow) {
+        const [name, named, id, third] = await sender.next();
+        assert.deepEqual([name, named, third], ["bye", room, { reason: "lost" }]);
+        assert.ok(missed.delete(id), `a second bye of ${id}`);
+        if (!missed.size) break;
+      }
+    }
+    assert.equal(missed.size, 0, `${missed.size} still there after ${sent} messages`);
+    return sent;
+  };
+
+  /** Bob is back. `number` is that of the last packet he does not get again. */
+  const resume = async (room, { me, number }, wanted = {}, seen = undefined) => {
+    const back = await open({ label: "bob again" });
+    back.number = seen ?? number;
+    const options = { resume: me.resume, ...(seen === undefined ? {} : { seen }) };
+    back.me = await join(back, room, { id: me.id, resumed: true, polite: true, ...wanted }, options);
+    return back;
   };
 
   const queueAndResume = async (how) => {
@@ -48,7 +73,7 @@ function kept(open, { spellings, notice, grace }) {
     const carol = await open({ label: "carol" });
     carol.send("join", room);
     await carol.expect("full"); // The place is kept.
-    const back = await resume(room, bob.me, { count: 2, peers: [alice.me.id] });
+    const back = await resume(room, bob, { count: 2, peers: [alice.me.id] });
     for (let number = 0; number < 20; number += 1) await hearsMessage(back, room, note(number), alice.me.id);
     await memberHeardNothing(alice, room);
     await memberHeardNothing(back, room);
@@ -74,10 +99,10 @@ function kept(open, { spellings, notice, grace }) {
     async resume_twice() {
       const [alice, bob, room] = await pair(open, { ...RESUMABLE, spellings });
       bob.link.cut();
-      const first = await resume(room, bob.me);
+      const first = await resume(room, bob);
       first.send("message", room, note(1));
       await hearsMessage(alice, room, note(1), bob.me.id);
-      const second = await resume(room, first.me);
+      const second = await resume(room, first);
       second.send("message", room, note(2));
       await hearsMessage(alice, room, note(2), bob.me.id);
       // A proper close of who is a member no more is nothing to the room.
@@ -90,7 +115,7 @@ function kept(open, { spellings, notice, grace }) {
     /** The server still believes in the old connection: the secret decides. */
     async resume_takes_over() {
       const [alice, bob, room] = await pair(open, { spellings, options: { resume: true } });
-      const back = await resume(room, bob.me, { count: 2, peers: [alice.me.id] });
+      const back = await resume(room, bob, { count: 2, peers: [alice.me.id] });
       const reason = await isDisconnected(bob);
       fact("taken_over_reason", reason ?? "none");
       assert.ok(reason, "who is disconnected is told why");
@@ -103,13 +128,76 @@ function kept(open, { spellings, notice, grace }) {
     async resume_while_frozen() {
       const [alice, bob, room] = await pair(open, { ...RESUMABLE, spellings });
       bob.link.freeze();
-      const back = await resume(room, bob.me, { count: 2, peers: [alice.me.id] });
+      const back = await resume(room, bob, { count: 2, peers: [alice.me.id] });
       alice.send("message", room, note(1));
       await hearsMessage(back, room, note(1), alice.me.id);
       bob.link.cut();
       await sleep(notice);
       await memberHeardNothing(alice, room);
       await memberHeardNothing(back, room);
+    },
+
+    /** What the server wrote is not always what the client read. */
+    async resume_with_seen() {
+      const [alice, bob, room] = await pair(open, { ...RESUMABLE, spellings });
+      await upgraded(bob, room);
+      for (let number = 1; number <= 5; number += 1) alice.send("message", room, note(number));
+      for (let number = 1; number <= 5; number += 1) await hearsMessage(bob, room, note(number), alice.me.id);
+      await cut(bob);
+      await sleep(notice);
+      alice.send("message", room, note(6));
+      await memberHeardNothing(alice, room);
+      let last = bob;
+      for (const seen of [3, 0, 5, 6, 1000]) {
+        last = await resume(room, last, { count: 2 }, seen);
+        for (let number = seen + 1; number <= 6; number += 1) await hearsMessage(last, room, note(number), alice.me.id);
+        await memberHeardNothing(last, room);
+      }
+      last.number = 6;
+      alice.send("message", room, note(7));
+      await hearsMessage(last, room, note(7), alice.me.id);
+    },
+
+    /** A place that was taken over once is kept like any other. */
+    async resume_is_for_good() {
+      const [alice, bob, room] = await pair(open, { spellings });
+      const first = await open({ label: "bob again", link: true });
+      await join(first, room, { id: bob.me.id, resumed: true }, { resume: bob.me.resume });
+      await upgraded(first, room);
+      await cut(first);
+      await sleep(notice);
+      await memberHeardNothing(alice, room);
+      const second = await open({ label: "bob once more" });
+      await join(second, room, { id: bob.me.id, resumed: true }, { resume: bob.me.resume });
+    },
+
+    /** Only so much is kept; who is away too long for it is gone. */
+    async resume_overflow() {
+      const [alice, bob, room] = await pair(open, { ...RESUMABLE, spellings });
+      await upgraded(bob, room);
+      await cut(bob);
+      await sleep(notice);
+      fact("kept_messages", await sendUntilBye(alice, room, [bob.me.id]));
+      const back = await open({ label: "bob again" });
+      const me = await join(back, room, { resumed: false, count: 2 }, { resume: bob.me.resume });
+      await hearsNewcomer(alice, room, me.id, 2, spellings);
+      await memberHeardNothing(back, room);
+    },
+
+    async overflow_of_two() {
+      if (capacity < 3) return;
+      const [alice, bob, room] = await pair(open, { ...RESUMABLE, spellings });
+      const carol = await open({ label: "carol", link: true });
+      carol.me = await join(carol, room, { count: 3 }, { resume: true });
+      await hearsNewcomer(alice, room, carol.me.id, 3, spellings);
+      await hearsNewcomer(bob, room, carol.me.id, 3, spellings);
+      for (const one of [bob, carol]) {
+        await upgraded(one, room);
+        await cut(one);
+      }
+      await sleep(notice);
+      await sendUntilBye(alice, room, [bob.me.id, carol.me.id]);
+      await join(alice, room, { count: 1, peers: [] });
     },
 
     async resume_finds_the_other_gone() {
@@ -121,8 +209,7 @@ function kept(open, { spellings, notice, grace }) {
       alice.send("leave", room);
       await alice.expect("leaved");
       // Bob comes second of two to nobody: who is alone does not give way to the next.
-      const back = await open({ label: "bob again" });
-      await join(back, room, { id: bob.me.id, resumed: true, count: 1, peers: [] }, { resume: bob.me.resume });
+      const back = await resume(room, bob, { count: 1, peers: [], polite: false });
       await hearsMessage(back, room, note(1), alice.me.id);
       await hearsBye(back, room, alice.me.id, "leave");
       await memberHeardNothing(back, room);

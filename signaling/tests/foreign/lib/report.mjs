@@ -57,7 +57,7 @@ export async function runCases(cases, { only = "", seconds = 60 } = {}) {
     } catch (error) {
       failed += 1;
       fact(name, `FAILED: ${error.message.replaceAll("\n", " ")}`);
-      console.error(`${name}: ${error.stack}`);
+      console.error(`${name}: ${error.stack.split("\n").filter((line) => !line.includes("node_modules")).slice(0, 12).join("\n")}`);
     }
   }
   fact("cases", chosen.length);

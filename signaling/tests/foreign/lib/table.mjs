@@ -75,7 +75,7 @@ function joining(open, { spellings }) {
       const { id, resume } = bob.me;
       await join(bob, room, { id, count: 2, peers: [alice.me.id], polite: true, resume });
       await join(bob, room, { id, resume }, {});
-      await join(bob, room, { id, resume }, { resume: true, colour: "green" });
+      await join(bob, room, { id, resume }, { colour: "green" });
       await memberHeardNothing(alice, room);
     },
 
@@ -268,9 +268,11 @@ const NOT_ROOMS = [
   "", " ", "a b", "a/b", "a.b", "ä", "房间", "a\n", "\u0000", "../x", "<b>", "x".repeat(65), "x".repeat(5000), "a\u200b", "%41",
   7, 0, -1.5, null, true, [], ["a"], {}, { room: "a" },
 ];
-const NOT_OPTIONS = [7, "x", null, true, [], { token: 5 }, { token: null }, { resume: 5 }, { resume: {} }, { resume: null }];
+const NOT_OPTIONS = [
+  7, "x", null, true, [], { token: 5 }, { token: ["a"] }, { resume: 5 }, { resume: {} }, { seen: "1" }, { seen: -1 }, { seen: 1.5 }, { seen: true },
+];
 const NOT_DATA = [undefined, 7, "text", null, true, [], [{ type: "offer" }], {}, { type: 5 }, { type: null }, { Type: "offer" }];
-const NOT_TO = [7, "x", null, [], { to: 5 }, { to: null }, { to: ["a"] }];
+const NOT_TO = [7, "x", null, [], { to: 5 }, { to: true }, { to: ["a"] }];
 
 /** Argument lists that are wrong whatever the state. */
 function badCommands(room) {
