@@ -35,8 +35,9 @@ const tokens = {
     const room = newRoom();
     const alice = await open();
     const me = await join(alice, room, { count: 1 }, options(room));
-    // Who is in has shown it.
-    await join(alice, room, { id: me.id });
+    // Whoever shows the secret of a member is one.
+    const again = await join(await open(), room, { id: me.id, resumed: true }, { resume: me.resume });
+    assert.equal(again.id, me.id);
     const bob = await open();
     await join(bob, room, { count: 2 }, { token: token(room, now() + 1_000_000_000) });
   },
@@ -86,7 +87,7 @@ const withTurn = {
     assert.equal(status, 200, body);
     assert.deepEqual(Object.keys(body).sort(), ["expires", "iceServers", "password", "ttl", "uris", "username"]);
     judgeTurn(body);
-    await memberHeardNothing(alice, room);
+    await memberHeardNothing(alice, room, options(room));
     alice.send("leave", room);
     await alice.expect("leaved");
     assert.equal((await apiTurn(`Bearer ${me.resume}`)).status, 401, "who left gets none");
