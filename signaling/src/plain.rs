@@ -63,7 +63,7 @@ async fn serve(board: Arc<Switchboard>, visitor: Visitor, mut socket: WebSocket)
                 match read {
                     Some(Ok(Message::Text(text))) => receive(&board, id, &text),
                     Some(Ok(Message::Binary(_))) => {
-                        board.refuse(id, ErrorCode::BadArgs, "events are text, not bytes");
+                        board.refuse(id, "", ErrorCode::BadArgs, "events are text, not bytes");
                     }
                     Some(Ok(Message::Close(_))) => return board.disconnect(id, Ending::Closed),
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
@@ -90,14 +90,19 @@ fn receive(board: &Switchboard, id: SocketId, text: &str) {
         Ok(message) if !message.is_empty() => message,
         _ => {
             let text = "an event is a JSON array: its name and its arguments";
-            return board.refuse(id, ErrorCode::BadArgs, text);
+            return board.refuse(id, "", ErrorCode::BadArgs, text);
         }
     };
     match message.remove(0) {
         Value::String(event) => {
             board.event(id, &event, &message);
         }
-        _ => board.refuse(id, ErrorCode::BadArgs, "the name of an event is a string"),
+        _ => board.refuse(
+            id,
+            "",
+            ErrorCode::BadArgs,
+            "the name of an event is a string",
+        ),
     }
 }
 
@@ -122,8 +127,12 @@ async fn close(mut socket: WebSocket, code: u16, reason: &'static str) {
 }
 
 fn complaint(error: &axum::Error) -> (u16, &'static str) {
-    if error.to_string().contains("too long") || error.to_string().contains("too large") {
+    // axum keeps what happened to itself, but for the words.
+    let error = error.to_string();
+    if error.contains("too long") || error.contains("too large") {
         (close_code::SIZE, "an event may be 64 KiB long")
+    } else if error.contains("UTF-8") {
+        (close_code::INVALID, "text is UTF-8")
     } else {
         (close_code::PROTOCOL, "this is not WebSocket")
     }

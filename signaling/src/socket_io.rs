@@ -80,7 +80,12 @@ fn receive(
     ack: AckSender,
 ) {
     let Some(Arguments(arguments)) = data else {
-        return board.refuse(id, ErrorCode::BadArgs, "the arguments cannot be read");
+        return board.refuse(
+            id,
+            event,
+            ErrorCode::BadArgs,
+            "the arguments cannot be read",
+        );
     };
     if let Some((event, arguments)) = board.event(id, event, &arguments) {
         let answer = serde_json::json!({ "event": event, "args": arguments });

@@ -183,10 +183,10 @@ impl Switchboard {
     }
 
     /// A client has sent what is no event.
-    pub fn refuse(&self, socket: SocketId, code: ErrorCode, text: &str) {
+    pub fn refuse(&self, socket: SocketId, event: &str, code: ErrorCode, text: &str) {
         let now = Instant::now();
         let mut state = self.lock();
-        state.hub.handle_refused(now, socket, "", code, text);
+        state.hub.handle_refused(now, socket, event, code, text);
         self.deliver(now, state);
     }
 
