@@ -259,7 +259,7 @@ view.button.mute.addEventListener("click", () => switchTrack("audio"));
 view.button.camera.addEventListener("click", () => switchTrack("video"));
 view.button.share.addEventListener("click", () => void share());
 view.button.restart.addEventListener("click", () => connection.restart());
-view.button.copy.addEventListener("click", () => void copyLink());
+for (const button of [view.button.copy, view.button.invite]) button.addEventListener("click", () => void copyLink());
 view.button.dismiss.addEventListener("click", () => tell(null));
 addEventListener("pagehide", () => dispatch({ type: "leave" }));
 addEventListener("hashchange", readLink);

@@ -18,7 +18,7 @@ import { stateKey, stateMood } from "./words.js";
  * @property {Notice | null} notice
  */
 
-const BUTTONS = ["connserver", "leave", "mute", "camera", "share", "restart", "copy", "remedy", "dismiss"];
+const BUTTONS = ["connserver", "leave", "mute", "camera", "share", "restart", "copy", "invite", "remedy", "dismiss"];
 const PARTS = ["self", "selfnote", "state", "error", "errortext", "controls", "welcome", "waiting", "waitingtext", "waitinghint"];
 
 export class View {
@@ -51,14 +51,13 @@ export class View {
   /** @param {Scene} scene */
   #lobby({ model, copied }) {
     const may = allowed(model);
-    const { connserver, copy, restart } = this.button;
+    const { connserver, copy, invite, restart } = this.button;
     this.room.readOnly = !may.connect;
     connserver.disabled = !may.connect;
     connserver.hidden = may.call;
     restart.hidden = !may.call;
     restart.disabled = model.state !== "joined_conn" || !model.peer;
-    write(copy, text(copied ? "call.copied" : "call.copy"));
-    copy.classList.toggle("primary", may.call && model.state !== "joined_conn" && model.was !== "joined_conn");
+    for (const button of [copy, invite]) write(button, text(copied ? "call.copied" : "call.copy"));
   }
 
   /** @param {Scene} scene */
@@ -88,6 +87,7 @@ export class View {
     waiting.hidden = !may.call || seen;
     write(waitingtext, text(connected ? "call.noPicture" : "call.waiting"));
     waitinghint.hidden = connected;
+    this.button.invite.hidden = connected;
     self.hidden = !media.shown;
     if (this.local.srcObject !== media.shown) this.local.srcObject = media.shown;
     this.local.classList.toggle("mirror", !media.sharing);
@@ -101,12 +101,14 @@ export class View {
   #notice(notice) {
     const { error, errortext } = this.part;
     const { remedy } = this.button;
+    const fresh = error.hidden && notice;
     error.hidden = !notice;
     error.classList.toggle("note", notice?.note === true);
     write(errortext, notice ? text(notice.key, notice.values) : "");
     remedy.hidden = !notice?.remedy;
     write(remedy, notice?.remedy ? text(notice.remedy.key) : "");
     remedy.onclick = notice?.remedy?.run ?? null;
+    if (fresh) error.scrollIntoView({ block: "nearest" });
   }
 }
 
