@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Signaling } from "../../../web/call/signaling.js";
+
+/** A server at hand: what the page says is in `said`, and what the test says arrives at once. */
+function setting() {
+  const told = [];
+  const waits = [];
+  const sockets = [];
+  const open = () => {
+    const socket = {
+      connected: false, said: [], listeners: {}, connects: 0,
+      on(name, listener) { this.listeners[name] = listener; return this; },
+      emit(...said) { this.said.push(said); return this; },
+      connect() { this.connects += 1; return this; },
+      disconnect() { this.connected = false; this.said.push(["(disconnect)"]); return this; },
+      hear(name, ...args) { this.listeners[name](...args); },
+      up() { this.connected = true; this.hear("connect"); },
+      down(reason = "transport close") { this.connected = false; this.hear("disconnect", reason); },
+    };
+    sockets.push(socket);
+    return socket;
+  };
+  const later = (run, ms) => {
+    const wait = { run, ms, cancelled: false };
+    waits.push(wait);
+    return () => (wait.cancelled = true);
+  };
+  const signaling = new Signaling((event) => told.push(event), open, later);
+  signaling.enter({ room: "blue", token: "" });
+  return { signaling, told, waits, sockets, socket: sockets[0] };
+}
+
+const info = (more = {}) => ({ count: 1, peers: [], polite: false, resume: "secret", resumed: false, ...more });
+
+test("joins when connected, and with its secret when connected again", () => {
+  const { socket, told } = setting();
+  assert.deepEqual(socket.said, []);
+  socket.up();
+  socket.hear("joined", "blue", "id", info());
+  socket.hear("other_joined", "blue", "other", { count: 2, number: 7 });
+  socket.down();
+  socket.up();
+  assert.deepEqual(socket.said, [["join", "blue", { resume: true, seen: 0 }], ["join", "blue", { resume: "secret", seen: 7 }]]);
+  assert.deepEqual(told.map(({ type }) => type), ["joined", "other_joined", "lost"]);
+});
+
+test("a newcomer again counts from the start", () => {
+  const { socket } = setting();
+  socket.up();
+  socket.hear("joined", "blue", "id", info());
+  socket.hear("message", "blue", { type: "offer" }, { from: "x", number: 9 });
+  socket.down();
+  socket.up();
+  socket.hear("joined", "blue", "id2", info({ resume: "other" }));
+  socket.down();
+  socket.up();
+  assert.deepEqual(socket.said.at(-1), ["join", "blue", { resume: "other", seen: 0 }]);
+});
+
+test("the token is shown every time", () => {
+  const { signaling, sockets } = setting();
+  signaling.enter({ room: "red", token: "1.x" });
+  sockets[1].up();
+  assert.deepEqual(sockets[1].said, [["join", "red", { resume: true, seen: 0, token: "1.x" }]]);
+});
+
+test("what the server did not confirm is said again after a resumed join only", () => {
+  const { signaling, socket } = setting();
+  const messages = () => socket.said.filter(([name]) => name === "message").map(([, , data]) => data.n);
+  signaling.send({ n: 1 });
+  assert.deepEqual(messages(), []);
+  socket.up();
+  socket.hear("joined", "blue", "id", info());
+  signaling.send({ n: 2 });
+  signaling.send({ n: 3 });
+  const [, , , confirm] = socket.said.find(([name, , data]) => name === "message" && data.n === 2);
+  confirm({ event: "sent", args: ["blue", 1] });
+  socket.down();
+  signaling.send({ n: 4 });
+  socket.up();
+  socket.hear("joined", "blue", "id", info({ resumed: true }));
+  assert.deepEqual(messages(), [2, 3, 3, 4]);
+  socket.down();
+  socket.up();
+  socket.hear("joined", "blue", "id", info());
+  assert.deepEqual(messages(), [2, 3, 3, 4]);
+});
+
+test("what is said while `joined` is being told is said once", () => {
+  const { signaling, socket, told } = setting();
+  socket.up();
+  socket.hear("joined", "blue", "id", info());
+  socket.down();
+  signaling.tell = (event) => event.type === "joined" && signaling.send({ n: 1 });
+  socket.up();
+  socket.hear("joined", "blue", "id", info({ resumed: true }));
+  assert.equal(socket.said.filter(([name]) => name === "message").length, 1);
+  assert.equal(told.length, 2);
+});
+
+test("leaving says so, and nothing is heard afterwards", () => {
+  const { signaling, socket, told } = setting();
+  socket.up();
+  socket.hear("joined", "blue", "id", info());
+  signaling.leave();
+  assert.deepEqual(socket.said.slice(1), [["leave", "blue"], ["(disconnect)"]]);
+  socket.hear("message", "blue", { type: "offer" });
+  socket.hear("disconnect", "io client disconnect");
+  assert.equal(told.length, 1);
+  signaling.leave();
+  assert.equal(socket.said.length, 3);
+});
+
+test("only what is for this room is told, and `otherjoin` is not listened to", () => {
+  const { socket, told } = setting();
+  socket.up();
+  socket.hear("bye", "red", "x", { reason: "leave" });
+  socket.hear("message", "red", { type: "offer" });
+  socket.hear("message", "blue", null);
+  assert.deepEqual(told, []);
+  assert.equal(socket.listeners.otherjoin, undefined);
+  socket.hear("turn_refresh", "blue", { iceServers: [] });
+  assert.deepEqual(told, [{ type: "turn_refresh", turn: { iceServers: [] } }]);
+});
+
+test("errors: of a join, of anything else, and of nobody there", () => {
+  const { socket, told } = setting();
+  socket.up();
+  socket.hear("sig_error", { code: "forbidden", event: "join", message: "no" });
+  socket.hear("sig_error", { code: "no_peer", event: "message", message: "nobody" });
+  socket.hear("sig_error", { code: "rate_limited", event: "message", message: "slow" });
+  socket.hear("sig_error", { code: "disconnected", event: "join", message: "idle" });
+  socket.hear("sig_error");
+  assert.deepEqual(told.map(({ type, code }) => `${type} ${code}`), ["refused forbidden", "problem rate_limited", "problem disconnected", "problem "]);
+});
+
+test("a server that sends the page away is asked again, later each time; leaving ends that", () => {
+  const { signaling, socket, waits } = setting();
+  socket.up();
+  socket.down("io server disconnect");
+  waits[0].run();
+  assert.equal(socket.connects, 1);
+  socket.up();
+  signaling.retry();
+  socket.down("io server disconnect");
+  assert.deepEqual(waits.map(({ ms }) => ms), [1000, 2000, 4000]);
+  assert.deepEqual(waits.slice(1).map(({ cancelled }) => cancelled), [true, false]);
+  signaling.leave();
+  assert.ok(waits[2].cancelled);
+});
+
+test("a refused join is tried again", () => {
+  const { signaling, socket, waits } = setting();
+  socket.up();
+  signaling.retry();
+  waits[0].run();
+  assert.deepEqual(socket.said.map(([name]) => name), ["join", "join"]);
+});

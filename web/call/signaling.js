@@ -1,0 +1,160 @@
+// @ts-check
+/**
+ * The server as the page sees it: docs/SIGNALING.md over socket.io. After a lost connection it takes up its place
+ * again, and says again what may have got lost.
+ */
+
+import { io } from "../vendor/socket.io.esm.min.js";
+import { backoff, later as realLater } from "./later.js";
+
+/** @typedef {import("../vendor/socket.io.esm.min.js").Socket} Socket */
+/** @typedef {import("./later.js").Later} Later */
+/** @typedef {{iceServers?: RTCIceServer[]}} Turn */
+/** @typedef {Turn & {count: number, polite: boolean, resume: string, resumed: boolean}} JoinInfo */
+
+/**
+ * @typedef {{type: "joined", info: JoinInfo}
+ *   | {type: "other_joined" | "bye" | "full" | "leaved" | "lost" | "unreachable"}
+ *   | {type: "message", data: {type: string}}
+ *   | {type: "turn_refresh", turn: Turn}
+ *   | {type: "refused" | "problem", code: string, reason: string}} ServerEvent
+ */
+
+/** @returns {Socket} */
+function openSocket() {
+  return io(undefined, { forceNew: true, reconnectionDelay: 500, reconnectionDelayMax: 3000 });
+}
+
+export class Signaling {
+  /** @type {Socket | null} */ #socket = null;
+  #room = "";
+  #token = "";
+  /** Takes up the place again; empty until there is one. */
+  #secret = "";
+  /** The number of the last event that came, see `seen` in the protocol. */
+  #seen = 0;
+  #inRoom = false;
+  #attempts = 0;
+  #cancel = () => {};
+  /** What the server has not said it has. @type {object[]} */
+  #outbox = [];
+
+  /**
+   * @param {(event: ServerEvent) => void} tell
+   * @param {() => Socket} open
+   * @param {Later} later
+   */
+  constructor(tell, open = openSocket, later = realLater) {
+    this.tell = tell;
+    this.open = open;
+    this.later = later;
+  }
+
+  /** @param {import("./room.js").Place} place */
+  enter({ room, token }) {
+    this.leave();
+    this.#room = room;
+    this.#token = token;
+    this.#secret = "";
+    this.#seen = 0;
+    this.#attempts = 0;
+    const socket = this.open();
+    this.#socket = socket;
+    /** @type {(name: string, listener: (...args: any[]) => void) => void} */
+    const on = (name, listener) => socket.on(name, (...args) => this.#socket === socket && listener(...args));
+    on("connect", () => this.#join());
+    on("connect_error", () => this.tell({ type: "unreachable" }));
+    on("disconnect", (reason) => this.#lost(reason));
+    this.#listen(on);
+  }
+
+  /** Away from the room and the server, at once. */
+  leave() {
+    const socket = this.#socket;
+    this.#socket = null;
+    this.#cancel();
+    this.#inRoom = false;
+    this.#outbox = [];
+    if (!socket) return;
+    if (socket.connected) socket.emit("leave", this.#room);
+    socket.disconnect();
+  }
+
+  /** @param {object} data for the others; kept until the server has it */
+  send(data) {
+    this.#outbox.push(data);
+    if (this.#inRoom) this.#emit(data);
+  }
+
+  /** Asks for the place once more, a little later each time. */
+  retry() {
+    this.#soon(() => this.#join());
+  }
+
+  /** @param {(name: string, listener: (...args: any[]) => void) => void} on */
+  #listen(on) {
+    on("sig_error", (problem) => this.#problem(problem ?? {}));
+    /** @type {(name: string, listener: (argument: any) => void) => void} */
+    const here = (name, listener) => {
+      on(name, (room, argument, extra) => {
+        if (room !== this.#room) return;
+        this.#seen = extra?.number ?? this.#seen;
+        listener(name === "joined" ? extra : argument);
+      });
+    };
+    here("joined", (info) => this.#joined(info ?? {}));
+    here("message", (data) => data && this.tell({ type: "message", data }));
+    here("turn_refresh", (turn) => this.tell({ type: "turn_refresh", turn: turn ?? {} }));
+    for (const type of /** @type {const} */ (["other_joined", "bye", "full", "leaved"])) {
+      here(type, () => this.tell({ type }));
+    }
+  }
+
+  #join() {
+    const options = { resume: this.#secret || true, seen: this.#seen };
+    this.#socket?.emit("join", this.#room, this.#token ? { ...options, token: this.#token } : options);
+  }
+
+  /** @param {JoinInfo} info */
+  #joined(info) {
+    this.#secret = info.resume ?? "";
+    this.#inRoom = true;
+    this.#attempts = 0;
+    if (!info.resumed) {
+      // Another membership: nobody there waits for what was said in the one before.
+      this.#outbox = [];
+      this.#seen = 0;
+    }
+    const unsaid = [...this.#outbox];
+    this.tell({ type: "joined", info });
+    if (info.resumed) for (const data of unsaid) this.#emit(data);
+  }
+
+  /** @param {object} data */
+  #emit(data) {
+    this.#socket?.emit("message", this.#room, data, () => {
+      this.#outbox = this.#outbox.filter((other) => other !== data);
+    });
+  }
+
+  /** @param {string} reason */
+  #lost(reason) {
+    this.#inRoom = false;
+    this.#cancel();
+    this.tell({ type: "lost" });
+    // The client comes back by itself, except to a server that has sent it away, as one that is being stopped does.
+    if (reason === "io server disconnect") this.#soon(() => this.#socket?.connect());
+  }
+
+  /** @param {{code?: string, event?: string, message?: string}} problem */
+  #problem({ code = "", event, message = "" }) {
+    if (code === "no_peer") return; // Whoever it was for has left; `bye` says so.
+    this.tell({ type: event === "join" && code !== "disconnected" ? "refused" : "problem", code, reason: String(message) });
+  }
+
+  /** @param {() => void} run */
+  #soon(run) {
+    this.#cancel();
+    this.#cancel = this.later(run, backoff(this.#attempts++));
+  }
+}
