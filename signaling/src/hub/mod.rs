@@ -179,8 +179,7 @@ impl Hub {
             Command::Message { room, data, to } => self.message(socket, room, data, to.as_deref()),
         });
         Some(done.unwrap_or_else(|problem| {
-            let room = arguments.first().and_then(Value::as_str);
-            self.refuse(now, socket, event, room.and_then(RoomName::new), problem)
+            self.refuse(now, socket, event, room_among(arguments), problem)
         }))
     }
 
@@ -191,11 +190,12 @@ impl Hub {
         now: Instant,
         socket: SocketId,
         event: &str,
-        code: ErrorCode,
-        text: &str,
+        arguments: &[Value],
+        (code, text): (ErrorCode, &str),
     ) -> Option<Packet> {
         self.sockets.get(&socket)?;
-        Some(self.refuse(now, socket, event, None, Problem::new(code, text)))
+        let room = room_among(arguments);
+        Some(self.refuse(now, socket, event, room, Problem::new(code, text)))
     }
 
     /// A socket reads slower than others speak to it.
@@ -422,6 +422,11 @@ impl Hub {
     fn room_mut(&mut self, name: &RoomName) -> &mut Room {
         self.rooms.get_mut(name).expect("a room we know")
     }
+}
+
+/// The room that an event is about, if it is about one.
+fn room_among(arguments: &[Value]) -> Option<RoomName> {
+    RoomName::new(arguments.first()?.as_str()?)
 }
 
 /// Why a command is not done.
