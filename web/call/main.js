@@ -134,7 +134,7 @@ function configuration() {
 /** @param {RTCIceServer[] | undefined} servers */
 function learn(servers) {
   iceServers = Array.isArray(servers) ? servers : undefined;
-  connection.reconfigure();
+  connection.refresh();
   warnOfNoRelay();
 }
 
@@ -250,8 +250,7 @@ view.lobby.addEventListener("submit", (event) => {
   if (allowed(model).connect) begin("connect");
 });
 view.relayOnly.addEventListener("change", () => {
-  connection.reconfigure();
-  connection.restart();
+  connection.remake();
   warnOfNoRelay();
 });
 view.button.leave.addEventListener("click", () => dispatch({ type: "leave" }));

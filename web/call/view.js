@@ -53,6 +53,7 @@ export class View {
     const may = allowed(model);
     const { connserver, copy, invite, restart } = this.button;
     this.room.readOnly = !may.connect;
+    this.relayOnly.disabled = model.state === "reconnecting"; // The other end could not be told.
     connserver.disabled = !may.connect;
     connserver.hidden = may.call;
     restart.hidden = !may.call;
