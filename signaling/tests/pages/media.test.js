@@ -69,17 +69,17 @@ test("an answer that comes after closing is let go", async () => {
 });
 
 test("the screen takes the camera's place, until it ends by itself", async () => {
-  let ended = 0;
-  const media = new Media(() => (ended += 1), devices(["audio", "video"]));
+  let ended = "";
+  const media = new Media((what) => (ended += what), devices(["audio", "video"]));
   await media.open();
   const camera = media.track("video");
   const screen = await media.share();
   assert.deepEqual([media.sharing, media.outgoing()[1].track === screen, screen.contentHint], [true, true, "detail"]);
   screen.dispatchEvent(new Event("ended"));
-  assert.deepEqual([media.sharing, media.outgoing()[1].track === camera, ended], [false, true, 1]);
+  assert.deepEqual([media.sharing, media.outgoing()[1].track === camera, ended], [false, true, "screen"]);
   await media.share();
   media.stopSharing();
-  assert.deepEqual([media.sharing, ended], [false, 1]);
+  assert.deepEqual([media.sharing, ended], [false, "screen"]);
 });
 
 test("closing stops everything", async () => {
