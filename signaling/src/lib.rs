@@ -1,5 +1,17 @@
 //! Signalling for WebRTC pages: rooms over socket.io and WebSocket, TURN credentials, and the pages themselves.
 //!
-//! What is said is in `docs/SIGNALING.md`; the rooms are [`hub`], which knows no network.
+//! What is said is in `docs/SIGNALING.md`. The rooms are [`hub`], which knows no network; [`switchboard`] connects
+//! it with the two front ends, [`socket_io`] and [`plain`]; [`server`] is the HTTPS server around them.
 
+pub mod gate;
 pub mod hub;
+pub mod metrics;
+pub mod options;
+pub mod pages;
+pub mod plain;
+pub mod server;
+pub mod socket_io;
+pub mod switchboard;
+pub mod tls;
+pub mod tokens;
+pub mod turn;

@@ -1,1 +1,312 @@
-fn main() {}
+//! The `signaling` program.
+
+use std::{
+    ffi::OsString,
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
+    path::Path,
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use axum_server::Handle;
+use clap::Parser as _;
+use signaling::{
+    gate::{Gate, Origins},
+    hub::{Limits, limits::Rate},
+    options::Options,
+    pages::Pages,
+    server,
+    switchboard::{Setup, Switchboard},
+    tls::Tls,
+    tokens::RoomTokens,
+    turn::TurnOffer,
+};
+use tokio::signal::unix::{SignalKind, signal};
+use turnd::config::{self, LogSettings, Machine, Secret, Settings, Verbosity};
+
+const HTTPS_PORT: u16 = 8443;
+const HTTP_PORT: u16 = 8080;
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let log = turnd::log::start(&LogSettings {
+        verbosity: Verbosity::Quiet,
+        file: None,
+        stdout: true,
+    });
+    let outcome = match log {
+        Ok(guard) => {
+            let outcome = run(options);
+            drop(guard);
+            outcome
+        }
+        Err(error) => Err(format!("the log: {error}")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("signaling: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn run(options: Options) -> Result<(), String> {
+    let settings = match &options.turn_config {
+        Some(path) => Some(turn_settings(path)?),
+        None => None,
+    };
+    let tls = Tls::load(&options, settings.as_ref()).map_err(|error| error.to_string())?;
+    let turn = settings.as_ref().map(|settings| {
+        let name = tls.as_ref().and_then(Tls::name);
+        let host = options.turn_host.as_deref();
+        TurnOffer::new(settings, host, name.as_deref(), options.credential_life())
+    });
+    let origins = Origins::new(&options.allow_origin)?;
+    let pages = pages(&options)?;
+    let listener = bind(listen_address(&options, tls.is_some())?)?;
+    let metrics = (!options.no_metrics)
+        .then(|| bind(options.metrics_listen))
+        .transpose()?;
+    let redirect = options.redirect_from.map(bind).transpose()?;
+    if redirect.is_some() && tls.is_none() {
+        return Err("--redirect-from: there is no HTTPS to redirect to".to_owned());
+    }
+
+    let board = Switchboard::new(setup(&options, turn.clone())?);
+    let gate = Gate::new(
+        origins.clone(),
+        options.trusted_proxy.clone(),
+        options.max_connect_rate,
+        Arc::clone(&board),
+    );
+    let app = server::app(&board, gate, &origins, pages, tls.is_some());
+    greet(
+        &listener,
+        metrics.as_ref(),
+        redirect.as_ref(),
+        tls.as_ref(),
+        turn.as_ref(),
+    )
+    .map_err(|error| error.to_string())?;
+
+    let handle = Handle::new();
+    let port = listener
+        .local_addr()
+        .map_err(|error| error.to_string())?
+        .port();
+    let mut servers = tokio::task::JoinSet::new();
+    servers.spawn(server::serve(listener, tls.clone(), app, handle.clone()));
+    if let Some(metrics) = metrics {
+        servers.spawn(server::serve_metrics(
+            metrics,
+            Arc::clone(&board),
+            handle.clone(),
+        ));
+    }
+    if let Some(redirect) = redirect {
+        servers.spawn(server::redirect(redirect, port, handle.clone()));
+    }
+    tokio::spawn(async move { board.keep_time().await });
+    if let Some(tls) = tls {
+        tokio::spawn(tls.follow_files());
+    }
+
+    let ended = tokio::select! {
+        ended = servers.join_next() => ended,
+        () = asked_to_stop() => None,
+    };
+    server::end(&handle);
+    let fault = |ended| match ended {
+        Some(Ok(Err(error))) => Err(format!("cannot serve: {error}")),
+        _ => Ok(()),
+    };
+    fault(ended)?;
+    while let Some(ended) = servers.join_next().await {
+        fault(Some(ended))?;
+    }
+    Ok(())
+}
+
+fn turn_settings(path: &Path) -> Result<Settings, String> {
+    let arguments = ["turnd".into(), "--config".into(), OsString::from(path)];
+    match config::load_on(&Machine::this(), arguments) {
+        config::Outcome::Run(loaded) => Ok(loaded.settings),
+        config::Outcome::Print(text) => Err(text),
+        config::Outcome::Invalid(errors) => {
+            let errors = errors.iter().map(ToString::to_string).collect::<Vec<_>>();
+            Err(errors.join("\nsignaling: "))
+        }
+    }
+}
+
+fn pages(options: &Options) -> Result<Pages, String> {
+    let Some(root) = &options.web_root else {
+        return Ok(Pages::Embedded);
+    };
+    if !root.is_dir() {
+        return Err(format!(
+            "--web-root {}: there is no such directory",
+            root.display()
+        ));
+    }
+    Ok(Pages::Directory {
+        root: root.clone(),
+        list: options.list_directories,
+    })
+}
+
+fn setup(options: &Options, turn: Option<TurnOffer>) -> Result<Setup, String> {
+    let tokens = match &options.room_secret_file {
+        Some(path) => {
+            let read = std::fs::read_to_string(path);
+            let secret =
+                read.map_err(|error| format!("--room-secret-file {}: {error}", path.display()))?;
+            let secret = secret.trim_end();
+            if secret.len() < 16 {
+                return Err(format!(
+                    "--room-secret-file {}: expected at least 16 characters",
+                    path.display()
+                ));
+            }
+            Some(RoomTokens::new(Secret::new(secret)))
+        }
+        None => None,
+    };
+    let per_second = f64::from(options.max_rate);
+    let lifetime = turn.as_ref().and_then(TurnOffer::lifetime);
+    Ok(Setup {
+        limits: Limits {
+            capacity: options.capacity.into(),
+            sockets: options.max_sockets,
+            sockets_per_address: options.max_sockets_per_address,
+            rooms: options.max_rooms,
+            commands: Rate {
+                burst: per_second * 4.0,
+                per_second,
+            },
+            grace: Duration::from_secs(options.grace),
+            refresh: lifetime.map(|lifetime| lifetime * 3 / 4),
+            ..Limits::default()
+        },
+        turn,
+        tokens,
+        spelling: options.other_joined,
+        log_addresses: options.log_addresses,
+    })
+}
+
+fn listen_address(options: &Options, tls: bool) -> Result<SocketAddr, String> {
+    let address = options.listen.unwrap_or_else(|| {
+        if tls {
+            SocketAddr::new(everywhere(), HTTPS_PORT)
+        } else {
+            SocketAddr::new(Ipv4Addr::LOCALHOST.into(), HTTP_PORT)
+        }
+    });
+    if !tls && !options.plain_http && !address.ip().is_loopback() {
+        return Err(format!(
+            "{address}: browsers give camera and microphone to HTTPS only: --cert and --key, or --self-signed \
+             to try it; --plain-http behind a proxy that does TLS"
+        ));
+    }
+    Ok(address)
+}
+
+/// Both families, where the machine has IPv6.
+fn everywhere() -> IpAddr {
+    if TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)).is_ok() {
+        Ipv6Addr::UNSPECIFIED.into()
+    } else {
+        Ipv4Addr::UNSPECIFIED.into()
+    }
+}
+
+fn bind(address: SocketAddr) -> Result<TcpListener, String> {
+    TcpListener::bind(address).map_err(|error| format!("cannot listen on {address}: {error}"))
+}
+
+/// Says where everything is.
+fn greet(
+    listener: &TcpListener,
+    metrics: Option<&TcpListener>,
+    redirect: Option<&TcpListener>,
+    tls: Option<&Tls>,
+    turn: Option<&TurnOffer>,
+) -> io::Result<()> {
+    let address = listener.local_addr()?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    tracing::info!("listening on {address}");
+    if let Some(metrics) = metrics {
+        tracing::info!("metrics: http://{}/metrics", metrics.local_addr()?);
+    }
+    if let Some(redirect) = redirect {
+        tracing::info!("redirecting from {}", redirect.local_addr()?);
+    }
+    if let Some(tls) = tls {
+        tracing::info!("certificate: SHA-256 {}", tls.fingerprint());
+    }
+    let hosts = hosts(address.ip(), tls.and_then(Tls::name));
+    match turn {
+        Some(turn) => {
+            for url in turn.urls(&hosts[0]) {
+                tracing::info!("pages are sent to {url}");
+            }
+            if let Some(warning) = turn.warning() {
+                tracing::warn!("{warning}");
+            }
+        }
+        None => tracing::warn!("no --turn-config: calls that cannot go direct will not work"),
+    }
+    for host in hosts {
+        tracing::info!("open {scheme}://{host}:{}/", address.port());
+    }
+    if tls.is_none() && address.ip().is_loopback() {
+        tracing::info!("for other devices: --self-signed, or --cert and --key");
+    }
+    Ok(())
+}
+
+/// What to type into a browser; at least one.
+fn hosts(ip: IpAddr, name: Option<String>) -> Vec<String> {
+    if let Some(name) = name {
+        return vec![name];
+    }
+    if ip.is_loopback() {
+        return vec!["localhost".to_owned()];
+    }
+    if !ip.is_unspecified() {
+        return vec![shown(ip)];
+    }
+    let own = turnd_net::local_addresses().unwrap_or_default();
+    let reachable = own.into_iter().filter(|own| match own {
+        IpAddr::V4(v4) => !v4.is_loopback() && !v4.is_link_local(),
+        IpAddr::V6(v6) => ip.is_ipv6() && !v6.is_loopback() && !v6.is_unicast_link_local(),
+    });
+    let mut hosts = reachable.map(shown).collect::<Vec<_>>();
+    hosts.push("localhost".to_owned());
+    hosts
+}
+
+fn shown(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) => format!("[{v6}]"),
+    }
+}
+
+async fn asked_to_stop() {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

@@ -59,8 +59,8 @@ impl Encryption {
         settings: &Settings,
         addresses: &Addresses,
     ) -> Result<(Self, Vec<String>), EncryptionError> {
-        let (tls, warnings) =
-            TlsServer::load(tls_settings(wanted, addresses)).map_err(EncryptionError::Tls)?;
+        let (tls, warnings) = TlsServer::load(tls_settings(wanted, settings, addresses))
+            .map_err(EncryptionError::Tls)?;
         let dtls = if settings.listen.dtls {
             let context = with_credentials(&tls, DtlsContext::new)?;
             Some(Arc::new(context))
@@ -103,7 +103,11 @@ fn with_credentials<T>(
     .map_err(EncryptionError::Dtls)
 }
 
-fn tls_settings(wanted: &config::TlsSettings, addresses: &Addresses) -> TlsSettings {
+fn tls_settings(
+    wanted: &config::TlsSettings,
+    settings: &Settings,
+    addresses: &Addresses,
+) -> TlsSettings {
     let identity = match &wanted.identity {
         config::Identity::Files {
             cert,
@@ -124,6 +128,7 @@ fn tls_settings(wanted: &config::TlsSettings, addresses: &Addresses) -> TlsSetti
         cipher_list: wanted.cipher_list.clone(),
         curves: wanted.curves.clone(),
         tls12: wanted.tls12,
+        http: settings.http.is_answered(),
     }
 }
 

@@ -223,6 +223,7 @@ fn stream_rules(
         http: HttpRules {
             acme_redirect: settings.http.acme_redirect.clone(),
             respond_unsupported: settings.http.respond_unsupported,
+            page: settings.http.page,
         },
         queue: QueueLimits {
             bytes: settings.stream_queue.bytes,

@@ -1,5 +1,5 @@
 // @ts-check
-/** The statistics of a connection. */
+/** Live statistics of a connection. A placeholder of the interface. */
 
 export class StatsPanel {
   /** @param {HTMLElement} container */
@@ -7,6 +7,8 @@ export class StatsPanel {
     this.container = container;
   }
 
-  /** @param {RTCPeerConnection | null} _connection */
-  watch(_connection) {}
+  /** @param {RTCPeerConnection | null} connection whose statistics to show from now on */
+  watch(connection) {
+    this.container.dataset.connection = connection?.connectionState ?? "";
+  }
 }

@@ -184,11 +184,18 @@ impl Hub {
         }))
     }
 
-    /// A socket has sent something that is no event at all, or too much of it.
-    pub fn handle_garbage(&mut self, now: Instant, socket: SocketId, code: ErrorCode, text: &str) {
-        if self.sockets.contains_key(&socket) {
-            self.refuse(now, socket, "", None, Problem::new(code, text));
-        }
+    /// A socket has sent what the caller refuses: something that is no event at all, too much of it, or a
+    /// `join` without the token for it. Returns the answer, which is among the outputs too.
+    pub fn handle_refused(
+        &mut self,
+        now: Instant,
+        socket: SocketId,
+        event: &str,
+        code: ErrorCode,
+        text: &str,
+    ) -> Option<Packet> {
+        self.sockets.get(&socket)?;
+        Some(self.refuse(now, socket, event, None, Problem::new(code, text)))
     }
 
     /// A socket reads slower than others speak to it.

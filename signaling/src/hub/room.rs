@@ -122,6 +122,7 @@ impl Member {
     /// after `seen`, or those that came while there was no connection.
     pub(super) fn resume(&mut self, socket: SocketId, seen: Option<u64>) -> Vec<Packet> {
         let was_lost = self.lost_until.take().is_some();
+        self.comes_back = true;
         self.socket = Some(socket);
         let history = &self.history;
         let after = seen.unwrap_or(if was_lost {

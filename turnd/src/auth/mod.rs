@@ -5,7 +5,7 @@ mod users;
 
 use turnd_proto::{Credential, UserId};
 
-pub use shared_secret::SharedSecrets;
+pub use shared_secret::{SharedSecrets, password};
 pub use users::Users;
 
 /// All key sources, asked in turn.

@@ -78,7 +78,9 @@ fn time(text: &str) -> Option<u64> {
     text.parse().ok()
 }
 
-fn password(secret: &str, name: &str) -> String {
+/// The password of a time-limited user name.
+#[must_use]
+pub fn password(secret: &str, name: &str) -> String {
     let mut mac =
         Hmac::<Sha1>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
     mac.update(name.as_bytes());

@@ -116,6 +116,7 @@ pub(super) fn http(raw: &Raw) -> Http {
     Http {
         acme_redirect: raw.acme_redirect.last().map(|at| at.value.clone()),
         respond_unsupported: raw.respond_http_unsupported.is_on(),
+        page: raw.http_page.is_on(),
     }
 }
 

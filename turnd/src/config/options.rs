@@ -238,6 +238,11 @@ pub(super) static TABLE: &[Topic] = &[
                 Flag(to!(respond_http_unsupported)),
                 "answer other HTTP with an error instead of closing",
             ),
+            obeyed(
+                "http-page",
+                Flag(to!(http_page)),
+                "answer HTTP GET / with a tiny page, for tests of TURN servers in browsers (not in coturn)",
+            ),
         ],
     },
     Topic {

@@ -98,6 +98,7 @@ pub(super) struct Raw {
     pub(super) proxy_protocol_from: Slot<IpRange>,
     pub(super) acme_redirect: Slot<String>,
     pub(super) respond_http_unsupported: Slot<bool>,
+    pub(super) http_page: Slot<bool>,
     // Relay
     pub(super) relay_ip: Slot<IpAddr>,
     pub(super) relay_device: Slot<String>,

@@ -102,6 +102,16 @@ pub struct Http {
     pub acme_redirect: Option<String>,
     /// Answer any other request with an error instead of just closing.
     pub respond_unsupported: bool,
+    /// Answer a GET of `/` with a page.
+    pub page: bool,
+}
+
+impl Http {
+    /// Whether any request is answered.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        self.acme_redirect.is_some() || self.respond_unsupported || self.page
+    }
 }
 
 /// Bounds of the connections of clients, TCP and TLS.

@@ -34,6 +34,9 @@ pub struct HttpRules {
     /// Whether other requests are told that this is no web server (option `respond-http-unsupported`);
     /// if not, their connection is closed.
     pub respond_unsupported: bool,
+    /// Whether a GET of `/` gets a page (option `http-page`): with it, a web page can find out whether the
+    /// port can be reached, and whether its certificate is trusted.
+    pub page: bool,
 }
 
 /// What to do with a request.
@@ -86,7 +89,7 @@ pub fn answer(rules: &HttpRules, request: &[u8]) -> HttpAnswer {
         .acme_redirect
         .as_deref()
         .filter(|url| is_redirect(url));
-    if redirect.is_none() && !rules.respond_unsupported {
+    if redirect.is_none() && !rules.respond_unsupported && !rules.page {
         return HttpAnswer::Close;
     }
     let first = request.get(..MAX_LINE).unwrap_or(request);
@@ -102,7 +105,8 @@ pub fn answer(rules: &HttpRules, request: &[u8]) -> HttpAnswer {
     let location = redirect
         .zip(challenge_token(line))
         .map(|(url, token)| format!("{url}{token}"));
-    if location.is_none() && !rules.respond_unsupported {
+    let asks_for_page = rules.page && is_for_page(line);
+    if location.is_none() && !asks_for_page && !rules.respond_unsupported {
         return HttpAnswer::Close;
     }
     if request.len() < MAX_HEAD && !has_blank_line(&request[end..]) {
@@ -110,8 +114,15 @@ pub fn answer(rules: &HttpRules, request: &[u8]) -> HttpAnswer {
     }
     HttpAnswer::Respond(match location {
         Some(location) => moved(&location),
+        None if asks_for_page => page(line.starts_with(b"HEAD ")),
         None => unsupported(line.starts_with(b"HEAD ")),
     })
+}
+
+/// GET or HEAD of `/`, and of nothing else.
+fn is_for_page(line: &[u8]) -> bool {
+    let target = line.strip_prefix(b"GET ").or(line.strip_prefix(b"HEAD "));
+    target.is_some_and(|target| target.starts_with(b"/ HTTP/1.") || target == b"/")
 }
 
 /// The token of a GET for a challenge: base64url, which needs no escaping anywhere.
@@ -143,12 +154,24 @@ fn moved(location: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// `head`: the response to a HEAD request, which has the fields of the body and not the body (RFC 9110
-/// section 9.3.2).
 fn unsupported(head: bool) -> Vec<u8> {
     let body = "This is a port of a TURN server (RFC 8656). It does not speak HTTP.\n";
+    text("400 Bad Request", "", body, head)
+}
+
+/// Says nothing of this server, can do nothing, and may be read by any web page.
+fn page(head: bool) -> Vec<u8> {
+    let fields = "Access-Control-Allow-Origin: *\r\nCache-Control: no-store\r\n\
+                  X-Content-Type-Options: nosniff\r\n";
+    text("200 OK", fields, "This is a port of a TURN server.\n", head)
+}
+
+/// `head`: the response to a HEAD request, which has the fields of the body and not the body (RFC 9110
+/// section 9.3.2).
+fn text(status: &str, fields: &str, body: &str, head: bool) -> Vec<u8> {
     format!(
-        "HTTP/1.1 400 Bad Request\r\n\
+        "HTTP/1.1 {status}\r\n\
+         {fields}\
          Content-Type: text/plain; charset=utf-8\r\n\
          Content-Length: {}\r\n\
          Connection: close\r\n\r\n{}",
@@ -170,6 +193,7 @@ mod tests {
         HttpRules {
             acme_redirect: Some(redirect.to_owned()),
             respond_unsupported,
+            page: false,
         }
     }
 
@@ -185,6 +209,7 @@ mod tests {
         HttpRules {
             acme_redirect: None,
             respond_unsupported: true,
+            page: false,
         }
     }
 
@@ -362,6 +387,43 @@ mod tests {
         ] {
             assert!(!looks_like_http(other), "{:?}", other.escape_ascii());
         }
+    }
+
+    #[test]
+    fn the_page_is_for_get_of_the_root_alone() {
+        let rules = HttpRules {
+            page: true,
+            ..HttpRules::default()
+        };
+        let (status, fields, body) = respond(&rules, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+        assert_eq!(status, "HTTP/1.1 200 OK");
+        assert!(fields.contains(&"Access-Control-Allow-Origin: *".to_owned()));
+        assert_eq!(body, "This is a port of a TURN server.\n");
+        let (status, _, body) = respond(&rules, "HEAD / HTTP/1.1\r\n\r\n");
+        assert_eq!((status.as_str(), body.as_str()), ("HTTP/1.1 200 OK", ""));
+        for request in [
+            "GET /x HTTP/1.1",
+            "POST / HTTP/1.1",
+            "GET /?a HTTP/1.1",
+            "GET  / HTTP/1.1",
+        ] {
+            let request = format!("{request}\r\n\r\n");
+            assert_eq!(
+                answer(&rules, request.as_bytes()),
+                HttpAnswer::Close,
+                "{request}"
+            );
+        }
+        // Beside the others, it leaves them what is theirs.
+        let all = HttpRules {
+            page: true,
+            ..both()
+        };
+        assert_eq!(
+            respond(&all, "GET /x HTTP/1.1\r\n\r\n").0,
+            "HTTP/1.1 400 Bad Request"
+        );
+        assert_eq!(respond(&all, "GET / HTTP/1.1\r\n\r\n").0, "HTTP/1.1 200 OK");
     }
 
     proptest! {

@@ -44,6 +44,8 @@ pub struct TlsSettings {
     pub curves: Option<String>,
     /// TLS 1.2 is served besides 1.3. False with `no-tlsv1_2`.
     pub tls12: bool,
+    /// HTTP is answered on this port too, so that browsers may ask for it (ALPN, RFC 7301).
+    pub http: bool,
 }
 
 /// Where certificate and key come from.

@@ -71,6 +71,9 @@ pub(super) fn build(
     let certified = Arc::clone(identity.certified());
     let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
     config.alpn_protocols = ALPN.map(<[u8]>::to_vec).to_vec();
+    if settings.http {
+        config.alpn_protocols.push(b"http/1.1".to_vec());
+    }
     config.ignore_client_order = server_order;
     // Sessions are resumed out of tickets, which the clients keep: nothing grows here.
     config.ticketer = ticketer;

@@ -150,7 +150,8 @@ fn http_is_answered_as_far_as_it_is_asked_for() {
     let url = "https://acme.example/.well-known/acme-challenge/";
     let http = settings(&format!("acme-redirect={url}\nrespond-http-unsupported\n")).http;
     assert_eq!(http.acme_redirect.as_deref(), Some(url));
-    assert!(http.respond_unsupported);
+    assert!(http.respond_unsupported && !http.page);
+    assert!(settings("http-page\n").http.page);
     let longest = format!("http://{}", "a".repeat(505));
     let http = settings(&format!("acme-redirect={longest}")).http;
     assert_eq!(http.acme_redirect, Some(longest.clone()));

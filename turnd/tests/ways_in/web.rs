@@ -98,3 +98,33 @@ fn without_a_redirect_a_challenge_is_a_page_like_others() {
 fn without_either_option_http_gets_no_word() {
     combination(false, false);
 }
+
+/// A web page asks whether it can reach the port, and over TLS whether it trusts it. It asks as browsers do.
+#[test]
+fn a_page_of_a_browser_learns_that_the_port_is_open() {
+    let authority = Authority::new();
+    let turnd = start(&authority, "http-page\n");
+    let client = Tls::trusting(authority.der());
+    let config = client.alpn(&["h2", "http/1.1"]).config(None);
+    for server in both_ports(&turnd) {
+        let request = "GET / HTTP/1.1\r\nHost: turn\r\nOrigin: https://page.example\r\n\r\n";
+        let (secure, agreed) = shake_hands(connect(server), &config).unwrap();
+        assert_eq!(agreed.alpn.as_deref(), Some("http/1.1"));
+        for told in [answer(connect(server), request), answer(secure, request)] {
+            assert!(told.starts_with("HTTP/1.1 200 OK\r\n"), "{told}");
+            assert!(
+                told.contains("\r\nAccess-Control-Allow-Origin: *\r\n"),
+                "{told}"
+            );
+            assert!(
+                told.ends_with("This is a port of a TURN server.\n"),
+                "{told}"
+            );
+        }
+        let other = answer(
+            connect(server),
+            PAGE.replace("GET /", "GET /other").as_str(),
+        );
+        assert_eq!(other, "");
+    }
+}

@@ -39,6 +39,7 @@ fn both_versions_are_served() {
 fn no_tlsv1_2_refuses_it_with_an_alert_and_serves_1_3() {
     let server = load(TlsSettings {
         tls12: false,
+        http: false,
         ..self_signed()
     });
     let broken = refused(&Client::of(&TLS12).of_server(&server), &server);

@@ -114,6 +114,7 @@ fn self_signed() -> TlsSettings {
         cipher_list: None,
         curves: None,
         tls12: true,
+        http: false,
     }
 }
 

@@ -1,0 +1,243 @@
+//! The HTTPS server: which request goes where, and what every answer carries.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{
+    Extension, Json, Router,
+    extract::{Query, State},
+    handler::HandlerWithoutStateExt,
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header, request::Parts},
+    response::{IntoResponse, Redirect, Response},
+    routing::get,
+};
+use axum_server::Handle;
+use serde::Deserialize;
+use tower_http::{
+    compression::{CompressionLayer, Predicate, predicate::SizeAbove},
+    cors::{AllowOrigin, CorsLayer},
+    set_header::SetResponseHeaderLayer,
+};
+
+use crate::{
+    gate::{self, Gate, Origins},
+    pages::{self, Pages},
+    plain, socket_io,
+    switchboard::{Switchboard, Visitor},
+    tls::Tls,
+};
+
+/// For a client to say what it wants.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// For connections that are up, when the server ends.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// What the pages may do: only what they bring along. The tester asks TURN servers by HTTP whether they are there.
+const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
+    media-src 'self' blob:; connect-src 'self' http: https:; object-src 'none'; frame-ancestors 'none'; \
+    base-uri 'none'; form-action 'self'";
+const PERMISSIONS: &str =
+    "camera=(self), microphone=(self), display-capture=(self), geolocation=()";
+
+/// Everything but sockets.
+pub fn app(
+    board: &Arc<Switchboard>,
+    gate: Gate,
+    origins: &Origins,
+    pages: Pages,
+    tls: bool,
+) -> Router {
+    let mut app = Router::new()
+        .route("/api/turn", get(turn))
+        .route("/ws", get(plain::upgrade))
+        .with_state(Arc::clone(board))
+        .merge(page_router(pages))
+        // Over everything: it looks at paths that no route names.
+        .layer(socket_io::layer(board))
+        .layer(cors(origins))
+        .layer(axum::middleware::from_fn_with_state(
+            Arc::new(gate),
+            gate::pass,
+        ));
+    let mut headers = vec![
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (
+            header::HeaderName::from_static("permissions-policy"),
+            PERMISSIONS,
+        ),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    if tls {
+        headers.push((header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"));
+    }
+    for (name, value) in headers {
+        let value = HeaderValue::from_static(value);
+        app = app.layer(SetResponseHeaderLayer::if_not_present(name, value));
+    }
+    app
+}
+
+fn page_router(pages: Pages) -> Router {
+    Router::new()
+        .fallback(pages::serve)
+        .with_state(Arc::new(pages))
+        .layer(CompressionLayer::new().compress_when(SizeAbove::new(512).and(text)))
+}
+
+/// Pages and what belongs to them are text, but for pictures of --web-root.
+fn text(
+    _: StatusCode,
+    _: axum::http::Version,
+    headers: &HeaderMap,
+    _: &axum::http::Extensions,
+) -> bool {
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| {
+        kind.starts_with("text/") || kind.contains("svg") || kind.contains("json")
+    })
+}
+
+/// Lets pages of the named sites read answers. Who may ask at all is the gate's business.
+fn cors(origins: &Origins) -> CorsLayer {
+    let origins = origins.clone();
+    let named = move |origin: &HeaderValue, _: &Parts| {
+        origin.to_str().is_ok_and(|origin| origins.names(origin))
+    };
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::predicate(named))
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+        .allow_credentials(true)
+}
+
+#[derive(Deserialize)]
+struct TurnQuery {
+    room: Option<String>,
+}
+
+/// `GET /api/turn`: credentials for members, and for holders of a room token.
+async fn turn(
+    State(board): State<Arc<Switchboard>>,
+    Extension(visitor): Extension<Visitor>,
+    Query(query): Query<TurnQuery>,
+    headers: HeaderMap,
+) -> Response {
+    if !board.has_turn() {
+        return (
+            StatusCode::NOT_FOUND,
+            "this server knows of no TURN server\n",
+        )
+            .into_response();
+    }
+    let authorization = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let bearer = authorization.and_then(|value| value.strip_prefix("Bearer "));
+    let told = bearer.and_then(|bearer| match &query.room {
+        Some(room) => board.turn_for_token(room, bearer, &visitor.host),
+        None => board.turn_for_member(bearer, &visitor.host),
+    });
+    let no_store = [(header::CACHE_CONTROL, "no-store")];
+    match told {
+        Some(told) => (no_store, Json(told)).into_response(),
+        None => {
+            let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
+            let text = "this is for members of a room and holders of its token\n";
+            (StatusCode::UNAUTHORIZED, no_store, challenge, text).into_response()
+        }
+    }
+}
+
+/// Serves `app` until `handle` says that it is over.
+///
+/// # Errors
+/// The socket fails.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    app: Router,
+    handle: Handle<SocketAddr>,
+) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let service = app.into_make_service_with_connect_info::<SocketAddr>();
+    match tls {
+        Some(tls) => {
+            let mut server = axum_server::from_tcp_rustls(listener, tls.config())?.handle(handle);
+            patience(server.http_builder());
+            server.serve(service).await
+        }
+        None => {
+            let mut server = axum_server::from_tcp(listener)?.handle(handle);
+            patience(server.http_builder());
+            server.serve(service).await
+        }
+    }
+}
+
+/// Serves metrics and health until `handle` says that it is over.
+///
+/// # Errors
+/// The socket fails.
+pub async fn serve_metrics(
+    listener: TcpListener,
+    board: Arc<Switchboard>,
+    handle: Handle<SocketAddr>,
+) -> io::Result<()> {
+    let kind = [(
+        header::CONTENT_TYPE,
+        "text/plain; version=0.0.4; charset=utf-8",
+    )];
+    let app = Router::new()
+        .route("/metrics", get(async move || (kind, board.metrics_text())))
+        .route("/healthz", get(async || "ok\n"));
+    serve(listener, None, app, handle).await
+}
+
+/// Sends everybody to HTTPS at `port`, until `handle` says that it is over.
+///
+/// # Errors
+/// The socket fails.
+pub async fn redirect(
+    listener: TcpListener,
+    port: u16,
+    handle: Handle<SocketAddr>,
+) -> io::Result<()> {
+    let elsewhere = move |uri: Uri, headers: HeaderMap| async move {
+        let host = headers
+            .get(header::HOST)
+            .and_then(|host| host.to_str().ok());
+        let host = host.and_then(|host| host.parse::<http::uri::Authority>().ok());
+        let Some(host) = host else {
+            return StatusCode::BAD_REQUEST.into_response();
+        };
+        let port = if port == 443 {
+            String::new()
+        } else {
+            format!(":{port}")
+        };
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        Redirect::permanent(&format!("https://{}{port}{path}", host.host())).into_response()
+    };
+    let app = Router::new().fallback_service(elsewhere.into_service());
+    serve(listener, None, app, handle).await
+}
+
+/// Ends the servers of `handle`, politely.
+pub fn end(handle: &Handle<SocketAddr>) {
+    handle.graceful_shutdown(Some(GOODBYE));
+}
+
+fn patience(builder: &mut hyper_util::server::conn::auto::Builder<hyper_util::rt::TokioExecutor>) {
+    let timer = hyper_util::rt::TokioTimer::new();
+    builder
+        .http1()
+        .timer(timer)
+        .header_read_timeout(HEADER_TIMEOUT);
+}

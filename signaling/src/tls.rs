@@ -1,0 +1,148 @@
+//! HTTPS: certificate and key by the same code that turnd reads its own with, and again when they change.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use axum_server::tls_rustls::RustlsConfig;
+use rustls::ServerConfig;
+use turnd::{
+    config::{self, Settings},
+    tls::{IdentitySource, TlsError, TlsServer, TlsSettings},
+};
+
+use crate::options::Options;
+
+/// How often the files are looked at.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// What connections are encrypted with.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    server: Arc<TlsServer>,
+    config: RustlsConfig,
+}
+
+impl Tls {
+    /// What the options ask for, or else what turnd has. `None`: plain HTTP.
+    ///
+    /// # Errors
+    /// A file cannot be used.
+    pub fn load(options: &Options, turnd: Option<&Settings>) -> Result<Option<Self>, TlsError> {
+        let Some(identity) = identity(options, turnd) else {
+            return Ok(None);
+        };
+        let (server, warnings) = TlsServer::load(TlsSettings {
+            identity,
+            ca_file: None,
+            cipher_list: None,
+            curves: None,
+            tls12: true,
+            http: true,
+        })?;
+        for warning in warnings {
+            tracing::warn!("{warning}");
+        }
+        let config = RustlsConfig::from_config(over_http(&server));
+        let server = Arc::new(server);
+        Ok(Some(Self { server, config }))
+    }
+
+    /// For the HTTP server.
+    #[must_use]
+    pub fn config(&self) -> RustlsConfig {
+        self.config.clone()
+    }
+
+    /// SHA-256 of the certificate, in hex with colons.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        self.server.fingerprint()
+    }
+
+    /// The first host name that the certificate is for, without those that stand for many.
+    #[must_use]
+    pub fn name(&self) -> Option<String> {
+        let identity = self.server.identity();
+        let certificate = webpki::EndEntityCert::try_from(identity.leaf()).ok()?;
+        certificate
+            .valid_dns_names()
+            .find(|name| !name.starts_with('*') && *name != "localhost")
+            .map(str::to_owned)
+    }
+
+    /// Reads the files again when one of them has changed. Never ends.
+    pub async fn follow_files(self) {
+        let paths = self.server.paths().map(|(_, path)| path.to_owned());
+        let paths = paths.collect::<Vec<PathBuf>>();
+        let mut known = states(&paths);
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let now = states(&paths);
+            if now == known {
+                continue;
+            }
+            known = now;
+            match self.server.reload() {
+                Ok(warnings) => {
+                    self.config.reload_from_config(over_http(&self.server));
+                    tracing::info!("the certificate was read again: {}", self.fingerprint());
+                    for warning in warnings {
+                        tracing::warn!("{warning}");
+                    }
+                }
+                Err(error) => tracing::error!("{error}"),
+            }
+        }
+    }
+}
+
+/// The protocols of TURN make no sense here.
+fn over_http(server: &TlsServer) -> Arc<ServerConfig> {
+    let mut config = ServerConfig::clone(&server.config());
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Arc::new(config)
+}
+
+fn identity(options: &Options, turnd: Option<&Settings>) -> Option<IdentitySource> {
+    if options.plain_http {
+        return None;
+    }
+    if options.self_signed {
+        let mut names = vec!["localhost".to_owned()];
+        let own = turnd_net::local_addresses().unwrap_or_default();
+        names.extend(own.iter().map(ToString::to_string));
+        return Some(IdentitySource::SelfSigned { names });
+    }
+    if let (Some(cert), Some(key)) = (&options.cert, &options.key) {
+        return Some(IdentitySource::Files {
+            cert: cert.clone(),
+            key: key.clone(),
+            key_password: None,
+        });
+    }
+    match &turnd?.tls.as_ref()?.identity {
+        config::Identity::Files {
+            cert,
+            key,
+            key_password,
+        } => Some(IdentitySource::Files {
+            cert: cert.clone(),
+            key: key.clone(),
+            key_password: key_password.clone(),
+        }),
+        // A certificate that is made anew by each program cannot be shared.
+        config::Identity::SelfSigned => None,
+    }
+}
+
+/// What changes when a file is replaced.
+fn states(paths: &[PathBuf]) -> Vec<Option<(SystemTime, u64)>> {
+    let state = |path: &Path| {
+        let about = path.metadata().ok()?;
+        Some((about.modified().ok()?, about.len()))
+    };
+    paths.iter().map(|path| state(path)).collect()
+}
