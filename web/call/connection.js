@@ -73,14 +73,25 @@ export class Connection {
     if (this.page.reachable()) void this.#negotiation?.restart();
   }
 
+  /**
+   * Another one in place of this one. The other end takes it for a page loaded again. A restart would not do for
+   * another policy: browsers keep a path that works, whatever the new policy says of it.
+   */
+  remake() {
+    if (!this.#peer || !this.page.reachable()) return;
+    this.open();
+    this.offer();
+  }
+
   /** After the server was away: whatever broke meanwhile is mended now. */
   recover() {
     if (this.#peer && overall(this.#peer) !== "connected") this.restart();
   }
 
-  /** Takes the newest configuration. */
-  reconfigure() {
-    this.#peer?.setConfiguration({ ...this.#peer.getConfiguration(), ...this.page.configuration() });
+  /** Takes the newest servers, for the next restart. */
+  refresh() {
+    const { iceServers } = this.page.configuration();
+    this.#peer?.setConfiguration({ ...this.#peer.getConfiguration(), iceServers });
   }
 
   /** @param {Signal} signal */

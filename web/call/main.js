@@ -6,12 +6,12 @@ import { languageButton } from "../shared/language.js";
 import { StatsPanel } from "../stats/panel.js";
 import { Connection } from "./connection.js";
 import { START, allowed, step } from "./machine.js";
-import { Media } from "./media.js";
+import { faultOf, Media } from "./media.js";
 import { signalOf } from "./negotiation.js";
 import { hashOf, isRoomName, placeOf, randomName } from "./room.js";
 import { Signaling } from "./signaling.js";
 import { View } from "./view.js";
-import { hasRelay, problemKey } from "./words.js";
+import { FAULTS, hasRelay, MISSING, problemKey } from "./words.js";
 
 /** @typedef {import("./machine.js").Action} Action */
 /** @typedef {import("./machine.js").CallEvent} CallEvent */
@@ -119,7 +119,7 @@ function tell(next) {
 }
 
 function draw() {
-  view.render({ model, connection: progress, media, copied, notice });
+  view.render({ model, connection: progress, media, invited: invited.room, copied, notice });
 }
 
 /** @returns {RTCConfiguration} */
@@ -134,7 +134,7 @@ function configuration() {
 /** @param {RTCIceServer[] | undefined} servers */
 function learn(servers) {
   iceServers = Array.isArray(servers) ? servers : undefined;
-  connection.reconfigure();
+  connection.refresh();
   warnOfNoRelay();
 }
 
@@ -172,34 +172,37 @@ async function openMedia() {
   if (!opened) return;
   const { fault, missing } = opened;
   if (fault && !missing) {
-    tell({ key: `call.media.${fault}`, remedy: { key: "call.receive", run: () => begin("connect_receiving") } });
+    tell({ key: FAULTS[fault], remedy: { key: "call.receive", run: () => begin("connect_receiving") } });
     return dispatch({ type: "media_failed" });
   }
-  if (missing) notice = { key: `call.media.only.${missing === "video" ? "audio" : "video"}`, note: true };
+  if (missing) notice = { key: MISSING[missing], note: true };
   dispatch({ type: "media_ready" });
 }
 
-/** Something stopped by itself: the screen by the browser's own button, or a device. */
-function mediaEnded() {
-  const { video } = Object.fromEntries(media.outgoing().map(({ track }) => [track.kind, track]));
-  if (media.shown) void connection.replaceVideo(video ?? null, media.shown);
-  else void connection.replaceVideo(null, new MediaStream());
+/** Something stopped by itself: a device, or the screen by the browser's own button. @param {"device" | "screen"} what */
+function mediaEnded(what) {
+  if (what === "device") tell({ key: "call.media.ended", note: true });
+  void sendPicture();
+}
+
+/** Sends the screen, the camera or nothing, as it is now. */
+async function sendPicture() {
+  const picture = media.outgoing().find(({ track }) => track.kind === "video");
+  await connection.replaceVideo(picture?.track ?? null, picture?.stream ?? new MediaStream());
   draw();
 }
 
 async function share() {
-  if (media.sharing) {
-    media.stopSharing();
-    return mediaEnded();
+  if (media.sharing) media.stopSharing();
+  else {
+    try {
+      await media.share();
+    } catch (error) {
+      // Closing the question without a choice is a refusal too, but nothing to complain about.
+      if (faultOf(error) !== "refused") tell({ key: "call.problem.share" });
+    }
   }
-  try {
-    const track = await media.share();
-    if (track && media.shown) await connection.replaceVideo(track, media.shown);
-  } catch (error) {
-    // Closing the question without a choice is a refusal too, but nothing to complain about.
-    if (/** @type {Error} */ (error)?.name !== "NotAllowedError") tell({ key: "call.problem.share" });
-  }
-  draw();
+  await sendPicture();
 }
 
 /** @param {"audio" | "video"} kind */
@@ -222,7 +225,8 @@ function begin(type) {
     view.room.focus();
     return tell({ key: "call.error.room" });
   }
-  history.replaceState(null, "", hashOf(place()));
+  invited = place();
+  history.replaceState(null, "", hashOf(invited));
   notice = null;
   dispatch({ type });
 }
@@ -242,7 +246,8 @@ async function copyLink() {
 function readLink() {
   if (!allowed(model).connect) return;
   invited = placeOf(location);
-  view.room.value = isRoomName(invited.room) ? invited.room : randomName();
+  if (!isRoomName(invited.room)) invited = { room: "", token: "" };
+  view.room.value = invited.room || randomName();
 }
 
 view.lobby.addEventListener("submit", (event) => {
@@ -250,8 +255,7 @@ view.lobby.addEventListener("submit", (event) => {
   if (allowed(model).connect) begin("connect");
 });
 view.relayOnly.addEventListener("change", () => {
-  connection.reconfigure();
-  connection.restart();
+  connection.remake();
   warnOfNoRelay();
 });
 view.button.leave.addEventListener("click", () => dispatch({ type: "leave" }));
@@ -262,7 +266,8 @@ view.button.restart.addEventListener("click", () => connection.restart());
 for (const button of [view.button.copy, view.button.invite]) button.addEventListener("click", () => void copyLink());
 view.button.dismiss.addEventListener("click", () => tell(null));
 addEventListener("pagehide", () => dispatch({ type: "leave" }));
-addEventListener("hashchange", readLink);
+view.room.addEventListener("input", draw);
+addEventListener("hashchange", () => (readLink(), draw()));
 document.addEventListener("languagechange", draw);
 
 readLink();

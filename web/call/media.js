@@ -26,10 +26,10 @@ export class Media {
   #turn = 0;
 
   /**
-   * @param {() => void} ended when a camera, a microphone or the screen went away by itself
+   * @param {(what: "device" | "screen") => void} ended something went away by itself
    * @param {MediaDevices | undefined} devices
    */
-  constructor(ended, devices = navigator.mediaDevices) {
+  constructor(ended, devices = globalThis.navigator?.mediaDevices) {
     this.ended = ended;
     this.devices = devices;
   }
@@ -75,7 +75,7 @@ export class Media {
       return null;
     }
     this.#own = stream;
-    for (const track of stream?.getTracks() ?? []) track.addEventListener("ended", () => this.ended());
+    for (const track of stream?.getTracks() ?? []) track.addEventListener("ended", () => this.ended("device"));
     return opened;
   }
 
@@ -99,7 +99,7 @@ export class Media {
     track.addEventListener("ended", () => {
       if (this.#screen !== stream) return;
       this.#screen = null;
-      this.ended();
+      this.ended("screen");
     });
     this.#screen = stream;
     return track;

@@ -14,12 +14,16 @@ import { stateKey, stateMood } from "./words.js";
  * @property {Model} model
  * @property {RTCPeerConnectionState | null} connection
  * @property {import("./media.js").Media} media
+ * @property {string} invited the room that the page's link names
  * @property {boolean} copied
  * @property {Notice | null} notice
  */
 
 const BUTTONS = ["connserver", "leave", "mute", "camera", "share", "restart", "copy", "invite", "remedy", "dismiss"];
-const PARTS = ["self", "selfnote", "state", "error", "errortext", "controls", "welcome", "waiting", "waitingtext", "waitinghint"];
+const PARTS = [
+  "self", "selfnote", "state", "error", "errortext", "controls",
+  "welcome", "ready", "readyroom", "waiting", "waitingtext", "waitinghint",
+];
 
 export class View {
   room = byId("room", HTMLInputElement);
@@ -32,11 +36,14 @@ export class View {
 
   /** @param {Scene} scene */
   render(scene) {
+    const active = document.activeElement;
     this.#state(scene);
     this.#lobby(scene);
     this.#controls(scene);
     this.#stage(scene);
     this.#notice(scene.notice);
+    // A focus must not vanish with its button: what has happened is said in the state, before the buttons.
+    if (active instanceof HTMLButtonElement && (active.disabled || active.closest("[hidden]"))) this.part.state.focus();
   }
 
   /** @param {Scene} scene */
@@ -53,6 +60,7 @@ export class View {
     const may = allowed(model);
     const { connserver, copy, invite, restart } = this.button;
     this.room.readOnly = !may.connect;
+    this.relayOnly.disabled = model.state === "reconnecting"; // The other end could not be told.
     connserver.disabled = !may.connect;
     connserver.hidden = may.call;
     restart.hidden = !may.call;
@@ -78,12 +86,15 @@ export class View {
   }
 
   /** @param {Scene} scene */
-  #stage({ model, media }) {
-    const { welcome, waiting, waitingtext, waitinghint, self, selfnote } = this.part;
+  #stage({ model, media, invited }) {
+    const { welcome, ready, readyroom, waiting, waitingtext, waitinghint, self, selfnote } = this.part;
     const may = allowed(model);
     const connected = model.state === "joined_conn" || model.was === "joined_conn";
     const seen = connected && hasPicture(this.remote);
-    welcome.hidden = may.call;
+    const known = invited !== "" && invited === this.room.value;
+    welcome.hidden = may.call || known;
+    ready.hidden = may.call || !known;
+    write(readyroom, text("call.ready", { room: invited }));
     waiting.hidden = !may.call || seen;
     write(waitingtext, text(connected ? "call.noPicture" : "call.waiting"));
     waitinghint.hidden = connected;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { faultOf } from "../../../web/call/media.js";
-import { hasRelay, problemKey, stateKey, stateMood } from "../../../web/call/words.js";
+import { FAULTS, hasRelay, MISSING, problemKey, stateKey, stateMood } from "../../../web/call/words.js";
 import { STRINGS } from "../../../web/shared/strings.js";
 
 const CONNECTIONS = [null, "new", "connecting", "connected", "disconnected", "failed", "closed"];
@@ -33,9 +33,10 @@ test("every fault of the devices has a text", () => {
   const names = { NotAllowedError: "refused", SecurityError: "insecure", NotFoundError: "none", NotReadableError: "busy", TypeError: "other" };
   for (const [name, fault] of Object.entries(names)) {
     assert.equal(faultOf({ name }), fault);
-    assert.ok(STRINGS[`call.media.${fault}`]);
+    assert.ok(STRINGS[FAULTS[fault]]);
   }
   assert.equal(faultOf(undefined), "other");
+  for (const key of Object.values(MISSING)) assert.ok(STRINGS[key]);
 });
 
 test("whether there is a relay", () => {
