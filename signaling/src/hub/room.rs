@@ -70,6 +70,11 @@ impl Room {
         &mut self.members[at]
     }
 
+    /// The member, if it is there.
+    pub(super) fn find_mut(&mut self, id: &str) -> Option<&mut Member> {
+        self.members.iter_mut().find(|member| &*member.id == id)
+    }
+
     /// The member of a socket that is in this room.
     pub(super) fn member_of(&mut self, socket: SocketId) -> &mut Member {
         let at = self.position(|member| member.socket == Some(socket));
