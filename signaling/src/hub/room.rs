@@ -128,6 +128,8 @@ impl Member {
     pub(super) fn resume(&mut self, socket: SocketId, seen: Option<u64>) -> Vec<Packet> {
         let was_lost = self.lost_until.take().is_some();
         self.socket = Some(socket);
+        // It may not have said so when it joined; with the secret in its hand it has now.
+        self.comes_back = true;
         let history = &self.history;
         let after = seen.unwrap_or(if was_lost {
             history.lost_after
