@@ -2,10 +2,10 @@
 
 mod arguments;
 mod grace;
-//mod limits;
-//mod packets;
+mod limits;
+mod packets;
 //mod property;
 mod refresh;
-//mod rooms;
+mod rooms;
 mod stage;
 mod table;
