@@ -4,7 +4,7 @@ mod arguments;
 mod grace;
 mod limits;
 mod packets;
-//mod property;
+mod property;
 mod refresh;
 mod rooms;
 mod stage;
