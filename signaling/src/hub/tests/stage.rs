@@ -108,7 +108,8 @@ impl Stage {
 
     pub(super) fn garbage(&mut self, name: &str, code: ErrorCode, text: &str) {
         let socket = self.socket(name);
-        self.hub.handle_garbage(self.now, socket, code, text);
+        self.hub
+            .handle_refused(self.now, socket, "", &[], (code, text));
         self.drain();
     }
 

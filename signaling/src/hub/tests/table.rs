@@ -137,9 +137,12 @@ fn message_to_one() {
         json!(["sent", "blue", 1]),
         heard.clone(),
     );
-    // An absent `to` is none.
-    let command = json!(["message", "blue", {"type": "x"}, {"to": null}]);
+    // Without `to` it is for everybody; `null` may be a name that got lost.
+    let command = json!(["message", "blue", {"type": "x"}, {}]);
     cell(State::WithBob, command, json!(["sent", "blue", 1]), heard);
+    let command = json!(["message", "blue", {"type": "x"}, {"to": null}]);
+    let refused = error("bad_args", "message", Some("blue"));
+    cell(State::WithBob, command, refused, json!([]));
 }
 
 #[test]
