@@ -160,3 +160,42 @@ fn floods_and_slow_readers_harm_nobody_else() {
         judge("flood.mjs", &[&url, way[0], way[1], "--rate", "500"]);
     }
 }
+
+/// Two members that are away, each with as much waiting as is kept: one message more once brought the server down.
+#[test]
+fn overflow_of_two_members_that_are_away() {
+    let signaling = Signaling::start(&["--max-rate", "20000", "--grace", "8", "--capacity", "3"]);
+    let url = signaling.url();
+    let only = [
+        "--capacity",
+        "3",
+        "--grace",
+        "8",
+        "--only",
+        "overflow_of_two",
+    ];
+    judge("ws.mjs", &[&[url.as_str()][..], &only].concat());
+}
+
+#[test]
+fn a_flood_over_socket_io_learns_why_it_is_cut_off() {
+    let signaling = Signaling::start(&[]);
+    judge(
+        "flood.mjs",
+        &[&signaling.url(), "4", "websocket", "--only", "flood"],
+    );
+}
+
+/// Not through `Signaling::start`, which lets everybody in.
+#[test]
+fn handshakes_are_counted() {
+    let arguments = ["--listen", "127.0.0.1:0", "--no-metrics"].map(str::to_owned);
+    let program = Signaling::run(&arguments);
+    let url = format!("http://{}/", program.wait_for("listening on "));
+    program.wait_for("open http");
+    let only = ["--only", "connect_rate", "--connects", "150"];
+    judge(
+        "flood.mjs",
+        &[&[url.as_str(), "ws", "x"][..], &only].concat(),
+    );
+}

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { CLOSED, closeAll } from "./clients.mjs";
 import {
-  hearsBye, hearsMessage, hearsNewcomer, isDisconnected, join, memberHeardNothing, newRoom,
+  hearsBye, hearsMessage, hearsNewcomer, isDisconnected, join, memberHeardNothing, newRoom, refused,
 } from "./expect.mjs";
 import { fact, sleep, until } from "./report.mjs";
 import { pair } from "./table.mjs";
@@ -51,6 +51,7 @@ function kept(open, { spellings, notice, grace, overflow, pace, capacity }) {
       }
     }
     assert.equal(missed.size, 0, `${missed.size} still there after ${sent} messages`);
+    await refused(sender, "no_peer", "message", room); // The one that was too much has nobody to take it.
     return sent;
   };
 
