@@ -84,6 +84,7 @@ export const STRINGS = {
   "call.problem.bad_args": { en: "The server did not understand the page. Load the page again.", zh: "服务器无法理解此页面的请求，请重新加载页面。" },
   "call.problem.too_large": { en: "A message was too large for the server. Restart the connection.", zh: "消息过大，服务器未接受。请重启连接。" },
   "call.problem.disconnected": { en: "The server has ended this connection ({reason}). The page connects again by itself.", zh: "服务器结束了此连接（{reason}），页面会自动重新连接。" },
+  "call.problem.servers": { en: "The browser cannot use the server’s list of STUN and TURN servers ({reason}). Tell whoever runs the server; without them a call works only inside one network.", zh: "浏览器无法使用服务器提供的 STUN 和 TURN 服务器列表（{reason}）。请告知服务器管理员；在此之前只能在同一网络内通话。" },
   "call.problem.other": { en: "The server refused ({reason}). Load the page again if the call does not work.", zh: "服务器拒绝了请求（{reason}）。如通话不正常，请重新加载页面。" },
 
   // ---- TURN tester ----
