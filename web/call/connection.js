@@ -130,7 +130,8 @@ export class Connection {
 
   /** @param {Signal} signal */
   async #take(signal) {
-    if ((await this.#negotiation?.take(signal)) !== "stranger") return;
+    const call = this.#calls;
+    if ((await this.#negotiation?.take(signal)) !== "stranger" || call !== this.#calls) return;
     // Somebody else, or the same person with the page loaded again: what was agreed with the one before is void.
     this.open();
     if (signal.type === "offer") await this.#negotiation?.take(signal);
