@@ -219,7 +219,8 @@ fn speaks(parts: &Parts) -> bool {
 /// Whether it costs something new, and does not go on with a session of socket.io.
 fn begins_something(parts: &Parts) -> bool {
     let query = parts.uri.query().unwrap_or_default();
-    !query.split('&').any(|pair| pair.starts_with("sid="))
+    !parts.uri.path().starts_with("/socket.io")
+        || !query.split('&').any(|pair| pair.starts_with("sid="))
 }
 
 #[cfg(test)]

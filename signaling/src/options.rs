@@ -20,7 +20,7 @@ pub struct Options {
     /// The name or address that pages find turnd at, where the configuration does not tell
     #[arg(long, value_name = "HOST")]
     pub turn_host: Option<String>,
-    /// Seconds that TURN credentials are good for, 60 to 86400. Running calls outlive them
+    /// Seconds that TURN credentials are good for, 2 to 86400. Running calls outlive them
     #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(2..=86_400))]
     pub credential_lifetime: u64,
 

@@ -3,13 +3,20 @@
 //! Handlers are plain closures: those run one after the other where the packets are read, so that the order of a
 //! sender's events is kept. Asynchronous ones would each be a task of its own, and overtake each other.
 
-use std::{fmt, future::ready, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    fmt,
+    future::ready,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeTuple};
 use serde_json::Value;
 use socketioxide::{
     SocketIo,
     extract::{AckSender, Event, SocketRef, TryData},
+    handler::ConnectHandler,
     layer::SocketIoLayer,
     socket::DisconnectReason,
 };
@@ -23,9 +30,13 @@ use crate::{
 const QUEUE: usize = 1024;
 /// Above the largest event, so that one that is a little too large gets an answer.
 const FRAME: usize = LARGEST_EVENT + 8 * 1024;
+/// Events that a client may send before it is connected.
+const EARLY: usize = 256;
 /// Between pings, and for the answer.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
+/// For a client that is cut off, to take what it is told. Nothing that it says counts any more.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// From the handshake until the client says which namespace it wants.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -40,12 +51,50 @@ pub fn layer(board: &Arc<Switchboard>) -> SocketIoLayer {
         .ping_timeout(PING_TIMEOUT)
         .connect_timeout(CONNECT_TIMEOUT)
         .build_layer();
-    let board = Arc::clone(board);
-    io.ns("/", move |socket: SocketRef| {
+    let (listeners, board) = (Arc::clone(board), Arc::clone(board));
+    let connected = move |socket: SocketRef| {
         connect(&board, &socket);
         ready(())
-    });
+    };
+    // The client may speak as soon as it is told that it is connected: that is before `connected` runs.
+    io.ns(
+        "/",
+        connected.with(move |socket: SocketRef| {
+            listen(&listeners, &socket);
+            ready(Ok::<(), Infallible>(()))
+        }),
+    );
     layer
+}
+
+/// What a client says before it is known to the switchboard waits.
+enum Door {
+    Closed(Vec<(String, Option<Arguments>, AckSender)>),
+    Open(SocketId),
+}
+
+type SharedDoor = Arc<Mutex<Door>>;
+
+fn listen(board: &Arc<Switchboard>, socket: &SocketRef) {
+    let door = SharedDoor::new(Mutex::new(Door::Closed(Vec::new())));
+    socket.extensions.insert(Arc::clone(&door));
+    let board = Arc::clone(board);
+    socket.on_fallback(
+        move |Event(event): Event, TryData(data): TryData<Arguments>, ack: AckSender| {
+            let mut door = door.lock().unwrap_or_else(PoisonError::into_inner);
+            match &mut *door {
+                Door::Open(id) => {
+                    let id = *id;
+                    drop(door);
+                    receive(&board, id, &event, data.ok(), ack);
+                }
+                Door::Closed(early) if early.len() < EARLY => early.push((event, data.ok(), ack)),
+                // The ones before it are more than may come at once: the client is being cut off for that.
+                Door::Closed(_) => {}
+            }
+            ready(())
+        },
+    );
 }
 
 fn connect(board: &Arc<Switchboard>, socket: &SocketRef) {
@@ -58,18 +107,20 @@ fn connect(board: &Arc<Switchboard>, socket: &SocketRef) {
         return disconnect(socket.clone());
     };
 
-    let events = Arc::clone(board);
-    socket.on_fallback(
-        move |Event(event): Event, TryData(data): TryData<Arguments>, ack: AckSender| {
-            receive(&events, id, &event, data.ok(), ack);
-            ready(())
-        },
-    );
     let ends = Arc::clone(board);
     socket.on_disconnect(move |reason: DisconnectReason| {
         ends.disconnect(id, ending(&reason));
         ready(())
     });
+    let Some(door) = socket.extensions.get::<SharedDoor>() else {
+        return;
+    };
+    let mut door = door.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Door::Closed(early) = std::mem::replace(&mut *door, Door::Open(id)) {
+        for (event, data, ack) in early {
+            receive(board, id, &event, data, ack);
+        }
+    }
 }
 
 fn receive(
@@ -127,7 +178,11 @@ impl Outlet for Line {
     }
 
     fn close(self: Box<Self>) {
-        disconnect(self.0);
+        // Closing at once, with input unread, makes the kernel discard what the client has not read: the reason.
+        tokio::spawn(async move {
+            tokio::time::sleep(FAREWELL).await;
+            disconnect(self.0);
+        });
     }
 }
 

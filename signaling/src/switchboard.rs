@@ -159,20 +159,20 @@ impl Switchboard {
     ) -> Option<(&'static str, Vec<Value>)> {
         let now = Instant::now();
         let mut state = self.lock();
-        let answer = if size(arguments) > LARGEST_EVENT {
-            let text = "an event may be 64 KiB long";
-            state
-                .hub
-                .handle_refused(now, socket, event, ErrorCode::TooLarge, text)
+        let refusal = if size(arguments) > LARGEST_EVENT {
+            Some((ErrorCode::TooLarge, "an event may be 64 KiB long"))
         } else if event == "join" && !self.admits(&state.hub, arguments) {
-            let text = "this server wants a token for the room";
-            state
-                .hub
-                .handle_refused(now, socket, event, ErrorCode::Forbidden, text)
+            Some((
+                ErrorCode::Forbidden,
+                "this server wants a token for the room",
+            ))
         } else {
-            state
-                .hub
-                .handle_event(now, socket, event, arguments, identity())
+            None
+        };
+        let hub = &mut state.hub;
+        let answer = match refusal {
+            Some(refusal) => hub.handle_refused(now, socket, event, arguments, refusal),
+            None => hub.handle_event(now, socket, event, arguments, identity()),
         }?;
         let turn = state
             .lines
@@ -186,7 +186,9 @@ impl Switchboard {
     pub fn refuse(&self, socket: SocketId, event: &str, code: ErrorCode, text: &str) {
         let now = Instant::now();
         let mut state = self.lock();
-        state.hub.handle_refused(now, socket, event, code, text);
+        state
+            .hub
+            .handle_refused(now, socket, event, &[], (code, text));
         self.deliver(now, state);
     }
 

@@ -23,6 +23,11 @@ impl Addresses {
         true
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.connections.is_empty()
+    }
+
     /// Counts one less.
     pub(crate) fn leave(&mut self, from: IpAddr) {
         let place = place(from);

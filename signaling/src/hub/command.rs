@@ -95,10 +95,18 @@ fn message(name: &Value, data: &Value, options: Option<&Value>) -> Result<Comman
     }
     let to = match options {
         None => None,
-        Some(options) => word(fields(options)?, "to")?,
+        Some(options) => addressee(fields(options)?)?,
     };
     let data = Arc::new(data.clone());
     Ok(Command::Message { room, data, to })
+}
+
+/// To everybody only if nobody is named: `null` may be a name that is missing by mistake.
+fn addressee(options: &Fields) -> Result<Option<String>, Problem> {
+    match options.get("to") {
+        Some(Value::Null) => Err(wrong("to is the id of a member")),
+        _ => word(options, "to"),
+    }
 }
 
 fn room(name: &Value) -> Result<RoomName, Problem> {

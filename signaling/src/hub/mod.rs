@@ -179,8 +179,7 @@ impl Hub {
             Command::Message { room, data, to } => self.message(socket, room, data, to.as_deref()),
         });
         Some(done.unwrap_or_else(|problem| {
-            let room = arguments.first().and_then(Value::as_str);
-            self.refuse(now, socket, event, room.and_then(RoomName::new), problem)
+            self.refuse(now, socket, event, room_among(arguments), problem)
         }))
     }
 
@@ -191,11 +190,12 @@ impl Hub {
         now: Instant,
         socket: SocketId,
         event: &str,
-        code: ErrorCode,
-        text: &str,
+        arguments: &[Value],
+        (code, text): (ErrorCode, &str),
     ) -> Option<Packet> {
         self.sockets.get(&socket)?;
-        Some(self.refuse(now, socket, event, None, Problem::new(code, text)))
+        let room = room_among(arguments);
+        Some(self.refuse(now, socket, event, room, Problem::new(code, text)))
     }
 
     /// A socket reads slower than others speak to it.
@@ -287,11 +287,7 @@ impl Hub {
         let from = Arc::clone(&room.member_of(socket).id);
         let is_meant = |id: &&Arc<str>| **id != from && to.is_none_or(|to| to == &***id);
         let receivers = room.ids().filter(is_meant).cloned().collect::<Vec<_>>();
-        let count = receivers.len();
-        if count == 0 {
-            let text = "there is nobody to take this message";
-            return Err(Problem::new(ErrorCode::NoPeer, text));
-        }
+        let mut count = 0;
         for id in receivers {
             let packet = Packet::Message {
                 room: name.clone(),
@@ -299,7 +295,11 @@ impl Hub {
                 from: Arc::clone(&from),
                 number: 0,
             };
-            self.tell(&name, &id, packet);
+            count += usize::from(self.tell(&name, &id, packet));
+        }
+        if count == 0 {
+            let text = "there is nobody to take this message";
+            return Err(Problem::new(ErrorCode::NoPeer, text));
         }
         Ok(Packet::Sent { room: name, count })
     }
@@ -400,14 +400,24 @@ impl Hub {
     }
 
     /// Tells a member, now or when it comes back. One that is away and has too much waiting is dropped.
-    fn tell(&mut self, name: &RoomName, id: &Arc<str>, packet: Packet) {
+    ///
+    /// Returns whether the member has it. Nobody is told who is gone: telling one member can drop it, what
+    /// the others hear of that can drop more of them, and a caller that goes through a list meets those.
+    fn tell(&mut self, name: &RoomName, id: &Arc<str>, packet: Packet) -> bool {
         let bounds = self.limits.waiting;
-        let member = self.room_mut(name).member_mut(id);
+        let room = self.rooms.get_mut(name);
+        let Some(member) = room.and_then(|room| room.find_mut(id)) else {
+            return false;
+        };
         match member.tell(packet, bounds) {
             Ok(Some((socket, packet))) => self.send(socket, packet),
             Ok(None) => {}
-            Err(room::Overflow) => self.depart(name, id, Reason::Lost),
+            Err(room::Overflow) => {
+                self.depart(name, id, Reason::Lost);
+                return false;
+            }
         }
+        true
     }
 
     fn socket(&self, socket: SocketId) -> &Socket {
@@ -422,6 +432,11 @@ impl Hub {
     fn room_mut(&mut self, name: &RoomName) -> &mut Room {
         self.rooms.get_mut(name).expect("a room we know")
     }
+}
+
+/// The room that an event is about, if it is about one.
+fn room_among(arguments: &[Value]) -> Option<RoomName> {
+    RoomName::new(arguments.first()?.as_str()?)
 }
 
 /// Why a command is not done.

@@ -70,6 +70,11 @@ impl Room {
         &mut self.members[at]
     }
 
+    /// The member, if it is there.
+    pub(super) fn find_mut(&mut self, id: &str) -> Option<&mut Member> {
+        self.members.iter_mut().find(|member| &*member.id == id)
+    }
+
     /// The member of a socket that is in this room.
     pub(super) fn member_of(&mut self, socket: SocketId) -> &mut Member {
         let at = self.position(|member| member.socket == Some(socket));
@@ -124,6 +129,8 @@ impl Member {
         let was_lost = self.lost_until.take().is_some();
         self.comes_back = true;
         self.socket = Some(socket);
+        // It may not have said so when it joined; with the secret in its hand it has now.
+        self.comes_back = true;
         let history = &self.history;
         let after = seen.unwrap_or(if was_lost {
             history.lost_after

@@ -56,7 +56,7 @@ const tokens = {
     for (const one of bad) {
       const mallory = await open({ label: `token ${JSON.stringify(one)}` });
       mallory.send("join", room, ...(one === undefined ? [] : [{ token: one }]));
-      await refused(mallory, "forbidden", "join", room);
+      await refused(mallory, "forbidden", "join");
       await outsiderHeardNothing(mallory, room);
       mallory.close();
       refusals += 1;

@@ -1,8 +1,9 @@
 // Members that send more than they may, and members that do not read: they lose, and nobody else does.
 //
-//     node flood.mjs URL VERSION TRANSPORT [--count MESSAGES] [--rate A-SECOND] [--megabytes FOR-A-SLOW-READER]
+//     node flood.mjs URL VERSION TRANSPORT [--count MESSAGES] [--rate A-SECOND] [--megabytes FOR-A-SLOW-READER] [--connects N]
 //
-// --rate: the pace at which the server lets one member send, for the slow reader's peer. VERSION ws is /ws.
+// --rate: the pace at which the server lets one member send, for the slow reader's peer. --connects: more handshakes at once
+// than the server takes from one address; with 0 that is not tried. VERSION ws is /ws.
 
 import assert from "node:assert/strict";
 import { CLOSED, closeAll, plain, socketIo } from "./lib/clients.mjs";
@@ -10,9 +11,9 @@ import { hearsBye, join, memberHeardNothing, newRoom } from "./lib/expect.mjs";
 import { commandLine, fact, runCases, sleep } from "./lib/report.mjs";
 import { pair } from "./lib/table.mjs";
 
-const [url, version, transport, { count, rate, megabytes, only }] = commandLine(
+const [url, version, transport, { count, rate, megabytes, connects, only }] = commandLine(
   ["URL", "VERSION", "TRANSPORT"],
-  { count: 5000, rate: 500, megabytes: 48, only: "" },
+  { count: 5000, rate: 500, megabytes: 48, connects: 0, only: "" },
 );
 const open = version === "ws" ? plain(url) : await socketIo(url, version, transport);
 
@@ -74,7 +75,25 @@ const cases = {
     }
     fact("slow_reader_megabytes", ((sent * padding.length) / 1e6).toFixed(1));
     await hearsBye(bob, room, id, "lost");
+    // What was on its way by then found nobody.
+    for (const [name, error] of await drain(bob, 300)) assert.deepEqual([name, error.code], ["sig_error", "no_peer"]);
     await memberHeardNothing(bob, room);
+  },
+
+  /** Every way to begin something counts, whatever its address looks like. Leaves the address without any for a while. */
+  async connect_rate() {
+    if (!connects) return;
+    const faults = [];
+    for (const path of ["/ws", "/ws?sid=x", "/socket.io/?EIO=4&transport=polling"]) {
+      const counts = {};
+      for (let i = 0; i < connects; i += 1) {
+        const { status } = await fetch(new URL(path, url));
+        counts[status] = (counts[status] ?? 0) + 1;
+      }
+      fact(`statuses_of_${path}`, JSON.stringify(counts));
+      if (!counts[429]) faults.push(path);
+    }
+    assert.deepEqual(faults, [], "never refused");
   },
 };
 

@@ -84,6 +84,15 @@ const onlySocketIo = {
     await memberHeardNothing(bob, room);
   },
 
+  /** The very first event, sent as soon as the client knows that it is connected, is never lost. */
+  async first_event_at_once() {
+    for (let attempt = 1; attempt <= 150; attempt += 1) {
+      const client = await open({ label: `connection ${attempt}` });
+      await join(client, newRoom(), { count: 1 });
+      client.close();
+    }
+  },
+
   async other_namespace() {
     if (version === "2") return; // That client is connected to / first, and never told.
     await assert.rejects(open({ path: "/other" }), /connect_error/);

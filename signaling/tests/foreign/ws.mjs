@@ -33,6 +33,7 @@ const FRAMES = {
   deep_argument: `["message","a",{"type":"x","deep":${nested(20_000)}}]`,
   lone_surrogate: '["join","\\ud800"]',
   nul: '["join\\u0000","a"]',
+  large: `["message","a",{"type":"x","data":"${"x".repeat(100_000)}"}]`,
   huge: `["message","a",{"type":"x","data":"${"x".repeat(2_000_000)}"}]`,
   huge_binary: Buffer.alloc(2_000_000),
 };
@@ -44,7 +45,9 @@ async function judgeFrame(name, frame) {
   const [event, ...args] = await client.next();
   if (event === CLOSED) {
     const [code] = args;
-    assert.ok([1003, 1007, 1008, 1009].includes(code), `${name}: closed with ${args.join(" ")}`);
+    // Of megabytes that are still on their way, TCP makes a reset, which can overtake the reason.
+    const reasons = name.startsWith("huge") ? [1006, 1009] : [1003, 1007, 1008, 1009];
+    assert.ok(reasons.includes(code), `${name}: closed with ${args.join(" ")}`);
     return `close ${args.join(" ").trim()}`;
   }
   assert.equal(event, "sig_error", `${name}: came ${event}`);

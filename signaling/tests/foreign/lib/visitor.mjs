@@ -20,7 +20,7 @@ export class Visitor {
     await this.tab.goto(url);
     await until(PATIENCE_MS, "the page", async () => (await this.state()) === "init");
     await this.tab.evaluate((wanted) => {
-      const relay = document.querySelector("#relay");
+      const relay = document.querySelector("#relayonly");
       if (relay.checked !== wanted) relay.click();
     }, this.relay);
   }
