@@ -24,6 +24,8 @@ export class Connection {
   /** @type {Negotiation | null} */ #negotiation = null;
   /** Signals are taken one after the other. */
   #queue = Promise.resolve();
+  /** Grows when a call ends: what its other end said is not for the next one. */
+  #calls = 0;
   /** Whether this end gives way when both offer. */
   polite = false;
 
@@ -38,7 +40,7 @@ export class Connection {
   }
 
   open() {
-    this.close();
+    this.#drop();
     const peer = new RTCPeerConnection(this.page.configuration());
     this.#peer = peer;
     this.#negotiation = new Negotiation(peer, () => this.polite, (signal) => {
@@ -50,6 +52,11 @@ export class Connection {
   }
 
   close() {
+    this.#calls += 1;
+    this.#drop();
+  }
+
+  #drop() {
     if (!this.#peer) return;
     const peer = this.#peer;
     this.#peer = null;
@@ -96,9 +103,12 @@ export class Connection {
 
   /** @param {Signal} signal */
   receive(signal) {
-    this.#queue = this.#queue.then(() => this.#take(signal)).catch((error) => {
-      if (this.#peer) console.warn(`${signal.type}:`, error);
-    });
+    const call = this.#calls;
+    this.#queue = this.#queue
+      .then(() => (call === this.#calls ? this.#take(signal) : undefined))
+      .catch((error) => {
+        if (call === this.#calls) console.warn(`${signal.type}:`, error);
+      });
   }
 
   /**
@@ -120,7 +130,8 @@ export class Connection {
 
   /** @param {Signal} signal */
   async #take(signal) {
-    if ((await this.#negotiation?.take(signal)) !== "stranger") return;
+    const call = this.#calls;
+    if ((await this.#negotiation?.take(signal)) !== "stranger" || call !== this.#calls) return;
     // Somebody else, or the same person with the page loaded again: what was agreed with the one before is void.
     this.open();
     if (signal.type === "offer") await this.#negotiation?.take(signal);

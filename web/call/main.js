@@ -95,7 +95,7 @@ function fromServer(event) {
       signal = signalOf(event.data);
       return signal ? dispatch({ type: "message", kind: signal.type }) : undefined;
     case "turn_refresh":
-      return learn(event.turn.iceServers);
+      return event.turn.iceServers ? learn(event.turn.iceServers) : undefined;
     case "unreachable":
       if (model.doing) tell({ key: "call.problem.unreachable" });
       return;
@@ -134,8 +134,14 @@ function configuration() {
 /** @param {RTCIceServer[] | undefined} servers */
 function learn(servers) {
   iceServers = Array.isArray(servers) ? servers : undefined;
+  try {
+    new RTCPeerConnection(configuration()).close();
+  } catch (error) {
+    // One bad URL would spoil every connection.
+    iceServers = undefined;
+    tell({ key: "call.problem.servers", values: { reason: String(error) }, note: true });
+  }
   connection.refresh();
-  warnOfNoRelay();
 }
 
 function warnOfNoRelay() {

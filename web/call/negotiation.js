@@ -4,7 +4,7 @@
  * knows nothing of it and sends its candidates whenever it likes.
  */
 
-import { samePage } from "./sdp.js";
+import { inRole, roleOf, samePage } from "./sdp.js";
 
 /**
  * @typedef {{type: "offer" | "answer", sdp: string}
@@ -101,7 +101,13 @@ export class Negotiation {
     if (type === "answer" && connection.signalingState !== "have-local-offer") return "taken"; // Said twice.
     const known = connection.currentRemoteDescription ?? connection.remoteDescription;
     if (known && !samePage(known.sdp, sdp)) return "stranger";
-    await connection.setRemoteDescription({ type, sdp });
+    try {
+      await connection.setRemoteDescription({ type, sdp });
+    } catch (error) {
+      if (!known) throw error;
+      console.warn(`${type}:`, error);
+      return "stranger"; // What does not go together with what was agreed needs a fresh start just as well.
+    }
     this.#begun = true;
     for (const candidate of this.#early.splice(0)) await this.#candidate(candidate);
     if (type === "offer") {
@@ -122,6 +128,9 @@ export class Negotiation {
 
   #say() {
     const { type, sdp } = this.connection.localDescription ?? {};
-    if ((type === "offer" || type === "answer") && sdp) this.send({ type, sdp });
+    if (type === "answer" && sdp) this.send({ type, sdp });
+    if (type !== "offer" || !sdp) return;
+    const { currentLocalDescription, currentRemoteDescription } = this.connection;
+    this.send({ type, sdp: inRole(sdp, roleOf(currentLocalDescription, currentRemoteDescription)) });
   }
 }

@@ -177,6 +177,19 @@ test("closed in the middle of a signal, nothing more is said", async () => {
   assert.equal(connection.alive, false);
 });
 
+test("what the one before said late is not for the next one", async () => {
+  const { page, connection } = setting();
+  connection.open();
+  connection.receive({ type: "offer", sdp: sdp("THEIRS") });
+  connection.receive({ type: "answer", sdp: sdp("THEIRS") });
+  connection.close();
+  connection.open();
+  connection.offer();
+  await turn();
+  assert.equal(peers[1].signalingState, "have-local-offer");
+  assert.deepEqual(page.sent, ["offer"]);
+});
+
 test("the newest servers: for the next connection, and for the restart of this one", async () => {
   const { page, connection } = await called();
   page.servers = ["two"];

@@ -31,6 +31,7 @@ class Peer {
 
   async setRemoteDescription(description) {
     await null;
+    if (description.sdp.includes("impossible")) throw new Error("impossible");
     if (description.type === "answer" && this.signalingState !== "have-local-offer") throw new Error("wrong state");
     if (description.type === "offer" && this.signalingState === "have-local-offer") this.done.push("rollback");
     this.remoteDescription = description;
@@ -135,6 +136,15 @@ test("another page's description changes nothing", async () => {
     assert.deepEqual(peer.done, before);
     assert.equal(await negotiation.take({ type, sdp: sdp("BB") }), "taken");
   }
+});
+
+test("what cannot be taken: a fresh start where something was agreed, else an error", async () => {
+  const { peer, negotiation } = end("BB", true);
+  const impossible = { type: "offer", sdp: sdp("AA", "impossible") };
+  await assert.rejects(negotiation.take(impossible));
+  await negotiation.take({ type: "offer", sdp: sdp("AA") });
+  assert.equal(await negotiation.take(impossible), "stranger");
+  assert.deepEqual(peer.done, ["remote offer", "local answer"]);
 });
 
 test("a restart: by the browser where all is settled, by a new offer where ours was never answered", async () => {
