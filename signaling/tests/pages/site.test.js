@@ -31,7 +31,7 @@ test("every text is there in both languages, with the same blanks", () => {
 
 test("every text that a page asks for by its whole name is in the table", () => {
   const named = [...sources.matchAll(/(?:data-(?:text|label|placeholder|title)="|\btext\(")([\w.-]+)"/g)].map(([, key]) => key);
-  assert.ok(named.length > 100);
+  assert.ok(named.length > 50);
   for (const key of named) assert.ok(key in STRINGS, key);
 });
 
