@@ -87,6 +87,8 @@ pub struct Worker {
     since_listeners: usize,
     streams: Streams,
     peers: Peers,
+    /// Whether outputs of the state machine are being carried out.
+    is_draining: bool,
     /// Questions to other workers that are not answered yet.
     asked: usize,
     dtls: Option<Dtls>,
@@ -122,6 +124,7 @@ impl Worker {
             streams: Streams::new(&parts.stream_rules),
             plain: vec![0; if parts.dtls.is_some() { MAX_MESSAGE } else { 0 }].into_boxed_slice(),
             peers: Peers::default(),
+            is_draining: false,
             asked: 0,
             dtls: parts.dtls.take(),
             message: Vec::new(),

@@ -28,7 +28,10 @@ struct Setup {
 
 impl Setup {
     fn new(lines: &str) -> Self {
-        let turnd = Turnd::start(&format!("{CONFIG}tcp-relay\n{lines}"));
+        Self::on(Turnd::start(&config(lines)))
+    }
+
+    fn on(turnd: Turnd) -> Self {
         let mut control = Client::tcp(server(&turnd));
         let reply = control.request(Method::ALLOCATE, |writer| {
             writer.bytes(attr::REQUESTED_TRANSPORT, &[6, 0, 0, 0]);
@@ -82,6 +85,10 @@ impl Setup {
         assert_eq!(early, b"");
         (data, peer)
     }
+}
+
+fn config(lines: &str) -> String {
+    format!("{CONFIG}tcp-relay\n{lines}")
 }
 
 fn named(writer: &mut Writer<'_>, id: u32) {
@@ -323,4 +330,19 @@ fn a_data_connection_finds_its_peer_from_every_worker() {
         assert!(end_of(&mut data) < SOON);
         assert!(end_of(&mut peer) < SOON);
     }
+}
+
+/// Allocations end together, with all their pairs, when their time is over. What that takes of a worker's
+/// stack must not grow with their number: here those of one allocation, on a stack for a few.
+#[test]
+fn many_pairs_that_end_together_take_no_more_stack_than_one() {
+    let turnd = Turnd::start_with_small_stacks(&config(""), 128 * 1024);
+    let mut setup = Setup::on(turnd);
+    let pairs: Vec<_> = (0..64).map(|_| setup.pair()).collect();
+    setup.control.close();
+    for (mut data, mut peer) in pairs {
+        assert!(end_of(&mut data) < SOON);
+        assert!(end_of(&mut peer) < SOON);
+    }
+    Client::tcp(server(&setup.turnd)).binding();
 }
