@@ -155,12 +155,17 @@ impl Server {
     pub(crate) fn check(&self) {
         use crate::connections::Stage;
         self.table.check();
-        let mut unbound = 0;
+        let (mut unbound, mut connecting) = (0, 0);
         for (id, connection) in self.connections.iter() {
             let owner = self.table.allocation(connection.allocation);
             assert!(owner.is_some_and(|owner| owner.connections.contains(&id)));
             unbound += usize::from(matches!(connection.stage, Stage::Unbound(_)));
+            connecting += usize::from(connection.stage == Stage::Connecting);
         }
+        assert_eq!(
+            self.connects, connecting,
+            "a Connect waits for nothing else"
+        );
         assert_eq!(self.table.connections(), self.connections.iter().count());
         let timed = self.table.len() + self.waiting.len() + self.reservations.len() + unbound;
         assert_eq!(self.timers.len(), timed);

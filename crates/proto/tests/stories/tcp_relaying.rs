@@ -527,6 +527,26 @@ fn a_connection_that_ends_takes_its_udp_allocation_with_it() {
     again.allocate(&mut net);
 }
 
+/// A client that asks for what never answers and goes away, again and again, must not leave a question
+/// behind each time.
+#[test]
+fn a_connect_that_waits_ends_with_its_allocation() {
+    for by_refresh in [true, false] {
+        let mut net = network();
+        let (mut alice, _) = alice(&mut net);
+        assert_eq!(alice.try_call(&mut net, &connect(PEER)), None);
+        let (server, ask, ..) = net.connecting[0];
+        assert!(net.servers[server].is_waiting(ask));
+        if by_refresh {
+            assert_eq!(alice.refresh(&mut net, 0).code(), OK);
+        } else {
+            net.client_disconnects(&alice);
+        }
+        assert!(!net.servers[server].is_waiting(ask));
+        assert_eq!(net.servers[server].next_timeout(), None);
+    }
+}
+
 #[test]
 fn a_socket_that_comes_for_a_connection_that_has_ended_is_closed() {
     for request in [
