@@ -571,6 +571,22 @@ fn a_socket_that_comes_for_a_connection_that_has_ended_is_closed() {
     }
 }
 
+/// Both would be granted: what peers send over UDP would stand among the bytes of the TCP peer.
+#[test]
+fn a_connection_whose_allocation_is_on_its_way_cannot_be_bound() {
+    let mut net = Network::with(Setup {
+        open: true,
+        ..setup()
+    });
+    net.hold = true;
+    let alice = Client::new("192.0.2.1:4001").over(Transport::Tcp);
+    let allocate = Request::allocate().build([1; 12].into(), |_| ());
+    assert_eq!(net.exchange(&alice, &allocate), None);
+    let bind = bind(ConnectionId(1)).build([2; 12].into(), |_| ());
+    let reply = net.exchange(&alice, &bind).expect("a refusal at once");
+    assert_eq!(reply.code(), 400);
+}
+
 /// Black holes are cheap to name: they must not keep others from being served.
 #[test]
 fn connects_that_wait_keep_nobody_out() {
