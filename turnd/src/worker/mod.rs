@@ -83,7 +83,7 @@ pub struct Worker {
     slots: Slots,
     outbox: Outbox,
     received: Vec<Received>,
-    /// Buffers that peers have filled since the listeners were read.
+    /// Datagrams of peers and messages on streams that were served since the listeners were read.
     since_listeners: usize,
     streams: Streams,
     peers: Peers,
@@ -170,8 +170,8 @@ impl Worker {
         }
     }
 
-    /// A turn may be long when many peers have much to say. Their sockets have buffers of their own,
-    /// while all clients share that of a listener, which must not overflow meanwhile.
+    /// A turn may be long when many peers or connections have much to say. Their sockets have buffers of
+    /// their own, while all clients share that of a listener, which must not overflow meanwhile.
     fn hear_listeners(&mut self, now: Now) {
         if self.since_listeners >= SLOTS {
             for at in 0..self.parts.listeners.len() {

@@ -18,6 +18,7 @@ use crate::{
 impl Worker {
     /// Moves what can be moved, once in each direction, and waits for what must come next.
     pub(super) fn splice(&mut self, now: Now, stream: StreamId, id: PeerStreamId) {
+        self.since_listeners += 1;
         let moved = match (
             self.streams.connections.get_mut(stream),
             self.peers.streams.get_mut(id),

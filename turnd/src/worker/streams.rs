@@ -229,6 +229,7 @@ impl Worker {
 
     /// Bytes of messages, from the beginning of one.
     pub(super) fn take_bytes(&mut self, now: Now, id: StreamId, bytes: Piece) {
+        self.since_listeners += 1;
         let Some(connection) = self.streams.connections.get_mut(id) else {
             return;
         };
@@ -248,6 +249,7 @@ impl Worker {
             match framing::next(self.slots.bytes(rest)) {
                 framing::Frame::Whole { length, padding } => {
                     at += length;
+                    self.since_listeners += 1;
                     if !self.take_message(now, id, rest.slice(0..length - padding)) {
                         return self.close_stream(now, id);
                     }
