@@ -15,8 +15,8 @@ use crate::{
     auth::{Claim, Identity, Signer},
     connections::Connections,
     io::{
-        AllocationId, AskId, Client, Credential, Ending, Event, FiveTuple, Output, PeerHop,
-        RelayId, ReservationToken, UserId,
+        AllocationId, AskId, Client, Credential, Ending, Event, FiveTuple, ListenerId, Output,
+        PeerHop, RelayId, ReservationToken, UserId,
     },
     refusal::Refusal,
     request::{ReplyTo, unknown_attributes},
@@ -113,6 +113,14 @@ impl Server {
     #[must_use]
     pub fn has_allocation(&self, path: &FiveTuple) -> bool {
         self.table.find(path).is_some()
+    }
+
+    /// The socket by which the client of an allocation is reached; nothing if there is no allocation.
+    #[must_use]
+    pub fn listener_of(&self, path: &FiveTuple) -> Option<ListenerId> {
+        self.table
+            .of_client(path)
+            .map(|allocation| allocation.client.listener)
     }
 
     /// Does what is due. Call it when [`Self::next_timeout`] has come.

@@ -443,7 +443,11 @@ impl Worker {
         };
         self.streams.timers.remove(&(connection.due, id));
         self.streams.strange -= connection.strange;
-        self.parts.server.handle_closed(now, &connection.path);
+        // Of two connections that a proxy says are of the same addresses, the other may have it.
+        let listener = self.parts.server.listener_of(&connection.path);
+        if listener.is_none_or(|it| Socket::of(it.0) == Socket::Stream(id)) {
+            self.parts.server.handle_closed(now, &connection.path);
+        }
         let phase = connection.phase;
         drop(connection);
         if let Phase::Joined(peer) = phase {
