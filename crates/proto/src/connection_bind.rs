@@ -55,7 +55,12 @@ impl Server {
             }),
             until: now + Lifetimes::ANSWER,
         };
-        self.ask(now, waiting, Ask::BindConnection { connection, user });
+        let ask = Ask::BindConnection {
+            client: reply.client,
+            connection,
+            user,
+        };
+        self.ask(now, waiting, ask);
         Ok(())
     }
 

@@ -114,6 +114,31 @@ impl Worker {
         }
     }
 
+    /// Goes on with what came behind a ConnectionBind: messages, if it was refused.
+    pub(super) fn resume_streams(&mut self, now: Now) {
+        while let Some(id) = self.streams.resumed.pop() {
+            match self.streams.connections.get(id).map(|it| it.phase) {
+                Some(Phase::Joined(peer)) => self.splice(now, id, peer),
+                Some(Phase::Serving { .. }) => {
+                    self.resume(now, id);
+                    self.read_ahead(now, id);
+                    self.settle(now, id);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// What TLS had no room for before the messages stopped being read makes no socket readable.
+    fn read_ahead(&mut self, now: Now, id: StreamId) {
+        let Some(connection) = self.streams.connections.get_mut(id) else {
+            return;
+        };
+        if matches!(connection.phase, Phase::Serving { .. }) && connection.layer.has_input() {
+            self.read_messages(now, id);
+        }
+    }
+
     /// Has the hellos answered that have waited longest, a few at a time: the answers are made one
     /// after the other, and whoever waits here may still go away.
     pub(super) fn begin_handshakes(&mut self, now: Now) {

@@ -77,9 +77,14 @@ impl Worker {
                     peer,
                 },
             ) => self.connect_peer(now, ask, connection, relay, peer.wire()),
-            Output::Ask(ask, Ask::BindConnection { connection, user }) => {
-                self.bind_connection(now, ask, connection, user);
-            }
+            Output::Ask(
+                ask,
+                Ask::BindConnection {
+                    client,
+                    connection,
+                    user,
+                },
+            ) => self.bind_connection(now, ask, &client, connection, user),
             Output::Join { client, connection } => self.join(now, &client, connection),
             Output::CloseConnection(connection) => self.close_connection(now, connection),
             Output::CloseRelay(relay) => {

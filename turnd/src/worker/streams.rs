@@ -12,7 +12,7 @@ use std::{
 use slotmap::SlotMap;
 use turnd_net::{Interest, Piece, Readiness};
 use turnd_proto::{Client, Instant, ListenerId, Now, Server};
-use turnd_wire::{Class, Message, Method, framing};
+use turnd_wire::{Message, framing};
 
 use super::{Worker, peers::Peers};
 use crate::{
@@ -90,7 +90,7 @@ pub(super) struct Streams {
     pub(super) staging: Staging,
     pub(super) cipher: Box<[u8]>,
     /// Bytes kept for connections without an allocation.
-    strange: usize,
+    pub(super) strange: usize,
     /// Messages left out for slow streams since the last line about it.
     left_out: u64,
 }
@@ -187,7 +187,7 @@ impl Worker {
     }
 
     /// Reads once and serves every whole message; decrypted bytes that did not fit follow at once.
-    fn read_messages(&mut self, now: Now, id: StreamId) {
+    pub(super) fn read_messages(&mut self, now: Now, id: StreamId) {
         loop {
             self.make_room(now, 1);
             let (connections, cipher) = (&mut self.streams.connections, &mut self.streams.cipher);
@@ -286,11 +286,8 @@ impl Worker {
         connection.phase = Phase::Serving { heard: true };
         // ChannelData begins with the bits 01, STUN with 00 (RFC 8489 section 5).
         if bytes.first().is_some_and(|&first| first < 0x40) {
-            let Ok(parsed) = Message::parse(bytes) else {
+            if Message::parse(bytes).is_err() {
                 return false;
-            };
-            if (parsed.class(), parsed.method()) == (Class::Request, Method::CONNECTION_BIND) {
-                connection.phase = Phase::Binding;
             }
         }
         let client = Client {
@@ -364,20 +361,6 @@ impl Worker {
         {
             connection.phase = Phase::Serving { heard: true };
             self.streams.resumed.push(id);
-        }
-    }
-
-    /// Goes on with what came behind a ConnectionBind: messages, if it was refused.
-    pub(super) fn resume_streams(&mut self, now: Now) {
-        while let Some(id) = self.streams.resumed.pop() {
-            match self.streams.connections.get(id).map(|it| it.phase) {
-                Some(Phase::Joined(peer)) => self.splice(now, id, peer),
-                Some(Phase::Serving { .. }) => {
-                    self.resume(now, id);
-                    self.settle(now, id);
-                }
-                _ => {}
-            }
         }
     }
 

@@ -8,10 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use turnd_wire::{Method, Writer, attr};
+use turnd_wire::{Class, Method, Writer, attr};
 
 use crate::{
-    client::{CONFIG, Client, PATIENCE, Stream, connect},
+    client::{CONFIG, Client, PATIENCE, Stream, binding_request, connect, message},
     support::turnd::Turnd,
 };
 
@@ -32,11 +32,7 @@ impl Setup {
     }
 
     fn on(turnd: Turnd) -> Self {
-        let mut control = Client::tcp(server(&turnd));
-        let reply = control.request(Method::ALLOCATE, |writer| {
-            writer.bytes(attr::REQUESTED_TRANSPORT, &[6, 0, 0, 0]);
-        });
-        let relayed = reply.relayed();
+        let (control, relayed) = allocate(&turnd);
         Self {
             turnd,
             control,
@@ -85,6 +81,16 @@ impl Setup {
         assert_eq!(early, b"");
         (data, peer)
     }
+}
+
+/// A client with an allocation for TCP, and its relayed address.
+fn allocate(turnd: &Turnd) -> (Client, SocketAddr) {
+    let mut control = Client::tcp(server(turnd));
+    let reply = control.request(Method::ALLOCATE, |writer| {
+        writer.bytes(attr::REQUESTED_TRANSPORT, &[6, 0, 0, 0]);
+    });
+    let relayed = reply.relayed();
+    (control, relayed)
 }
 
 fn config(lines: &str) -> String {
@@ -345,4 +351,44 @@ fn many_pairs_that_end_together_take_no_more_stack_than_one() {
         assert!(end_of(&mut peer) < SOON);
     }
     Client::tcp(server(&setup.turnd)).binding();
+}
+
+/// What a client sends behind its ConnectionBind counts as a stranger's until it is bound, and no longer:
+/// else a few hundred pairs would leave a worker nothing for the connections that come after them.
+#[test]
+fn what_comes_early_on_data_connections_is_given_back_when_they_are_joined() {
+    let mut setup = Setup::new("relay-threads=2\n");
+    let early = bytes(60_000);
+    let (mut kept, mut controls) = (Vec::new(), Vec::new());
+    // 18 MB, half of them at the other worker: more than the 8 MiB that it keeps for strangers.
+    for _ in 0..5 {
+        for _ in 0..60 {
+            let peer = TcpListener::bind((LOCALHOST, 0)).unwrap();
+            let (id, peer) = setup.connect(&peer);
+            kept.push((setup.bind(id, &early), peer));
+        }
+        let (control, relayed) = allocate(&setup.turnd);
+        setup.relayed = relayed;
+        controls.push(std::mem::replace(&mut setup.control, control));
+    }
+    for _ in 0..16 {
+        // Either worker takes a message that comes in two parts.
+        let mut stranger = Client::tcp(server(&setup.turnd));
+        let (id, request) = binding_request();
+        stranger.send(&request[..request.len() - 1]);
+        stranger.send(&request[request.len() - 1..]);
+        assert_eq!(stranger.reply_to(id).error(), None);
+    }
+}
+
+/// RFC 8489 section 6.3: what the server does not know it drops, and goes on with what follows.
+#[test]
+fn a_connection_bind_that_is_dropped_does_not_silence_its_connection() {
+    let turnd = Turnd::start(CONFIG);
+    let mut client = Client::tcp(server(&turnd));
+    let (_, dropped) = message(Class::Request, Method::CONNECTION_BIND, |writer| {
+        named(writer, 1);
+    });
+    client.send(&dropped);
+    assert_eq!(client.binding().error(), None);
 }
