@@ -84,8 +84,7 @@ fn move_both(
         peer.peer_told = true;
     }
     if peer.peer_ended && !client.is_behind() && !peer.client_told {
-        let _ = client.layer.finish(&client.socket);
-        peer.client_told = true;
+        peer.client_told = client.layer.finish(&client.socket).unwrap_or(true);
     }
     let is_over = peer.peer_told && peer.client_told && !client.is_behind();
     Ok(if is_over {
