@@ -31,7 +31,7 @@ pub enum Phase {
     Binding,
     /// Carries what a peer's connection carries (RFC 6062).
     Joined(PeerStreamId),
-    /// Nothing more is read; ends when everything is written.
+    /// Has its last answer; ends when the other end does.
     Ending,
 }
 

@@ -242,6 +242,19 @@ impl Worker {
         self.end_stream(now, id);
         self.settle(now, id);
     }
+
+    /// Reads to the other end's end.
+    pub(super) fn discard(&mut self, now: Now, id: StreamId) {
+        let streams = &mut self.streams;
+        let Some(connection) = streams.connections.get_mut(id) else {
+            return;
+        };
+        let half = streams.cipher.len() / 2;
+        let (room, cipher) = streams.cipher.split_at_mut(half);
+        if let Ok(Input::End) | Err(_) = connection.layer.read(&connection.socket, room, cipher) {
+            self.close_stream(now, id);
+        }
+    }
 }
 
 /// Takes the PROXY header off, if all of it is there; `false` if it is none.

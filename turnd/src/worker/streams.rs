@@ -134,7 +134,12 @@ impl Worker {
         if let Phase::Joined(peer) = connection.phase {
             return self.splice(now, id, peer);
         }
-        if connection.is_behind() && connection.drain(now.instant).is_err() {
+        let written = match connection.phase {
+            _ if !connection.is_behind() => Ok(()),
+            Phase::Ending => connection.finish(now.instant),
+            _ => connection.drain(now.instant),
+        };
+        if written.is_err() {
             return self.close_stream(now, id);
         }
         if !reads(connection.phase) {
@@ -145,21 +150,19 @@ impl Worker {
             match connection.phase {
                 Phase::Opening => self.read_opening(now, id),
                 Phase::Http => self.read_http(now, id),
+                Phase::Ending => self.discard(now, id),
                 _ => self.read_messages(now, id),
             }
         }
         self.settle(now, id);
     }
 
-    /// Makes the poller wait for what the connection needs next, and ends it when it is through.
+    /// Makes the poller wait for what the connection needs next.
     pub(super) fn settle(&mut self, now: Now, id: StreamId) {
         let Some(connection) = self.streams.connections.get_mut(id) else {
             return;
         };
         let behind = connection.is_behind();
-        if connection.phase == Phase::Ending && !behind {
-            return self.close_stream(now, id);
-        }
         let is_known = connection.stash.is_empty()
             || matches!(connection.phase, Phase::Joined(_))
             || self.parts.server.has_allocation(&connection.path);
@@ -408,7 +411,8 @@ impl Worker {
         }
     }
 
-    /// Nothing more is read; what waits is still written.
+    /// What waits is still written; what still comes is read and dropped, because the reset that follows a
+    /// close with something unread may cost the other end what it has not read (RFC 9112 section 9.6).
     pub(super) fn end_stream(&mut self, now: Now, id: StreamId) {
         if let Some(connection) = self.streams.connections.get_mut(id) {
             connection.phase = Phase::Ending;
@@ -454,8 +458,10 @@ impl Worker {
 /// Whether a connection is read in this phase.
 fn reads(phase: Phase) -> bool {
     match phase {
-        Phase::Opening | Phase::Handshake | Phase::Serving { .. } | Phase::Http => true,
-        Phase::Hello | Phase::Binding | Phase::Ending | Phase::Joined(_) => false,
+        Phase::Opening | Phase::Handshake | Phase::Serving { .. } | Phase::Http | Phase::Ending => {
+            true
+        }
+        Phase::Hello | Phase::Binding | Phase::Joined(_) => false,
     }
 }
 
