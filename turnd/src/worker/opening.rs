@@ -5,7 +5,10 @@ use std::io::{self, ErrorKind};
 use rustls::ServerConnection;
 use turnd_proto::{Now, Transport};
 
-use super::{Worker, streams::HANDSHAKE};
+use super::{
+    Worker,
+    streams::{HANDSHAKE, STRANGE_READ},
+};
 use crate::handshakes::Hello;
 use crate::streams::{
     Connection, Input, Layer, Phase, StreamId,
@@ -46,7 +49,7 @@ impl Worker {
             return;
         };
         let room = OPENING.saturating_sub(connection.stash.len());
-        let room = room.min(streams.cipher.len());
+        let room = room.min(STRANGE_READ);
         let read = connection
             .layer
             .read(&connection.socket, &mut streams.cipher[..room], &mut []);

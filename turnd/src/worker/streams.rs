@@ -41,6 +41,9 @@ const ENDING: Duration = Duration::from_secs(5);
 /// Bytes of unfinished messages, hellos and headers that a worker keeps for connections without an
 /// allocation. Whoever sends in one piece needs none of it.
 const STRANGE: usize = 8 * 1024 * 1024;
+/// Bytes read in one turn from a connection without an allocation: a few requests of the longest kind, or
+/// a hundred of the shortest, each of which costs an answer. The kernel keeps the rest for the next turn.
+pub(super) const STRANGE_READ: usize = 2048;
 /// Memory for what arrives encrypted, or before it is clear what a connection is to be.
 const CIPHER: usize = 64 * 1024;
 
@@ -197,11 +200,16 @@ impl Worker {
             let Some(connection) = connections.get_mut(id) else {
                 return;
             };
+            let most = match self.parts.server.has_allocation(&connection.path) {
+                true => usize::MAX,
+                false => STRANGE_READ,
+            };
             let mut ended = false;
             let filled = self.slots.fill(|room| {
                 let kept = connection.stash.len();
                 let (stash, room) = room.split_at_mut(kept);
                 stash.copy_from_slice(&connection.stash);
+                let (room, cipher) = (at_most(room, most), at_most(cipher, most));
                 match connection.layer.read(&connection.socket, room, cipher)? {
                     Input::Bytes(count) => Ok(kept + count),
                     Input::Nothing => Ok(0),
@@ -288,10 +296,9 @@ impl Worker {
         };
         connection.phase = Phase::Serving { heard: true };
         // ChannelData begins with the bits 01, STUN with 00 (RFC 8489 section 5).
-        if bytes.first().is_some_and(|&first| first < 0x40) {
-            if Message::parse(bytes).is_err() {
-                return false;
-            }
+        let is_stun = bytes.first().is_some_and(|&first| first < 0x40);
+        if is_stun && Message::parse(bytes).is_err() {
+            return false;
         }
         let client = Client {
             listener: ListenerId(Socket::Stream(id).number()),
@@ -453,6 +460,11 @@ impl Worker {
             tracing::info!("{count} messages left out for clients that read too slowly");
         }
     }
+}
+
+fn at_most(bytes: &mut [u8], most: usize) -> &mut [u8] {
+    let length = bytes.len().min(most);
+    &mut bytes[..length]
 }
 
 /// Whether a connection is read in this phase.
