@@ -98,7 +98,7 @@ impl Server {
         self.waiting.len() - self.connects >= self.settings.limits.waiting
     }
 
-    fn take_waiting(&mut self, id: AskId) -> Option<Waiting> {
+    pub(crate) fn take_waiting(&mut self, id: AskId) -> Option<Waiting> {
         let waiting = self.waiting.remove(id)?;
         self.connects -= usize::from(matches!(waiting, Waiting::Connect { .. }));
         self.timers.unset(waiting.until(), Timer::Ask(id));
@@ -144,12 +144,13 @@ impl Server {
     }
 
     /// Asks, however much waits already.
-    pub(crate) fn ask_unlimited(&mut self, waiting: Waiting, ask: Ask) {
+    pub(crate) fn ask_unlimited(&mut self, waiting: Waiting, ask: Ask) -> AskId {
         self.connects += usize::from(matches!(waiting, Waiting::Connect { .. }));
         let until = waiting.until();
         let id = self.waiting.insert(waiting);
         self.timers.set(until, Timer::Ask(id));
         self.outputs.push_back(Output::Ask(id, ask));
+        id
     }
 
     /// No answer came in time.

@@ -76,7 +76,8 @@ impl Server {
         };
         // However much waits: what names black holes must keep nobody else from being served, and an
         // allocation has a limit of its own.
-        self.ask_unlimited(waiting, ask);
+        let ask = self.ask_unlimited(waiting, ask);
+        self.set_ask(connection, ask);
         Ok(())
     }
 

@@ -34,8 +34,9 @@ impl Server {
     ) -> Result<(), Refusal> {
         self.refuse_unknown(message)?;
         let path = &reply.client.path;
-        // A control connection cannot become a data connection.
-        if !path.transport.is_stream() || self.table.find(path).is_some() {
+        // A control connection cannot become a data connection, nor can one that is about to be one.
+        let is_control = self.table.find(path).is_some() || self.is_opening(path);
+        if !path.transport.is_stream() || is_control {
             return Err(Refusal::BAD_REQUEST);
         }
         let connection = message
@@ -54,7 +55,12 @@ impl Server {
             }),
             until: now + Lifetimes::ANSWER,
         };
-        self.ask(now, waiting, Ask::BindConnection { connection, user });
+        let ask = Ask::BindConnection {
+            client: reply.client,
+            connection,
+            user,
+        };
+        self.ask(now, waiting, ask);
         Ok(())
     }
 

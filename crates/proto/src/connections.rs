@@ -9,7 +9,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use crate::{
-    io::{AllocationId, BindRefusal, ConnectionId, Ending, Output},
+    io::{AllocationId, AskId, BindRefusal, ConnectionId, Ending, Output},
     refusal::Refusal,
     server::Server,
     settings::Lifetimes,
@@ -33,6 +33,8 @@ pub(crate) struct Connection {
     /// As the client knows it.
     pub(crate) peer: SocketAddr,
     pub(crate) stage: Stage,
+    /// The question to the peer, while it waits for an answer.
+    pub(crate) ask: Option<AskId>,
 }
 
 /// What a connection waits for.
@@ -117,6 +119,7 @@ impl Server {
             allocation,
             peer,
             stage: Stage::Connecting,
+            ask: None,
         };
         connections.connections.insert(id, connection);
         self.set_stage(id, stage);
@@ -136,11 +139,21 @@ impl Server {
         }
     }
 
+    /// Remembers by which question a peer is asked for.
+    pub(crate) fn set_ask(&mut self, id: ConnectionId, ask: AskId) {
+        if let Some(connection) = self.connections.connections.get_mut(&id) {
+            connection.ask = Some(ask);
+        }
+    }
+
     /// Forgets a connection and everything that names it.
     pub(crate) fn forget_connection(&mut self, id: ConnectionId) -> Option<Connection> {
         let connection = self.connections.connections.remove(&id)?;
         if let Stage::Unbound(until) = connection.stage {
             self.timers.unset(until, Timer::Connection(id));
+        }
+        if let Some(ask) = connection.ask {
+            self.take_waiting(ask);
         }
         if let Some(owner) = self.table.allocation_mut(connection.allocation) {
             owner.connections.retain(|has| *has != id);

@@ -172,6 +172,9 @@ pub enum Ask {
     /// [`ConnectionId::server`] names and may be this one: that server's
     /// [`crate::Server::handle_connection_claim`] decides. Answer: [`Answer::ConnectionBound`].
     BindConnection {
+        /// Whose connection is to carry it. What follows the request on that may not be a message any
+        /// more, and is not to be looked at before the answer.
+        client: Client,
         /// Which.
         connection: ConnectionId,
         /// Who wants it.

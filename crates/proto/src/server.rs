@@ -15,8 +15,8 @@ use crate::{
     auth::{Claim, Identity, Signer},
     connections::Connections,
     io::{
-        AllocationId, AskId, Client, Credential, Ending, Event, FiveTuple, Output, PeerHop,
-        RelayId, ReservationToken, UserId,
+        AllocationId, AskId, Client, Credential, Ending, Event, FiveTuple, ListenerId, Output,
+        PeerHop, RelayId, ReservationToken, UserId,
     },
     refusal::Refusal,
     request::{ReplyTo, unknown_attributes},
@@ -115,6 +115,14 @@ impl Server {
         self.table.find(path).is_some()
     }
 
+    /// The socket by which the client of an allocation is reached; nothing if there is no allocation.
+    #[must_use]
+    pub fn listener_of(&self, path: &FiveTuple) -> Option<ListenerId> {
+        self.table
+            .of_client(path)
+            .map(|allocation| allocation.client.listener)
+    }
+
     /// Does what is due. Call it when [`Self::next_timeout`] has come.
     pub fn handle_timeout(&mut self, now: Now) {
         let now = now.instant;
@@ -155,12 +163,17 @@ impl Server {
     pub(crate) fn check(&self) {
         use crate::connections::Stage;
         self.table.check();
-        let mut unbound = 0;
+        let (mut unbound, mut connecting) = (0, 0);
         for (id, connection) in self.connections.iter() {
             let owner = self.table.allocation(connection.allocation);
             assert!(owner.is_some_and(|owner| owner.connections.contains(&id)));
             unbound += usize::from(matches!(connection.stage, Stage::Unbound(_)));
+            connecting += usize::from(connection.stage == Stage::Connecting);
         }
+        assert_eq!(
+            self.connects, connecting,
+            "a Connect waits for nothing else"
+        );
         assert_eq!(self.table.connections(), self.connections.iter().count());
         let timed = self.table.len() + self.waiting.len() + self.reservations.len() + unbound;
         assert_eq!(self.timers.len(), timed);

@@ -31,7 +31,7 @@ pub enum Phase {
     Binding,
     /// Carries what a peer's connection carries (RFC 6062).
     Joined(PeerStreamId),
-    /// Nothing more is read; ends when everything is written.
+    /// Has its last answer; ends when the other end does.
     Ending,
 }
 
@@ -138,8 +138,9 @@ impl Connection {
     /// Those of the socket.
     pub(crate) fn drain(&mut self, now: Instant) -> io::Result<()> {
         while self.layer.flush(&self.socket)? && !self.queue.is_empty() {
+            let by_message = matches!(self.phase, Phase::Serving { .. }) && self.layer.is_tls();
             let front = self.queue.front();
-            let step = &front[..self.step(front)];
+            let step = &front[..step(front, by_message)];
             let written = self.layer.write(&self.socket, step)?;
             if written == 0 {
                 break;
@@ -147,15 +148,6 @@ impl Connection {
             self.queue.taken(now, written);
         }
         Ok(())
-    }
-
-    /// How much of what waits is written in one go: under TLS, a message where one begins.
-    fn step(&self, front: &[u8]) -> usize {
-        let is_serving = matches!(self.phase, Phase::Serving { .. });
-        match framing::next(front) {
-            framing::Frame::Whole { length, .. } if is_serving && self.layer.is_tls() => length,
-            _ => front.len().min(STEP),
-        }
     }
 
     /// Says that nothing more comes, behind everything that waits.
@@ -184,5 +176,13 @@ impl Connection {
     /// Keeps bytes for later, in no more memory than they need.
     pub(crate) fn keep(&mut self, bytes: &[u8]) {
         self.stash = bytes.to_vec();
+    }
+}
+
+/// How much of what waits is written in one go; `by_message`: the message that begins there.
+fn step(front: &[u8], by_message: bool) -> usize {
+    match framing::next(front) {
+        framing::Frame::Whole { length, .. } if by_message => length,
+        _ => front.len().min(STEP),
     }
 }

@@ -142,16 +142,20 @@ impl Layer {
         }
     }
 
-    /// Says that nothing more will be written. What was written has left.
+    /// Says that nothing more will be written; returns whether that could be said. If not, the closing
+    /// alert of TLS waits as [`Self::wants_write`] tells, and this is to be called again when it has left.
     ///
     /// # Errors
     /// Those of the socket.
-    pub fn finish(&mut self, socket: &TcpStream) -> io::Result<()> {
+    pub fn finish(&mut self, socket: &TcpStream) -> io::Result<bool> {
         if let Self::Tls(tls) = self {
             tls.connection.send_close_notify();
-            tls.flush(socket)?;
+            if !tls.flush(socket)? {
+                return Ok(false);
+            }
         }
-        socket.finish()
+        socket.finish()?;
+        Ok(true)
     }
 }
 
@@ -302,4 +306,61 @@ fn read_plaintext(tls: &mut ServerConnection, room: &mut [u8]) -> io::Result<Inp
         0 => Input::Nothing,
         filled => Input::Bytes(filled),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net, sync::Arc, thread};
+
+    use rustls::{ServerConfig, crypto::aws_lc_rs, server::ResolvesServerCertUsingSni};
+    use turnd_net::{TcpListener, TcpOptions};
+
+    use super::*;
+
+    /// A closing alert in the clear (RFC 5246 section 7.2), as before a handshake.
+    const CLOSE_NOTIFY: [u8; 7] = [21, 3, 3, 0, 2, 1, 0];
+
+    fn before_its_handshake() -> Layer {
+        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(ResolvesServerCertUsingSni::new()));
+        Layer::tls(ServerConnection::new(Arc::new(config)).unwrap())
+    }
+
+    fn pair() -> (TcpStream, net::TcpStream) {
+        let any = "127.0.0.1:0".parse().unwrap();
+        let listener = TcpListener::bind(any, &TcpOptions::default()).unwrap();
+        let client = net::TcpStream::connect(listener.local_addr()).unwrap();
+        loop {
+            if let Some(socket) = listener.accept().unwrap() {
+                return (socket, client);
+            }
+        }
+    }
+
+    #[test]
+    fn a_closing_alert_that_finds_no_room_leaves_before_the_end() {
+        let (socket, mut client) = pair();
+        let mut layer = before_its_handshake();
+        let (mut filled, mut full) = (0, 0);
+        // The kernel may move what it has until the other end's buffer is full too.
+        while full < 1000 {
+            let written = write_socket(&socket, &[0; 65_536]).unwrap();
+            filled += written;
+            full = if written == 0 { full + 1 } else { 0 };
+            thread::yield_now();
+        }
+        assert!(!layer.finish(&socket).unwrap());
+        assert!(layer.wants_write());
+
+        client.read_exact(&mut vec![0; filled]).unwrap();
+        while !layer.finish(&socket).unwrap() {
+            thread::yield_now();
+        }
+        let mut rest = Vec::new();
+        client.read_to_end(&mut rest).unwrap();
+        assert_eq!(rest, CLOSE_NOTIFY);
+    }
 }

@@ -14,6 +14,8 @@ use turnd_proto::Instant;
 const FLOOR: usize = 32 * 1024;
 /// Answers to requests go past the bounds by this much; they are what a client waits for.
 const RESERVE: usize = 16 * 1024;
+/// More bytes than the longest message has: ChannelData of 65535, with its header and padding.
+const LONGEST: usize = 65_536 + 4;
 /// A rate is measured over at least this long.
 const WINDOW: Duration = Duration::from_millis(50);
 
@@ -96,9 +98,14 @@ impl SendQueue {
         true
     }
 
-    /// The bytes to write next; more may follow them.
+    /// The bytes to write next: all, or more than the longest message. What follows a message's beginning
+    /// is here too, so that it can become one TLS record.
     #[must_use]
-    pub fn front(&self) -> &[u8] {
+    pub fn front(&mut self) -> &[u8] {
+        let (first, second) = self.bytes.as_slices();
+        if first.len() < LONGEST && !second.is_empty() {
+            self.bytes.make_contiguous();
+        }
         self.bytes.as_slices().0
     }
 
@@ -264,6 +271,23 @@ mod tests {
         queue.taken(at(20), 50);
         assert_eq!(queue.stuck_since(), None);
         assert_eq!(queue.bytes.capacity(), 0);
+    }
+
+    /// Bytes lie in a ring, whose end comes to lie within messages sooner or later.
+    #[test]
+    fn a_message_that_begins_at_the_front_is_there_in_one_piece() {
+        let mut queue = SendQueue::new(LIMITS);
+        let message = |number: u8| vec![number; 900 + usize::from(number)];
+        for number in 0..100 {
+            assert!(queue.push(at(0), Kind::Data, &message(number)));
+        }
+        for number in 0..=u8::MAX {
+            let first = message(number);
+            assert_eq!(queue.front().get(..first.len()), Some(&first[..]));
+            queue.taken(at(0), first.len());
+            let next = number.wrapping_add(100);
+            assert!(queue.push(at(0), Kind::Data, &message(next)));
+        }
     }
 
     #[test]

@@ -83,10 +83,12 @@ pub struct Worker {
     slots: Slots,
     outbox: Outbox,
     received: Vec<Received>,
-    /// Buffers that peers have filled since the listeners were read.
+    /// Datagrams of peers and messages on streams that were served since the listeners were read.
     since_listeners: usize,
     streams: Streams,
     peers: Peers,
+    /// Whether outputs of the state machine are being carried out.
+    is_draining: bool,
     /// Questions to other workers that are not answered yet.
     asked: usize,
     dtls: Option<Dtls>,
@@ -122,6 +124,7 @@ impl Worker {
             streams: Streams::new(&parts.stream_rules),
             plain: vec![0; if parts.dtls.is_some() { MAX_MESSAGE } else { 0 }].into_boxed_slice(),
             peers: Peers::default(),
+            is_draining: false,
             asked: 0,
             dtls: parts.dtls.take(),
             message: Vec::new(),
@@ -167,8 +170,8 @@ impl Worker {
         }
     }
 
-    /// A turn may be long when many peers have much to say. Their sockets have buffers of their own,
-    /// while all clients share that of a listener, which must not overflow meanwhile.
+    /// A turn may be long when many peers or connections have much to say. Their sockets have buffers of
+    /// their own, while all clients share that of a listener, which must not overflow meanwhile.
     fn hear_listeners(&mut self, now: Now) {
         if self.since_listeners >= SLOTS {
             for at in 0..self.parts.listeners.len() {

@@ -5,7 +5,10 @@ use std::io::{self, ErrorKind};
 use rustls::ServerConnection;
 use turnd_proto::{Now, Transport};
 
-use super::{Worker, streams::HANDSHAKE};
+use super::{
+    Worker,
+    streams::{HANDSHAKE, STRANGE_READ},
+};
 use crate::handshakes::Hello;
 use crate::streams::{
     Connection, Input, Layer, Phase, StreamId,
@@ -46,7 +49,7 @@ impl Worker {
             return;
         };
         let room = OPENING.saturating_sub(connection.stash.len());
-        let room = room.min(streams.cipher.len());
+        let room = room.min(STRANGE_READ);
         let read = connection
             .layer
             .read(&connection.socket, &mut streams.cipher[..room], &mut []);
@@ -111,6 +114,31 @@ impl Worker {
         });
         if let Ok(Some(piece)) = filled {
             self.take_bytes(now, id, piece);
+        }
+    }
+
+    /// Goes on with what came behind a ConnectionBind: messages, if it was refused.
+    pub(super) fn resume_streams(&mut self, now: Now) {
+        while let Some(id) = self.streams.resumed.pop() {
+            match self.streams.connections.get(id).map(|it| it.phase) {
+                Some(Phase::Joined(peer)) => self.splice(now, id, peer),
+                Some(Phase::Serving { .. }) => {
+                    self.resume(now, id);
+                    self.read_ahead(now, id);
+                    self.settle(now, id);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// What TLS had no room for before the messages stopped being read makes no socket readable.
+    fn read_ahead(&mut self, now: Now, id: StreamId) {
+        let Some(connection) = self.streams.connections.get_mut(id) else {
+            return;
+        };
+        if matches!(connection.phase, Phase::Serving { .. }) && connection.layer.has_input() {
+            self.read_messages(now, id);
         }
     }
 
@@ -216,6 +244,19 @@ impl Worker {
         }
         self.end_stream(now, id);
         self.settle(now, id);
+    }
+
+    /// Reads to the other end's end.
+    pub(super) fn discard(&mut self, now: Now, id: StreamId) {
+        let streams = &mut self.streams;
+        let Some(connection) = streams.connections.get_mut(id) else {
+            return;
+        };
+        let half = streams.cipher.len() / 2;
+        let (room, cipher) = streams.cipher.split_at_mut(half);
+        if let Ok(Input::End) | Err(_) = connection.layer.read(&connection.socket, room, cipher) {
+            self.close_stream(now, id);
+        }
     }
 }
 

@@ -19,65 +19,81 @@ use std::net::SocketAddr;
 const QUESTIONS: usize = 1024;
 
 impl Worker {
+    /// Does all that the state machine wants done. Some of that ends connections, which has this called
+    /// again; what is left is then done by whoever began, because a call within a call for each of a
+    /// few hundred connections that end together would be more than a thread's stack holds.
     pub(super) fn drain(&mut self, now: Now) {
+        if std::mem::replace(&mut self.is_draining, true) {
+            return;
+        }
         while let Some(output) = self.parts.server.poll_output() {
-            match output {
-                Output::Reply { to, bytes } => self.reply(now, &to, &bytes),
-                Output::Ask(id, Ask::FindKeys { user }) => {
-                    let keys = self.parts.keys.find(&user, now.unix);
-                    self.parts.server.handle_answer(now, id, Answer::Keys(keys));
-                }
-                Output::Ask(
-                    id,
-                    Ask::OpenRelay {
-                        relay,
-                        family,
-                        port,
-                        protocol,
-                    },
-                ) => {
-                    let opened = match protocol {
-                        RelayProtocol::Udp => self.open_relay(relay, family, port),
-                        RelayProtocol::Tcp => self.open_listener(relay, family),
-                    };
-                    self.parts
-                        .server
-                        .handle_answer(now, id, Answer::Relay(opened));
-                }
-                Output::Ask(ask, Ask::ClaimReservation { relay, token }) => {
-                    let from = self.parts.index;
-                    let letter = Letter::Claim {
-                        from,
-                        ask,
-                        relay,
-                        token,
-                    };
-                    if !self.ask_worker(usize::from(token[0]), letter) {
-                        let refused = Answer::Relay(Err(RelayRefusal::NoSuchReservation));
-                        self.parts.server.handle_answer(now, ask, refused);
-                    }
-                }
-                Output::Ask(
-                    ask,
-                    Ask::Connect {
-                        connection,
-                        relay,
-                        peer,
-                    },
-                ) => self.connect_peer(now, ask, connection, relay, peer.wire()),
-                Output::Ask(ask, Ask::BindConnection { connection, user }) => {
-                    self.bind_connection(now, ask, connection, user);
-                }
-                Output::Join { client, connection } => self.join(now, &client, connection),
-                Output::CloseConnection(connection) => self.close_connection(now, connection),
-                Output::CloseRelay(relay) => {
-                    // What the client sent before it deleted its allocation waits for this socket.
-                    self.send(now);
-                    self.relays.remove(relay);
-                    self.peers.relays.remove(relay);
-                }
-                Output::Event(event) => self.parts.log.write(now.instant, &event),
+            self.carry_out(now, output);
+        }
+        self.is_draining = false;
+    }
+
+    fn carry_out(&mut self, now: Now, output: Output) {
+        match output {
+            Output::Reply { to, bytes } => self.reply(now, &to, &bytes),
+            Output::Ask(id, Ask::FindKeys { user }) => {
+                let keys = self.parts.keys.find(&user, now.unix);
+                self.parts.server.handle_answer(now, id, Answer::Keys(keys));
             }
+            Output::Ask(
+                id,
+                Ask::OpenRelay {
+                    relay,
+                    family,
+                    port,
+                    protocol,
+                },
+            ) => {
+                let opened = match protocol {
+                    RelayProtocol::Udp => self.open_relay(relay, family, port),
+                    RelayProtocol::Tcp => self.open_listener(relay, family),
+                };
+                self.parts
+                    .server
+                    .handle_answer(now, id, Answer::Relay(opened));
+            }
+            Output::Ask(ask, Ask::ClaimReservation { relay, token }) => {
+                let from = self.parts.index;
+                let letter = Letter::Claim {
+                    from,
+                    ask,
+                    relay,
+                    token,
+                };
+                if !self.ask_worker(usize::from(token[0]), letter) {
+                    let refused = Answer::Relay(Err(RelayRefusal::NoSuchReservation));
+                    self.parts.server.handle_answer(now, ask, refused);
+                }
+            }
+            Output::Ask(
+                ask,
+                Ask::Connect {
+                    connection,
+                    relay,
+                    peer,
+                },
+            ) => self.connect_peer(now, ask, connection, relay, peer.wire()),
+            Output::Ask(
+                ask,
+                Ask::BindConnection {
+                    client,
+                    connection,
+                    user,
+                },
+            ) => self.bind_connection(now, ask, &client, connection, user),
+            Output::Join { client, connection } => self.join(now, &client, connection),
+            Output::CloseConnection(connection) => self.close_connection(now, connection),
+            Output::CloseRelay(relay) => {
+                // What the client sent before it deleted its allocation waits for this socket.
+                self.send(now);
+                self.relays.remove(relay);
+                self.peers.relays.remove(relay);
+            }
+            Output::Event(event) => self.parts.log.write(now.instant, &event),
         }
     }
 

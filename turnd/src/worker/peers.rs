@@ -220,6 +220,7 @@ impl Worker {
         &mut self,
         now: Now,
         ask: AskId,
+        client: &Client,
         connection: ConnectionId,
         user: String,
     ) {
@@ -240,7 +241,12 @@ impl Worker {
         };
         if !self.ask_worker(owner, letter) {
             let answer = Answer::ConnectionBound(Err(BindRefusal::Unknown));
-            self.parts.server.handle_answer(now, ask, answer);
+            return self.parts.server.handle_answer(now, ask, answer);
+        }
+        if let Socket::Stream(stream) = Socket::of(client.listener.0)
+            && let Some(client) = self.streams.connections.get_mut(stream)
+        {
+            client.phase = Phase::Binding;
         }
     }
 
@@ -315,6 +321,8 @@ impl Worker {
             return self.end_peer(now, id);
         };
         client.phase = Phase::Joined(id);
+        // What came behind the request is no stranger's any more, and nobody counts it again.
+        self.streams.strange -= std::mem::take(&mut client.strange);
         if let Some(peer) = self.peers.streams.get_mut(id) {
             peer.state = PeerState::Joined(stream);
         }

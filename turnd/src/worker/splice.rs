@@ -18,6 +18,7 @@ use crate::{
 impl Worker {
     /// Moves what can be moved, once in each direction, and waits for what must come next.
     pub(super) fn splice(&mut self, now: Now, stream: StreamId, id: PeerStreamId) {
+        self.since_listeners += 1;
         let moved = match (
             self.streams.connections.get_mut(stream),
             self.peers.streams.get_mut(id),
@@ -83,8 +84,7 @@ fn move_both(
         peer.peer_told = true;
     }
     if peer.peer_ended && !client.is_behind() && !peer.client_told {
-        let _ = client.layer.finish(&client.socket);
-        peer.client_told = true;
+        peer.client_told = client.layer.finish(&client.socket).unwrap_or(true);
     }
     let is_over = peer.peer_told && peer.client_told && !client.is_behind();
     Ok(if is_over {

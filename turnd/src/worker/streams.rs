@@ -12,7 +12,7 @@ use std::{
 use slotmap::SlotMap;
 use turnd_net::{Interest, Piece, Readiness};
 use turnd_proto::{Client, Instant, ListenerId, Now, Server};
-use turnd_wire::{Class, Message, Method, framing};
+use turnd_wire::{Message, framing};
 
 use super::{Worker, peers::Peers};
 use crate::{
@@ -41,6 +41,9 @@ const ENDING: Duration = Duration::from_secs(5);
 /// Bytes of unfinished messages, hellos and headers that a worker keeps for connections without an
 /// allocation. Whoever sends in one piece needs none of it.
 const STRANGE: usize = 8 * 1024 * 1024;
+/// Bytes read in one turn from a connection without an allocation: a few requests of the longest kind, or
+/// a hundred of the shortest, each of which costs an answer. The kernel keeps the rest for the next turn.
+pub(super) const STRANGE_READ: usize = 2048;
 /// Memory for what arrives encrypted, or before it is clear what a connection is to be.
 const CIPHER: usize = 64 * 1024;
 
@@ -90,7 +93,7 @@ pub(super) struct Streams {
     pub(super) staging: Staging,
     pub(super) cipher: Box<[u8]>,
     /// Bytes kept for connections without an allocation.
-    strange: usize,
+    pub(super) strange: usize,
     /// Messages left out for slow streams since the last line about it.
     left_out: u64,
 }
@@ -134,7 +137,12 @@ impl Worker {
         if let Phase::Joined(peer) = connection.phase {
             return self.splice(now, id, peer);
         }
-        if connection.is_behind() && connection.drain(now.instant).is_err() {
+        let written = match connection.phase {
+            _ if !connection.is_behind() => Ok(()),
+            Phase::Ending => connection.finish(now.instant),
+            _ => connection.drain(now.instant),
+        };
+        if written.is_err() {
             return self.close_stream(now, id);
         }
         if !reads(connection.phase) {
@@ -145,21 +153,19 @@ impl Worker {
             match connection.phase {
                 Phase::Opening => self.read_opening(now, id),
                 Phase::Http => self.read_http(now, id),
+                Phase::Ending => self.discard(now, id),
                 _ => self.read_messages(now, id),
             }
         }
         self.settle(now, id);
     }
 
-    /// Makes the poller wait for what the connection needs next, and ends it when it is through.
+    /// Makes the poller wait for what the connection needs next.
     pub(super) fn settle(&mut self, now: Now, id: StreamId) {
         let Some(connection) = self.streams.connections.get_mut(id) else {
             return;
         };
         let behind = connection.is_behind();
-        if connection.phase == Phase::Ending && !behind {
-            return self.close_stream(now, id);
-        }
         let is_known = connection.stash.is_empty()
             || matches!(connection.phase, Phase::Joined(_))
             || self.parts.server.has_allocation(&connection.path);
@@ -187,18 +193,23 @@ impl Worker {
     }
 
     /// Reads once and serves every whole message; decrypted bytes that did not fit follow at once.
-    fn read_messages(&mut self, now: Now, id: StreamId) {
+    pub(super) fn read_messages(&mut self, now: Now, id: StreamId) {
         loop {
             self.make_room(now, 1);
             let (connections, cipher) = (&mut self.streams.connections, &mut self.streams.cipher);
             let Some(connection) = connections.get_mut(id) else {
                 return;
             };
+            let most = match self.parts.server.has_allocation(&connection.path) {
+                true => usize::MAX,
+                false => STRANGE_READ,
+            };
             let mut ended = false;
             let filled = self.slots.fill(|room| {
                 let kept = connection.stash.len();
                 let (stash, room) = room.split_at_mut(kept);
                 stash.copy_from_slice(&connection.stash);
+                let (room, cipher) = (at_most(room, most), at_most(cipher, most));
                 match connection.layer.read(&connection.socket, room, cipher)? {
                     Input::Bytes(count) => Ok(kept + count),
                     Input::Nothing => Ok(0),
@@ -229,6 +240,7 @@ impl Worker {
 
     /// Bytes of messages, from the beginning of one.
     pub(super) fn take_bytes(&mut self, now: Now, id: StreamId, bytes: Piece) {
+        self.since_listeners += 1;
         let Some(connection) = self.streams.connections.get_mut(id) else {
             return;
         };
@@ -248,6 +260,7 @@ impl Worker {
             match framing::next(self.slots.bytes(rest)) {
                 framing::Frame::Whole { length, padding } => {
                     at += length;
+                    self.since_listeners += 1;
                     if !self.take_message(now, id, rest.slice(0..length - padding)) {
                         return self.close_stream(now, id);
                     }
@@ -283,13 +296,9 @@ impl Worker {
         };
         connection.phase = Phase::Serving { heard: true };
         // ChannelData begins with the bits 01, STUN with 00 (RFC 8489 section 5).
-        if bytes.first().is_some_and(|&first| first < 0x40) {
-            let Ok(parsed) = Message::parse(bytes) else {
-                return false;
-            };
-            if (parsed.class(), parsed.method()) == (Class::Request, Method::CONNECTION_BIND) {
-                connection.phase = Phase::Binding;
-            }
+        let is_stun = bytes.first().is_some_and(|&first| first < 0x40);
+        if is_stun && Message::parse(bytes).is_err() {
+            return false;
         }
         let client = Client {
             listener: ListenerId(Socket::Stream(id).number()),
@@ -365,20 +374,6 @@ impl Worker {
         }
     }
 
-    /// Goes on with what came behind a ConnectionBind: messages, if it was refused.
-    pub(super) fn resume_streams(&mut self, now: Now) {
-        while let Some(id) = self.streams.resumed.pop() {
-            match self.streams.connections.get(id).map(|it| it.phase) {
-                Some(Phase::Joined(peer)) => self.splice(now, id, peer),
-                Some(Phase::Serving { .. }) => {
-                    self.resume(now, id);
-                    self.settle(now, id);
-                }
-                _ => {}
-            }
-        }
-    }
-
     // Time.
 
     pub(super) fn next_stream_timeout(&self, now: Instant) -> Option<Instant> {
@@ -423,7 +418,8 @@ impl Worker {
         }
     }
 
-    /// Nothing more is read; what waits is still written.
+    /// What waits is still written; what still comes is read and dropped, because the reset that follows a
+    /// close with something unread may cost the other end what it has not read (RFC 9112 section 9.6).
     pub(super) fn end_stream(&mut self, now: Now, id: StreamId) {
         if let Some(connection) = self.streams.connections.get_mut(id) {
             connection.phase = Phase::Ending;
@@ -441,7 +437,11 @@ impl Worker {
         };
         self.streams.timers.remove(&(connection.due, id));
         self.streams.strange -= connection.strange;
-        self.parts.server.handle_closed(now, &connection.path);
+        // Of two connections that a proxy says are of the same addresses, the other may have it.
+        let listener = self.parts.server.listener_of(&connection.path);
+        if listener.is_none_or(|it| Socket::of(it.0) == Socket::Stream(id)) {
+            self.parts.server.handle_closed(now, &connection.path);
+        }
         let phase = connection.phase;
         drop(connection);
         if let Phase::Joined(peer) = phase {
@@ -462,11 +462,18 @@ impl Worker {
     }
 }
 
+fn at_most(bytes: &mut [u8], most: usize) -> &mut [u8] {
+    let length = bytes.len().min(most);
+    &mut bytes[..length]
+}
+
 /// Whether a connection is read in this phase.
 fn reads(phase: Phase) -> bool {
     match phase {
-        Phase::Opening | Phase::Handshake | Phase::Serving { .. } | Phase::Http => true,
-        Phase::Hello | Phase::Binding | Phase::Ending | Phase::Joined(_) => false,
+        Phase::Opening | Phase::Handshake | Phase::Serving { .. } | Phase::Http | Phase::Ending => {
+            true
+        }
+        Phase::Hello | Phase::Binding | Phase::Joined(_) => false,
     }
 }
 

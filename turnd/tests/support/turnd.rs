@@ -92,6 +92,13 @@ impl Turnd {
         Self::start_with(command, config, &[])
     }
 
+    /// The same with threads whose stacks have no more than this many bytes.
+    pub(crate) fn start_with_small_stacks(config: &str, bytes: usize) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_turnd"));
+        command.env("RUST_MIN_STACK", bytes.to_string());
+        Self::start_with(command, config, &[])
+    }
+
     fn start_with(command: Command, config: &str, files: &[(&str, &str)]) -> Self {
         let turnd = Self::spawn(command, config, files);
         turnd.output.wait_for_ready();

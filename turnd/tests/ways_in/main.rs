@@ -7,6 +7,7 @@ mod support;
 mod certificates;
 mod client;
 mod encrypted;
+mod fairness;
 mod floods;
 mod framing;
 mod independent;

@@ -269,3 +269,22 @@ fn tls_behind_a_header_is_served() {
     assert_eq!(direct.binding().mapped(), direct.local());
     drop(turnd);
 }
+
+/// A proxy may have two connections of one client's address, an old one that it has not given up yet and
+/// a new one: the end of the one is not the end of the other's allocation.
+#[test]
+fn the_end_of_a_connection_leaves_another_of_the_same_address_alone() {
+    let (turnd, server) = start("");
+    let mut old = through(server, &line("192.0.2.1:5"));
+    old.binding();
+    let mut new = through(server, &line("192.0.2.1:5"));
+    let peer = Peer::new();
+    new.set_up(&peer);
+    old.close();
+    // Answered by the same worker, which has seen the end by then.
+    let mut clock = Client::tcp(turnd.address_of("tcp"));
+    for _ in 0..10 {
+        clock.binding();
+    }
+    new.echo(&peer, b"still there");
+}

@@ -8,10 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use turnd_wire::{Method, Writer, attr};
+use turnd_wire::{Class, Method, Writer, attr};
 
 use crate::{
-    client::{CONFIG, Client, PATIENCE, Stream, connect},
+    client::{CONFIG, Client, PATIENCE, Stream, binding_request, connect, message},
     support::turnd::Turnd,
 };
 
@@ -28,12 +28,11 @@ struct Setup {
 
 impl Setup {
     fn new(lines: &str) -> Self {
-        let turnd = Turnd::start(&format!("{CONFIG}tcp-relay\n{lines}"));
-        let mut control = Client::tcp(server(&turnd));
-        let reply = control.request(Method::ALLOCATE, |writer| {
-            writer.bytes(attr::REQUESTED_TRANSPORT, &[6, 0, 0, 0]);
-        });
-        let relayed = reply.relayed();
+        Self::on(Turnd::start(&config(lines)))
+    }
+
+    fn on(turnd: Turnd) -> Self {
+        let (control, relayed) = allocate(&turnd);
         Self {
             turnd,
             control,
@@ -82,6 +81,20 @@ impl Setup {
         assert_eq!(early, b"");
         (data, peer)
     }
+}
+
+/// A client with an allocation for TCP, and its relayed address.
+fn allocate(turnd: &Turnd) -> (Client, SocketAddr) {
+    let mut control = Client::tcp(server(turnd));
+    let reply = control.request(Method::ALLOCATE, |writer| {
+        writer.bytes(attr::REQUESTED_TRANSPORT, &[6, 0, 0, 0]);
+    });
+    let relayed = reply.relayed();
+    (control, relayed)
+}
+
+fn config(lines: &str) -> String {
+    format!("{CONFIG}tcp-relay\n{lines}")
 }
 
 fn named(writer: &mut Writer<'_>, id: u32) {
@@ -323,4 +336,59 @@ fn a_data_connection_finds_its_peer_from_every_worker() {
         assert!(end_of(&mut data) < SOON);
         assert!(end_of(&mut peer) < SOON);
     }
+}
+
+/// Allocations end together, with all their pairs, when their time is over. What that takes of a worker's
+/// stack must not grow with their number: here those of one allocation, on a stack for a few.
+#[test]
+fn many_pairs_that_end_together_take_no_more_stack_than_one() {
+    let turnd = Turnd::start_with_small_stacks(&config(""), 128 * 1024);
+    let mut setup = Setup::on(turnd);
+    let pairs: Vec<_> = (0..64).map(|_| setup.pair()).collect();
+    setup.control.close();
+    for (mut data, mut peer) in pairs {
+        assert!(end_of(&mut data) < SOON);
+        assert!(end_of(&mut peer) < SOON);
+    }
+    Client::tcp(server(&setup.turnd)).binding();
+}
+
+/// What a client sends behind its ConnectionBind counts as a stranger's until it is bound, and no longer:
+/// else a few hundred pairs would leave a worker nothing for the connections that come after them.
+#[test]
+fn what_comes_early_on_data_connections_is_given_back_when_they_are_joined() {
+    let mut setup = Setup::new("relay-threads=2\n");
+    let early = bytes(60_000);
+    let (mut kept, mut controls) = (Vec::new(), Vec::new());
+    // 18 MB, half of them at the other worker: more than the 8 MiB that it keeps for strangers.
+    for _ in 0..5 {
+        for _ in 0..60 {
+            let peer = TcpListener::bind((LOCALHOST, 0)).unwrap();
+            let (id, peer) = setup.connect(&peer);
+            kept.push((setup.bind(id, &early), peer));
+        }
+        let (control, relayed) = allocate(&setup.turnd);
+        setup.relayed = relayed;
+        controls.push(std::mem::replace(&mut setup.control, control));
+    }
+    for _ in 0..16 {
+        // Either worker takes a message that comes in two parts.
+        let mut stranger = Client::tcp(server(&setup.turnd));
+        let (id, request) = binding_request();
+        stranger.send(&request[..request.len() - 1]);
+        stranger.send(&request[request.len() - 1..]);
+        assert_eq!(stranger.reply_to(id).error(), None);
+    }
+}
+
+/// RFC 8489 section 6.3: what the server does not know it drops, and goes on with what follows.
+#[test]
+fn a_connection_bind_that_is_dropped_does_not_silence_its_connection() {
+    let turnd = Turnd::start(CONFIG);
+    let mut client = Client::tcp(server(&turnd));
+    let (_, dropped) = message(Class::Request, Method::CONNECTION_BIND, |writer| {
+        named(writer, 1);
+    });
+    client.send(&dropped);
+    assert_eq!(client.binding().error(), None);
 }

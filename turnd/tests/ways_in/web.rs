@@ -128,3 +128,30 @@ fn a_page_of_a_browser_learns_that_the_port_is_open() {
         assert_eq!(other, "");
     }
 }
+
+/// RFC 9112 section 9.6: what a client is still sending must not break the connection under its answer.
+#[test]
+fn a_client_that_is_still_sending_is_not_reset() {
+    let authority = Authority::new();
+    let turnd = start(&authority, "respond-http-unsupported\n");
+    let config = Tls::trusting(authority.der()).config(None);
+    let [server, _] = both_ports(&turnd);
+    still_sends(connect(server), server);
+    still_sends(shake_hands(connect(server), &config).unwrap().0, server);
+}
+
+fn still_sends(mut stream: impl Read + Write, server: SocketAddr) {
+    let body = [b'a'; 30_000];
+    let head = "POST / HTTP/1.1\r\nContent-Length: 300000\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(&body).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(refused(&answer), "{answer}");
+    let mut clock = Client::tcp(server);
+    for _ in 1..10 {
+        stream.write_all(&body).expect("no reset");
+        // Answered by the same worker: it has read what came before.
+        clock.binding();
+    }
+}

@@ -527,6 +527,26 @@ fn a_connection_that_ends_takes_its_udp_allocation_with_it() {
     again.allocate(&mut net);
 }
 
+/// A client that asks for what never answers and goes away, again and again, must not leave a question
+/// behind each time.
+#[test]
+fn a_connect_that_waits_ends_with_its_allocation() {
+    for by_refresh in [true, false] {
+        let mut net = network();
+        let (mut alice, _) = alice(&mut net);
+        assert_eq!(alice.try_call(&mut net, &connect(PEER)), None);
+        let (server, ask, ..) = net.connecting[0];
+        assert!(net.servers[server].is_waiting(ask));
+        if by_refresh {
+            assert_eq!(alice.refresh(&mut net, 0).code(), OK);
+        } else {
+            net.client_disconnects(&alice);
+        }
+        assert!(!net.servers[server].is_waiting(ask));
+        assert_eq!(net.servers[server].next_timeout(), None);
+    }
+}
+
 #[test]
 fn a_socket_that_comes_for_a_connection_that_has_ended_is_closed() {
     for request in [
@@ -549,6 +569,22 @@ fn a_socket_that_comes_for_a_connection_that_has_ended_is_closed() {
         net.wait(60);
         assert_eq!((net.allocations(), net.ports.in_use()), (0, 0));
     }
+}
+
+/// Both would be granted: what peers send over UDP would stand among the bytes of the TCP peer.
+#[test]
+fn a_connection_whose_allocation_is_on_its_way_cannot_be_bound() {
+    let mut net = Network::with(Setup {
+        open: true,
+        ..setup()
+    });
+    net.hold = true;
+    let alice = Client::new("192.0.2.1:4001").over(Transport::Tcp);
+    let allocate = Request::allocate().build([1; 12].into(), |_| ());
+    assert_eq!(net.exchange(&alice, &allocate), None);
+    let bind = bind(ConnectionId(1)).build([2; 12].into(), |_| ());
+    let reply = net.exchange(&alice, &bind).expect("a refusal at once");
+    assert_eq!(reply.code(), 400);
 }
 
 /// Black holes are cheap to name: they must not keep others from being served.

@@ -418,7 +418,9 @@ impl Network {
                 let peer = peer.wire();
                 return self.connecting.push((index, id, connection, peer));
             }
-            Ask::BindConnection { connection, user } => {
+            Ask::BindConnection {
+                connection, user, ..
+            } => {
                 let owner = self.servers.get_mut(usize::from(connection.server()));
                 let claim =
                     |owner: &mut Server| owner.handle_connection_claim(self.now, *connection, user);
