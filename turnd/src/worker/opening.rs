@@ -7,7 +7,7 @@ use turnd_proto::{Now, Transport};
 
 use super::{
     Worker,
-    streams::{HANDSHAKE, STRANGE_READ},
+    streams::{ENDING, HANDSHAKE, STRANGE_READ},
 };
 use crate::handshakes::Hello;
 use crate::streams::{
@@ -244,6 +244,18 @@ impl Worker {
         }
         self.end_stream(now, id);
         self.settle(now, id);
+    }
+
+    /// What waits is still written; what still comes is read and dropped, because the reset that follows a
+    /// close with something unread may cost the other end what it has not read (RFC 9112 section 9.6).
+    fn end_stream(&mut self, now: Now, id: StreamId) {
+        if let Some(connection) = self.streams.connections.get_mut(id) {
+            connection.phase = Phase::Ending;
+            connection.last_heard = now.instant;
+            self.streams.timers.remove(&(connection.due, id));
+            connection.due = now.instant + ENDING;
+            self.streams.timers.insert((connection.due, id));
+        }
     }
 
     /// Reads to the other end's end.

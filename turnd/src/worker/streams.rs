@@ -37,7 +37,7 @@ const IDLE: Duration = Duration::from_secs(60);
 /// How long a stream may take nothing of what waits for it.
 const STUCK: Duration = Duration::from_secs(30);
 /// How long the end of a connection may take.
-const ENDING: Duration = Duration::from_secs(5);
+pub(super) const ENDING: Duration = Duration::from_secs(5);
 /// Bytes of unfinished messages, hellos and headers that a worker keeps for connections without an
 /// allocation. Whoever sends in one piece needs none of it.
 const STRANGE: usize = 8 * 1024 * 1024;
@@ -187,8 +187,11 @@ impl Worker {
             &mut connection.interest,
             Some(wants),
         );
+        let stuck = connection.queue.stuck_since();
         if watched.is_err() {
             self.close_stream(now, id);
+        } else if let Some(since) = stuck {
+            self.hurry(id, since + STUCK);
         }
     }
 
@@ -415,18 +418,6 @@ impl Worker {
             self.streams.timers.remove(&(connection.due, id));
             connection.due = due;
             self.streams.timers.insert((due, id));
-        }
-    }
-
-    /// What waits is still written; what still comes is read and dropped, because the reset that follows a
-    /// close with something unread may cost the other end what it has not read (RFC 9112 section 9.6).
-    pub(super) fn end_stream(&mut self, now: Now, id: StreamId) {
-        if let Some(connection) = self.streams.connections.get_mut(id) {
-            connection.phase = Phase::Ending;
-            connection.last_heard = now.instant;
-            self.streams.timers.remove(&(connection.due, id));
-            connection.due = now.instant + ENDING;
-            self.streams.timers.insert((connection.due, id));
         }
     }
 
