@@ -241,7 +241,7 @@ pub(super) static TABLE: &[Topic] = &[
             obeyed(
                 "http-page",
                 Flag(to!(http_page)),
-                "answer GET / with a tiny page, for TURN testers in browsers (not in coturn)",
+                "answer GET / with a tiny page (not in coturn)",
             ),
         ],
     },

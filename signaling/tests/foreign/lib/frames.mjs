@@ -49,6 +49,14 @@ export function watchConnections() {
       window.connection = this;
       window.connections.push(this);
     }
+
+    /** One that never said anything was only a trial of its configuration. */
+    close() {
+      super.close();
+      if (this.localDescription || this.remoteDescription) return;
+      window.connections = window.connections.filter((one) => one !== this);
+      window.connection = window.connections.at(-1);
+    }
   };
 
   const OriginalSocket = window.WebSocket;
