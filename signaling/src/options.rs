@@ -69,7 +69,7 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     pub room_secret_file: Option<PathBuf>,
 
-    /// Another site whose pages may connect, such as https://app.example.org. Repeatable; * is any
+    /// Another site whose pages may connect, by scheme, host and port. Repeatable; * is any
     #[arg(long, value_name = "ORIGIN")]
     pub allow_origin: Vec<String>,
     /// A proxy, or a network of them, whose X-Forwarded-For is believed. Repeatable
