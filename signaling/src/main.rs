@@ -185,7 +185,8 @@ fn setup(options: &Options, turn: Option<TurnOffer>) -> Result<Setup, String> {
             sockets_per_address: options.max_sockets_per_address,
             rooms: options.max_rooms,
             commands: Rate {
-                burst: per_second * 4.0,
+                // Below the queue of a reader, which would lose its place to one sender's burst.
+                burst: (per_second * 4.0).min(800.0).max(per_second),
                 per_second,
             },
             grace: Duration::from_secs(options.grace),

@@ -84,7 +84,7 @@ pub struct Options {
     /// Rooms at once
     #[arg(long, value_name = "N", default_value_t = 5_000, value_parser = at_least_one)]
     pub max_rooms: usize,
-    /// Events a second from one connection; four seconds' worth may come at once
+    /// Events a second from one connection. At once may come four times as many, up to 800
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub max_rate: u32,
     /// New connections a second from one address; ten seconds' worth may come at once

@@ -52,8 +52,9 @@ export function watchConnections() {
 
     /** One that never said anything was only a trial of its configuration. */
     close() {
+      const isTrial = !this.localDescription && !this.remoteDescription; // Firefox does not tell afterwards.
       super.close();
-      if (this.localDescription || this.remoteDescription) return;
+      if (!isTrial) return;
       window.connections = window.connections.filter((one) => one !== this);
       window.connection = window.connections.at(-1);
     }
