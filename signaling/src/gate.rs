@@ -227,6 +227,71 @@ fn begins_something(parts: &Parts) -> bool {
 mod tests {
     use super::*;
 
+    fn gate(proxies: &[&str]) -> Gate {
+        let setup = crate::switchboard::Setup {
+            limits: crate::hub::Limits::default(),
+            turn: None,
+            tokens: None,
+            spelling: crate::options::Spelling::Both,
+            log_addresses: crate::options::LogAddresses::Full,
+        };
+        let proxies = proxies.iter().map(|proxy| proxy.parse().unwrap());
+        Gate::new(
+            Origins::default(),
+            proxies.collect(),
+            2,
+            Switchboard::new(setup),
+        )
+    }
+
+    #[test]
+    fn only_proxies_that_are_named_are_believed() {
+        let client = |gate: &Gate, connection: &str, forwarded: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in forwarded {
+                headers.append("x-forwarded-for", value.parse().unwrap());
+            }
+            gate.client(connection.parse().unwrap(), &headers)
+                .to_string()
+        };
+        let gate_of_none = gate(&[]);
+        assert_eq!(
+            client(&gate_of_none, "10.0.0.1", &["192.0.2.7"]),
+            "10.0.0.1"
+        );
+        let gate = gate(&["10.0.0.0/8", "::1/128"]);
+        assert_eq!(client(&gate, "10.0.0.1", &["192.0.2.7"]), "192.0.2.7");
+        assert_eq!(
+            client(&gate, "::ffff:10.0.0.1", &["192.0.2.7"]),
+            "192.0.2.7"
+        );
+        assert_eq!(
+            client(&gate, "198.51.100.1", &["192.0.2.7"]),
+            "198.51.100.1"
+        );
+        // What the client itself wrote stands before what the proxies added.
+        assert_eq!(
+            client(&gate, "10.0.0.1", &["203.0.113.9, 192.0.2.7, 10.0.0.2"]),
+            "192.0.2.7"
+        );
+        assert_eq!(
+            client(&gate, "::1", &["203.0.113.9", "192.0.2.7"]),
+            "192.0.2.7"
+        );
+        assert_eq!(client(&gate, "10.0.0.1", &["nonsense"]), "10.0.0.1");
+        assert_eq!(client(&gate, "10.0.0.1", &[]), "10.0.0.1");
+    }
+
+    #[test]
+    fn handshakes_come_back_with_time() {
+        let gate = gate(&[]);
+        let (start, client) = (Instant::now(), "192.0.2.7".parse().unwrap());
+        let taken = (0..30).filter(|_| gate.may_connect(client, start)).count();
+        assert_eq!(taken, 20);
+        assert!(gate.may_connect("192.0.2.8".parse().unwrap(), start));
+        assert!(gate.may_connect(client, start + std::time::Duration::from_millis(500)));
+    }
+
     #[test]
     fn own_pages_and_named_sites_may_connect() {
         let named = ["https://App.example.org".to_owned()];
