@@ -19,6 +19,7 @@ use tower_http::services::ServeDir;
 #[derive(RustEmbed)]
 #[folder = "../web"]
 #[exclude = "*.d.ts"]
+#[exclude = "package.json"]
 struct Embedded;
 
 /// Where pages come from.

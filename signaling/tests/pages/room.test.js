@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
+import { webcrypto } from "node:crypto";
 import { test } from "node:test";
 import { hashOf, isRoomName, nameOf, placeOf, randomName } from "../../../web/call/room.js";
+
+// Browsers have it, and Node from 20 on.
+globalThis.crypto ??= /** @type {Crypto} */ (webcrypto);
 
 test("names that the server takes", () => {
   for (const name of ["a", "blue_2-X", "x".repeat(64)]) assert.ok(isRoomName(name), name);
