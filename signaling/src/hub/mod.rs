@@ -287,16 +287,18 @@ impl Hub {
         let from = Arc::clone(&room.member_of(socket).id);
         let is_meant = |id: &&Arc<str>| **id != from && to.is_none_or(|to| to == &***id);
         let receivers = room.ids().filter(is_meant).cloned().collect::<Vec<_>>();
-        let mut count = 0;
-        for id in receivers {
+        for id in &receivers {
             let packet = Packet::Message {
                 room: name.clone(),
                 data: Arc::clone(&data),
                 from: Arc::clone(&from),
                 number: 0,
             };
-            count += usize::from(self.tell(&name, &id, packet));
+            self.tell(&name, id, packet);
         }
+        // Telling one may have been too much for another who is away and had been told before.
+        let has_it = |id: &&Arc<str>| receivers.contains(id);
+        let count = self.room_mut(&name).ids().filter(has_it).count();
         if count == 0 {
             let text = "there is nobody to take this message";
             return Err(Problem::new(ErrorCode::NoPeer, text));
@@ -401,23 +403,19 @@ impl Hub {
 
     /// Tells a member, now or when it comes back. One that is away and has too much waiting is dropped.
     ///
-    /// Returns whether the member has it. Nobody is told who is gone: telling one member can drop it, what
-    /// the others hear of that can drop more of them, and a caller that goes through a list meets those.
-    fn tell(&mut self, name: &RoomName, id: &Arc<str>, packet: Packet) -> bool {
+    /// Nobody is told who is gone: telling one member can drop it, what the others hear of that can drop more of
+    /// them, and a caller that goes through a list meets those.
+    fn tell(&mut self, name: &RoomName, id: &Arc<str>, packet: Packet) {
         let bounds = self.limits.waiting;
         let room = self.rooms.get_mut(name);
         let Some(member) = room.and_then(|room| room.find_mut(id)) else {
-            return false;
+            return;
         };
         match member.tell(packet, bounds) {
             Ok(Some((socket, packet))) => self.send(socket, packet),
             Ok(None) => {}
-            Err(room::Overflow) => {
-                self.depart(name, id, Reason::Lost);
-                return false;
-            }
+            Err(room::Overflow) => self.depart(name, id, Reason::Lost),
         }
-        true
     }
 
     fn socket(&self, socket: SocketId) -> &Socket {
