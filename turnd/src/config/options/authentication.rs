@@ -1,0 +1,144 @@
+//! Options under the heading "Authentication".
+
+use super::{
+    ANY, COUNT,
+    Kind::{Character, File, Flag, Hidden, Number, Text, User},
+    Topic,
+    row::{accepted, ignored, not_yet, obeyed, refused},
+    to,
+};
+
+const NO_DATABASE: &str = "no database is read, so its users, secrets and realms are unknown";
+
+pub(super) static TOPIC: Topic = Topic {
+    heading: "Authentication",
+    options: &[
+        obeyed(
+            "realm",
+            Text(to!(realm)),
+            "name of the authentication realm",
+        )
+        .letter('r')
+        .default("domain of the host name"),
+        obeyed(
+            "user",
+            User(to!(user)),
+            "NAME:PASSWORD or NAME:0xKEY; switches authentication on",
+        )
+        .letter('u')
+        .repeatable(),
+        obeyed(
+            "static-auth-secret",
+            Hidden(to!(static_auth_secret)),
+            "secret that time-limited credentials are made from",
+        )
+        .repeatable(),
+        obeyed(
+            "use-auth-secret",
+            Flag(to!(use_auth_secret)),
+            "time-limited credentials; follows from static-auth-secret",
+        )
+        .coturn_ignores_value(),
+        obeyed(
+            "rest-api-separator",
+            Character(to!(rest_separator)),
+            "what separates expiry and user in such a user name",
+        )
+        .letter('C')
+        .default(":"),
+        obeyed(
+            "lt-cred-mech",
+            Flag(to!(long_term)),
+            "long-term credentials; follows from user",
+        )
+        .letter('a'),
+        obeyed(
+            "no-auth",
+            Flag(to!(no_auth)),
+            "DANGEROUS: relay for anyone who asks",
+        )
+        .letter('z'),
+        obeyed(
+            "stale-nonce",
+            Number(COUNT, to!(stale_nonce)),
+            "seconds that a nonce is good for; 0: for ever",
+        )
+        .default("600"),
+        accepted(
+            "stateless-nonce",
+            Flag(None),
+            "nonces without memory",
+            "nonces are always authenticated time stamps",
+        ),
+        not_yet(
+            "stateless-nonce-secret",
+            Hidden(None),
+            "key of the nonces, for several servers",
+            "the key is drawn at every start",
+        ),
+        refused(
+            "secure-stun",
+            Flag(None),
+            "authentication for Binding too",
+            "turnd cannot ask for it yet and would answer everybody",
+        ),
+        not_yet(
+            "unauthorized-ratelimit",
+            Flag(None),
+            "limit refusals per address",
+            "refusals are not limited",
+        ),
+        not_yet(
+            "unauthorized-ratelimit-rps",
+            Number(ANY, None),
+            "refusals per second and address",
+            "refusals are not limited",
+        )
+        .default("10"),
+        not_yet(
+            "oauth",
+            Flag(None),
+            "third-party tokens (RFC 7635)",
+            "tokens are not accepted",
+        ),
+        accepted(
+            "server-name",
+            Text(None),
+            "name of the server in tokens",
+            "only third-party tokens need it",
+        ),
+        ignored(
+            "check-origin-consistency",
+            Flag(None),
+            "ORIGIN must stay the same",
+            "ORIGIN never became a standard and is not looked at",
+        ),
+        accepted(
+            "no-auth-pings",
+            Flag(None),
+            "no keep-alives to databases",
+            "no database is used",
+        )
+        .coturn_ignores_value(),
+        accepted(
+            "no-dynamic-ip-list",
+            Flag(None),
+            "no peer lists from databases",
+            "no database is used",
+        )
+        .coturn_ignores_value(),
+        accepted(
+            "no-dynamic-realms",
+            Flag(None),
+            "no realms from databases",
+            "no database is used",
+        )
+        .coturn_ignores_value(),
+        not_yet(
+            "secret-key-file",
+            File(None),
+            "key for an encrypted database password",
+            NO_DATABASE,
+        ),
+    ],
+};

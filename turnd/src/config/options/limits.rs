@@ -1,0 +1,89 @@
+//! Options under the heading "Limits".
+
+use super::{
+    COUNT,
+    Kind::{Flag, Number},
+    RATE, SECONDS, Topic,
+    row::{accepted, ignored, not_yet, obeyed},
+    to,
+};
+
+pub(super) static TOPIC: Topic = Topic {
+    heading: "Limits",
+    options: &[
+        obeyed(
+            "user-quota",
+            Number(COUNT, to!(user_quota)),
+            "allocations and reserved ports per user; 0: no limit",
+        )
+        .letter('q')
+        .default("0"),
+        obeyed(
+            "total-quota",
+            Number(COUNT, to!(total_quota)),
+            "allocations and reserved ports in total; 0: no limit",
+        )
+        .letter('Q')
+        .default("0"),
+        obeyed(
+            "max-allocate-lifetime",
+            Number(SECONDS, to!(max_allocate_lifetime)),
+            "most seconds an allocation is granted, 600 or more",
+        )
+        .default("3600"),
+        obeyed(
+            "channel-lifetime",
+            Number(SECONDS, to!(channel_lifetime)),
+            "seconds that a channel lasts",
+        )
+        .default("600"),
+        obeyed(
+            "permission-lifetime",
+            Number(SECONDS, to!(permission_lifetime)),
+            "seconds that a permission lasts",
+        )
+        .default("300"),
+        not_yet(
+            "max-bps",
+            Number(RATE, None),
+            "bytes per second and session, each way",
+            "rates are not limited",
+        )
+        .letter('s')
+        .default("0"),
+        not_yet(
+            "bps-capacity",
+            Number(RATE, None),
+            "bytes per second of all sessions",
+            "rates are not limited",
+        )
+        .letter('B')
+        .default("0"),
+        accepted(
+            "max-allocate-timeout",
+            Number(COUNT, None),
+            "seconds that a stranger is remembered",
+            "nothing is remembered before a valid credential",
+        )
+        .default("60"),
+        not_yet(
+            "drain-min-allocations",
+            Number(COUNT, None),
+            "exit at this number of allocations when draining",
+            "the server cannot drain",
+        )
+        .default("0"),
+        accepted(
+            "drop-invalid-packets",
+            Flag(None),
+            "drop malformed datagrams early",
+            "malformed datagrams never leave a trace",
+        ),
+        ignored(
+            "drop-invalid-packets-log",
+            Flag(None),
+            "log those drops",
+            "malformed datagrams never leave a trace",
+        ),
+    ],
+};

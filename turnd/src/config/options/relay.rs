@@ -1,0 +1,133 @@
+//! Options under the heading "Relay".
+
+use super::{
+    ANY,
+    Kind::{Address, Device, Family, Flag, Mappings, Number, Port},
+    SECONDS, Topic,
+    row::{accepted, ignored, not_yet, obeyed},
+    to,
+};
+
+const BATCHED: &str = "datagrams are always received and sent in batches";
+
+pub(super) static TOPIC: Topic = Topic {
+    heading: "Relay",
+    options: &[
+        obeyed(
+            "relay-ip",
+            Address(to!(relay_ip)),
+            "address to open relay ports on",
+        )
+        .letter('E')
+        .default("listening-ip")
+        .repeatable(),
+        obeyed(
+            "external-ip",
+            Mappings(to!(external_ip)),
+            "address behind 1:1 NAT: one a family, or PUBLIC/PRIVATE",
+        )
+        .letter('X')
+        .repeatable(),
+        obeyed("min-port", Port(to!(min_port)), "lowest relay port").default("49152"),
+        obeyed("max-port", Port(to!(max_port)), "highest relay port").default("65535"),
+        obeyed(
+            "allocation-default-address-family",
+            Family(to!(default_family)),
+            "if a client names none: ipv4, ipv6, or keep for its own",
+        )
+        .letter('A')
+        .default("ipv4"),
+        obeyed(
+            "keep-address-family",
+            Flag(to!(keep_family)),
+            "old way to say allocation-default-address-family=keep",
+        )
+        .letter('K'),
+        obeyed(
+            "relay-threads",
+            Number(ANY, to!(relay_threads)),
+            "worker threads, at most 128; 0 is taken as 1",
+        )
+        .letter('m')
+        .default("one per core"),
+        obeyed(
+            "cpus",
+            Number(SECONDS, to!(cpus)),
+            "number of cores, where it is detected wrongly",
+        )
+        .default("detected"),
+        obeyed(
+            "relay-device",
+            Device(to!(relay_device)),
+            "network interface to relay through, and no other",
+        )
+        .letter('i'),
+        obeyed(
+            "no-udp-relay",
+            Flag(to!(no_udp_relay)),
+            "no relaying over UDP",
+        ),
+        obeyed(
+            "tcp-relay",
+            Flag(to!(tcp_relay)),
+            "relay over TCP (RFC 6062); coturn does without being asked",
+        ),
+        obeyed(
+            "no-tcp-relay",
+            Flag(to!(no_tcp_relay)),
+            "no relaying over TCP, as without this",
+        ),
+        ignored(
+            "server-relay",
+            Flag(None),
+            "relay without permissions",
+            "nothing is relayed without a permission",
+        ),
+        not_yet(
+            "mobility",
+            Flag(None),
+            "let clients move to another address",
+            "a client that moves must allocate anew",
+        ),
+        ignored(
+            "multiplex-peer",
+            Flag(None),
+            "one relay port for many clients",
+            "every allocation has its own relay port",
+        )
+        .coturn_ignores_value(),
+        ignored(
+            "multiplex-peer-port",
+            Number(1..=65000, None),
+            "first port of multiplex-peer",
+            "every allocation has its own relay port",
+        )
+        .default("3480"),
+        ignored(
+            "multiplex-peer-max-peers",
+            Number(1..=65535, None),
+            "peers per session of multiplex-peer",
+            "every allocation has its own relay port",
+        )
+        .default("256"),
+        accepted("udp-recvmmsg", Flag(None), "receive in batches", BATCHED),
+        ignored(
+            "udp-recvmmsg-log",
+            Flag(None),
+            "log how batches fill",
+            BATCHED,
+        ),
+        ignored(
+            "udp-sendmmsg-log",
+            Flag(None),
+            "log how batches fill",
+            BATCHED,
+        ),
+        accepted(
+            "udp-gso",
+            Flag(None),
+            "let the kernel segment sends",
+            "used wherever the kernel can",
+        ),
+    ],
+};
