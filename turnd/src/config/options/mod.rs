@@ -48,6 +48,17 @@ pub(super) struct Opt {
     pub(super) coturn_ignores_value: bool,
     /// Cannot stand in a file.
     pub(super) command_line_only: bool,
+    /// What a change of it needs to take effect.
+    pub(super) change: Change,
+}
+
+/// What a changed option needs to take effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// A reload (SIGHUP).
+    Reload,
+    /// A new start; a reload names it and goes on with the old value.
+    Restart,
 }
 
 /// What becomes of an option.
@@ -192,6 +203,13 @@ impl Kind {
 mod tests {
     use super::{Kind::*, *};
     use std::collections::HashSet;
+
+    #[test]
+    fn what_only_the_command_line_may_say_needs_a_new_start() {
+        for option in all().filter(|option| option.command_line_only) {
+            assert_eq!(option.change, Change::Restart, "{}", option.name);
+        }
+    }
 
     #[test]
     fn names_and_letters_are_unique() {

@@ -1,6 +1,6 @@
 //! How a row is written.
 
-use super::{Kind, Opt, Status};
+use super::{Change, Kind, Opt, Status};
 
 pub(super) const fn obeyed(name: &'static str, kind: Kind, help: &'static str) -> Opt {
     row(name, kind, help, Status::Obeyed)
@@ -53,6 +53,7 @@ const fn row(name: &'static str, kind: Kind, help: &'static str, status: Status)
         status,
         coturn_ignores_value: false,
         command_line_only: false,
+        change: Change::Reload,
     }
 }
 
@@ -79,6 +80,12 @@ impl Opt {
 
     pub(super) const fn command_line_only(mut self) -> Self {
         self.command_line_only = true;
+        self
+    }
+
+    /// Only a new start takes a change of it.
+    pub(super) const fn restart(mut self) -> Self {
+        self.change = Change::Restart;
         self
     }
 }
