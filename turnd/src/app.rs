@@ -1,23 +1,49 @@
 //! The life of the program: set up, serve, stop. What happens meanwhile is in [`crate::control`].
 
-use std::{ffi::OsString, path::Path, process::ExitCode};
+use std::{ffi::OsString, io, path::Path, process::ExitCode};
 
 use crate::{
-    config::{Loaded, Settings, Severity},
+    config::{Loaded, LogSettings, Settings, Severity},
     control::{self, Control, Signals, Workers},
     log,
+    process::{background, identity::Identity, limits, pid_file::PidFile},
     setup::{Setup, StartError, system},
     summary,
+    systemd::Notify,
 };
+
+/// What coturn ends with when its configuration is wrong.
+const CONFIGURATION_ERROR: u8 = 255;
 
 /// Serves until a signal ends it. `arguments` are those that the configuration was read with; a reload
 /// reads it with them again.
 #[must_use]
 pub fn run(loaded: &Loaded, arguments: Vec<OsString>) -> ExitCode {
-    let _guard = match log::start(&loaded.settings.log) {
+    let process = &loaded.settings.process;
+    let identity = match Identity::find(process) {
+        Ok(identity) => identity,
+        Err(error) => {
+            eprintln!("turnd: {error}");
+            return ExitCode::from(CONFIGURATION_ERROR);
+        }
+    };
+    if process.daemon && !background::is_background() {
+        return background::start(&arguments);
+    }
+    let started = if process.daemon {
+        background::leave_terminal()
+    } else {
+        Ok(())
+    };
+    let log = LogSettings {
+        // In the background it is the way to whoever waits.
+        stdout: loaded.settings.log.stdout && !process.daemon,
+        ..loaded.settings.log.clone()
+    };
+    let _guard = match started.and_then(|()| log::start(&log)) {
         Ok(guard) => guard,
         Err(error) => {
-            let file = loaded.settings.log.file.as_deref().unwrap_or(Path::new(""));
+            let file = log.file.as_deref().unwrap_or(Path::new(""));
             eprintln!(
                 "turnd: cannot write the log file {}: {error} (option log-file)",
                 file.display()
@@ -32,20 +58,28 @@ pub fn run(loaded: &Loaded, arguments: Vec<OsString>) -> ExitCode {
             Severity::Info => tracing::info!("{note}"),
         }
     }
-    match serve(&loaded.settings, arguments) {
+    match serve(&loaded.settings, identity.as_ref(), arguments) {
         Ok(()) => {
             tracing::info!("turnd has stopped");
             ExitCode::SUCCESS
         }
         Err(error) => {
             tracing::error!("{error}");
+            if process.daemon {
+                // Whoever waits does not see the log.
+                eprintln!("turnd: {error}");
+            }
             ExitCode::FAILURE
         }
     }
 }
 
-fn serve(settings: &Settings, arguments: Vec<OsString>) -> Result<(), StartError> {
-    raise_descriptor_limit();
+fn serve(
+    settings: &Settings,
+    identity: Option<&Identity>,
+    arguments: Vec<OsString>,
+) -> Result<(), StartError> {
+    limits::raise(settings);
     // Before anything else: a signal that comes while we start must not be lost.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -60,6 +94,17 @@ fn serve(settings: &Settings, arguments: Vec<OsString>) -> Result<(), StartError
 
     let setup = Setup::new(settings)?;
     summary::log(settings, &setup);
+    let _pid_file = pid_file(settings, identity)?;
+    if let Some(identity) = identity {
+        // Files that were made as root go on being written.
+        if let Some(file) = &settings.log.file {
+            identity
+                .give(file)
+                .map_err(system("give the log file to proc-user"))?;
+        }
+        identity.assume().map_err(StartError::Identity)?;
+        tracing::info!("running as {identity}");
+    }
     let encryption = setup.encryption.clone();
     let workers = Workers::start(settings, setup, handle.live())?;
     let control = Control {
@@ -67,25 +112,36 @@ fn serve(settings: &Settings, arguments: Vec<OsString>) -> Result<(), StartError
         signals,
         desk,
         workers,
+        live: handle.live().clone(),
+        notify: Notify::from_environment(),
         encryption,
     };
+    if settings.process.daemon {
+        background::tell_ready().map_err(system("leave the terminal"))?;
+    }
     runtime
         .block_on(control.run())
         .map_err(system("go on serving"))
 }
 
-/// Every allocation needs a descriptor. Not being allowed more is no reason not to start.
-fn raise_descriptor_limit() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
+/// Another turnd that has the file is a reason not to start; a directory that cannot be written to is
+/// none, because nobody's call depends on the file.
+fn pid_file(
+    settings: &Settings,
+    identity: Option<&Identity>,
+) -> Result<Option<PidFile>, StartError> {
+    let Some(path) = &settings.process.pid_file else {
+        return Ok(None);
     };
-    if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        tracing::warn!(
-            "cannot raise the limit of open files above {:?}: {error}",
-            limit.current
-        );
+    match PidFile::create(path, identity) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(StartError::PidFile {
+            path: path.clone(),
+            error,
+        }),
+        Err(error) => {
+            tracing::warn!("pidfile: cannot write {}: {error}", path.display());
+            Ok(None)
+        }
     }
 }

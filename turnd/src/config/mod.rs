@@ -17,6 +17,7 @@ mod help;
 mod listen;
 mod lower;
 mod options;
+mod process;
 mod proxy;
 mod raw;
 mod search;
@@ -32,6 +33,7 @@ use std::{
 };
 
 pub use error::{ConfigError, Note, Origin, Severity};
+pub use process::ProcessSettings;
 pub use search::{Machine, ReadFile};
 pub use settings::{
     Access, DefaultFamily, External, ExternalPair, LogSettings, Secret, Settings, StaticUser,

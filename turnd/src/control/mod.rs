@@ -14,7 +14,7 @@ pub use handle::{Desk, Handle, Live, Phase, Request, handle};
 pub use signals::{Signal, Signals};
 pub use workers::Workers;
 
-use crate::encryption::Encryption;
+use crate::{encryption::Encryption, systemd::Notify};
 
 /// How often the loop looks at what changes by itself.
 const TICK: Duration = Duration::from_secs(1);
@@ -43,6 +43,10 @@ pub struct Control {
     pub desk: Desk,
     /// The running workers.
     pub workers: Workers,
+    /// How many allocations there are.
+    pub live: Live,
+    /// The way to the service manager.
+    pub notify: Notify,
     /// The certificate, if there is one.
     pub encryption: Option<std::sync::Arc<Encryption>>,
 }
@@ -88,8 +92,11 @@ impl Control {
                 self.read_certificates("certificate files have changed");
             }
             Happening::Signal(Signal::Reload | Signal::Drain)
-            | Happening::Asked(Request::Reload(_))
-            | Happening::Tick => {}
+            | Happening::Asked(Request::Reload(_)) => {}
+            Happening::Tick => {
+                let phase = *self.desk.phase.borrow();
+                self.notify.go_on(phase, self.live.total());
+            }
         }
         Ok(Go::On)
     }
@@ -113,7 +120,8 @@ impl Control {
     }
 
     /// Tells everybody what the program is doing now.
-    fn enter(&self, phase: Phase) {
+    fn enter(&mut self, phase: Phase) {
         self.desk.phase.send_replace(phase);
+        self.notify.enter(phase, self.live.total());
     }
 }
