@@ -10,4 +10,5 @@ mod proxy;
 mod sources;
 mod templates;
 mod tls;
+mod toml;
 mod values;
