@@ -108,6 +108,18 @@ pub fn examine_on(machine: &Machine, args: impl IntoIterator<Item = OsString>) -
     }
 }
 
+/// The help of the server, which ends in a newline.
+#[must_use]
+pub fn help() -> String {
+    help::text()
+}
+
+/// Where the file of that name is: relative names are looked for where coturn looks for them.
+#[must_use]
+pub fn locate(machine: &Machine, name: &str) -> Option<PathBuf> {
+    search::find(name, machine).ok().map(|found| found.path)
+}
+
 /// The work of both. What was written is left in `raw`, the file that was read in `file`.
 fn read(
     machine: &Machine,
