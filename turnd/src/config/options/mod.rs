@@ -56,7 +56,7 @@ impl Opt {
     /// Whether coturn has it, too, or had it once. The help of those it never had says so, because who
     /// reads it may know coturn.
     pub(super) fn is_coturns(&self) -> bool {
-        !self.help.contains("not in coturn") && self.name != "tcp-relay"
+        !self.help.contains("not in coturn")
     }
 }
 
