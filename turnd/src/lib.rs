@@ -7,6 +7,7 @@ pub mod addresses;
 pub mod app;
 pub mod auth;
 pub mod clock;
+pub mod commands;
 pub mod config;
 pub mod control;
 pub mod dtls;

@@ -121,6 +121,28 @@ impl Listeners {
         Ok(listeners)
     }
 
+    /// What [`Listeners::bind`] would bind, with the option that asks for it and whether its address was
+    /// named: then it must work.
+    #[must_use]
+    pub fn planned(settings: &Settings, addresses: &Addresses) -> Vec<(Bound, &'static str, bool)> {
+        let mut planned = Vec::new();
+        for endpoint in endpoints(settings, addresses) {
+            for &ip in &endpoint.addresses {
+                let both = [(Protocol::Udp, endpoint.udp), (Protocol::Tcp, endpoint.tcp)];
+                for (protocol, takes) in both.into_iter().filter(|(_, it)| it.is_something()) {
+                    let bound = Bound {
+                        address: SocketAddr::new(ip, endpoint.port),
+                        protocol,
+                        takes,
+                        is_behind_proxy: endpoint.is_behind_proxy && protocol == Protocol::Tcp,
+                    };
+                    planned.push((bound, endpoint.options, endpoint.is_explicit));
+                }
+            }
+        }
+        planned
+    }
+
     /// With port 0 the system chooses one port for all addresses and both protocols, which may take
     /// more than one try.
     fn bind_endpoint(

@@ -2,13 +2,16 @@
 
 use std::process::ExitCode;
 
-use turnd::{app, config};
+use turnd::{app, commands, config};
 
 /// What coturn ends with when its configuration is wrong.
 const CONFIGURATION_ERROR: u8 = 255;
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
+    if let Some(code) = commands::run(&arguments) {
+        return code;
+    }
     match config::load(arguments.iter().cloned()) {
         config::Outcome::Run(loaded) => app::run(&loaded, arguments),
         config::Outcome::Print(text) => {

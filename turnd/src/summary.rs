@@ -63,7 +63,7 @@ pub fn log(settings: &Settings, setup: &Setup) {
 }
 
 /// `udp 192.0.2.1:3478`, `tcp+tls 192.0.2.1:5349 behind a proxy`.
-fn listener(bound: &Bound) -> String {
+pub(crate) fn listener(bound: &Bound) -> String {
     let (plain, secure) = bound.protocol.names();
     let name = match (bound.takes.plain, bound.takes.secure) {
         (true, true) => format!("{plain}+{secure}"),

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::{
-    error::{Findings, Origin},
+    error::{About, Findings, Origin},
     raw::{At, Raw},
     search::Machine,
     settings::{Access, Secret, StaticUser, UserSecret},
@@ -43,7 +43,8 @@ pub(super) fn shared_secrets(raw: &Raw, findings: &mut Findings) -> Vec<Secret> 
         }
     }
     if let (Some(off), false) = (raw.use_auth_secret.off(), secrets.is_empty()) {
-        findings.warn(
+        findings.warn_of(
+            About::NoEffect,
             off,
             "use-auth-secret is off, so every static-auth-secret is without effect",
         );
@@ -73,7 +74,7 @@ pub(super) fn access(
             );
         }
         let text = "no-auth: this is an open relay, anyone can send through it";
-        findings.warn(origin, text);
+        findings.warn_of(About::Unsafe, origin, text);
         return Access::Anonymous;
     }
     if credentials {

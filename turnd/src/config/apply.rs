@@ -1,7 +1,7 @@
 //! One option and its text: read by its kind, put into its place, and told about if need be.
 
 use super::{
-    error::{Findings, Origin},
+    error::{About, Findings, Origin},
     options::{Kind, Opt, Place, Status, all},
     raw::{Raw, Slot},
     value::{self, Bad},
@@ -35,10 +35,17 @@ pub(super) fn apply(
                 "" => "it is left out",
                 default => &format!("the default {default} is used"),
             };
+            raw.written.clear(option, origin);
             findings.warn(origin, format!("{} has no value; {default}", option.name));
         }
-        Ok(Taken::Off) => tell_off(option, origin, findings),
-        Ok(Taken::On) => tell_on(option, origin, findings),
+        Ok(Taken::Off) => {
+            raw.written.put(option, "off", origin);
+            tell_off(option, origin, findings);
+        }
+        Ok(Taken::On) => {
+            raw.written.put(option, text, origin);
+            tell_on(option, origin, findings);
+        }
     }
 }
 
@@ -107,9 +114,13 @@ fn tell_on(option: &'static Opt, origin: &Origin, findings: &mut Findings) {
     match option.status {
         Status::Obeyed => {}
         Status::Accepted(_) => findings.accepted(origin, name),
-        Status::Ignored(note) => findings.warn(origin, format!("{name} has no effect: {note}")),
+        Status::Ignored(note) => {
+            let text = format!("{name} has no effect: {note}");
+            findings.warn_of(About::NoEffect, origin, text);
+        }
         Status::NotYet(note) => {
-            findings.warn(origin, format!("{name} has no effect yet: {note}"));
+            let text = format!("{name} has no effect yet: {note}");
+            findings.warn_of(About::NoEffect, origin, text);
         }
         Status::Refused(reason) => findings.error(origin, format!("{name}: {reason}")),
     }
@@ -119,10 +130,11 @@ fn tell_on(option: &'static Opt, origin: &Origin, findings: &mut Findings) {
 fn tell_off(option: &'static Opt, origin: &Origin, findings: &mut Findings) {
     let name = option.name;
     if let Status::Accepted(note) = option.status {
-        findings.warn(origin, format!("{name} cannot be switched off: {note}"));
+        let text = format!("{name} cannot be switched off: {note}");
+        findings.warn_of(About::NoEffect, origin, text);
     } else if option.coturn_ignores_value {
         let text = format!("{name} is off, as written; coturn ignores the value and has it on");
-        findings.warn(origin, text);
+        findings.warn_of(About::Coturn, origin, text);
     }
 }
 

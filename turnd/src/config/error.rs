@@ -16,6 +16,15 @@ pub enum Origin {
         /// The line, from 1.
         line: usize,
     },
+    /// A place in a file in TOML, where a line may hold several values.
+    Toml {
+        /// The file, as it was named or found.
+        path: Arc<Path>,
+        /// The line, from 1.
+        line: usize,
+        /// The character in the line, from 1.
+        column: usize,
+    },
     /// The command line.
     CommandLine,
     /// Nowhere: it follows from what was not written.
@@ -26,6 +35,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Self::Toml { path, line, column } => write!(f, "{}:{line}:{column}", path.display()),
             Self::CommandLine => f.write_str("command line"),
             Self::Configuration => f.write_str("configuration"),
         }
@@ -58,11 +68,26 @@ pub enum Severity {
     Warning,
 }
 
+/// What a note is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// What nothing else here stands for.
+    General,
+    /// Strangers may do more than most operators want.
+    Unsafe,
+    /// Something that is written changes nothing.
+    NoEffect,
+    /// coturn would do something else with the same file.
+    Coturn,
+}
+
 /// Something to tell at the start. Never holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
     /// How much it matters.
     pub severity: Severity,
+    /// What it is about.
+    pub about: About,
     /// Where.
     pub origin: Origin,
     /// One line; names the option if it is about one.
@@ -96,11 +121,19 @@ impl Findings {
     }
 
     pub(super) fn warn(&mut self, origin: &Origin, text: impl Into<String>) {
-        self.note(Severity::Warning, origin, text.into());
+        self.warn_of(About::General, origin, text);
+    }
+
+    pub(super) fn warn_of(&mut self, about: About, origin: &Origin, text: impl Into<String>) {
+        self.note(Severity::Warning, about, origin, text.into());
     }
 
     pub(super) fn info(&mut self, origin: &Origin, text: impl Into<String>) {
-        self.note(Severity::Info, origin, text.into());
+        self.info_of(About::General, origin, text);
+    }
+
+    pub(super) fn info_of(&mut self, about: About, origin: &Origin, text: impl Into<String>) {
+        self.note(Severity::Info, about, origin, text.into());
     }
 
     /// An option that asks for what is done anyway. They share one note.
@@ -108,21 +141,21 @@ impl Findings {
         self.accepted.push((origin.clone(), name));
     }
 
-    /// A warning whose text is only made if it is kept.
+    /// A warning about a line without effect, whose text is only made if it is kept.
     pub(super) fn warn_with(&mut self, origin: &Origin, text: impl FnOnce() -> String) {
         let text = if self.has_room() {
             text()
         } else {
             String::new()
         };
-        self.note(Severity::Warning, origin, text);
+        self.note(Severity::Warning, About::NoEffect, origin, text);
     }
 
     fn has_room(&self) -> bool {
         self.notes.len() < MOST
     }
 
-    fn note(&mut self, severity: Severity, origin: &Origin, text: String) {
+    fn note(&mut self, severity: Severity, about: About, origin: &Origin, text: String) {
         if !self.has_room() {
             self.more_notes += 1;
             return;
@@ -130,6 +163,7 @@ impl Findings {
         let origin = origin.clone();
         self.notes.push(Note {
             severity,
+            about,
             origin,
             text,
         });
@@ -151,6 +185,7 @@ impl Findings {
         if self.more_notes > 0 {
             self.notes.push(Note {
                 severity: Severity::Warning,
+                about: About::General,
                 origin: Origin::Configuration,
                 text: format!("{} more notes are not shown", self.more_notes),
             });
@@ -163,14 +198,16 @@ impl Findings {
             return;
         };
         let names = self.accepted.iter().map(|(origin, name)| match origin {
-            Origin::File { line, .. } => format!("{name} (line {line})"),
+            Origin::File { line, .. } | Origin::Toml { line, .. } => {
+                format!("{name} (line {line})")
+            }
             other => format!("{name} ({other})"),
         });
         let text = format!(
             "accepted, nothing to do for: {}",
             names.collect::<Vec<_>>().join(", ")
         );
-        self.note(Severity::Info, &first.clone(), text);
+        self.note(Severity::Info, About::NoEffect, &first.clone(), text);
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = Line<'_>> {
 }
 
 /// Comments may hold any bytes, for instance the Latin-1 of old files.
-fn content(line: &[u8]) -> Option<Result<Entry<'_>, &'static str>> {
+pub(super) fn content(line: &[u8]) -> Option<Result<Entry<'_>, &'static str>> {
     if line.is_empty() || line[0] == b'#' {
         return None;
     }
@@ -73,6 +73,21 @@ impl<'a> Entry<'a> {
     /// Whether the line has what looks like a comment behind the value.
     pub(super) fn has_comment(&self) -> bool {
         comment(self.rest).is_some()
+    }
+
+    /// What looks like a comment behind the value, from its `#` on.
+    pub(super) fn comment(&self) -> Option<&'a str> {
+        comment(self.rest).map(|at| &self.rest[at..])
+    }
+
+    /// Whether an equal sign follows the name, as it does in an option and hardly in a sentence.
+    pub(super) fn has_equal_sign(&self) -> bool {
+        self.rest.trim_start_matches(is_blank).starts_with('=')
+    }
+
+    /// Whether nothing follows the name.
+    pub(super) fn is_bare(&self) -> bool {
+        self.rest.is_empty()
     }
 }
 

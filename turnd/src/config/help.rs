@@ -9,6 +9,9 @@ const HEAD: &str = "\
 A STUN/TURN server that takes coturn's place.
 
 Usage: turnd [--config FILE] [OPTION]...
+       turnd check [--config FILE] [OPTION]...   say what this configuration does; serve nobody
+       turnd convert FILE [-o OUT]               make a file in TOML of a coturn file
+       turnd help COMMAND
 
 Every option but those of the program itself can stand in the file, one a line, without dashes.
 What is on the command line wins over the file; options marked * may be repeated and add up.

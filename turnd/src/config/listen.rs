@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    error::{Findings, Origin},
+    error::{About, Findings, Origin},
     raw::{Raw, Slot},
     tls::Offer,
     ways_in::{ConnectionLimits, Http, Listen, StreamQueue},
@@ -100,11 +100,12 @@ pub(super) fn relaying(
     }
     if let (Some(tcp), false) = (tcp, has_streams) {
         let text = "tcp-relay has no effect: no client can come over TCP or TLS";
-        findings.warn(tcp, text);
+        findings.warn_of(About::NoEffect, tcp, text);
     }
     let is_silent = tcp.is_none() && no_tcp.is_none() && raw.tcp_relay.off().is_none();
     if has_file && has_streams && is_silent && !stun_only {
-        findings.info(
+        findings.info_of(
+            About::Coturn,
             &Origin::Configuration,
             "TCP relaying (RFC 6062) is off, unlike in coturn; tcp-relay switches it on",
         );

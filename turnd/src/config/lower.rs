@@ -7,7 +7,7 @@ use turnd_proto::PeerRules;
 
 use super::{
     access::{access, realm, shared_secrets, users},
-    error::{Findings, Origin},
+    error::{About, Findings, Origin},
     listen::{self, connections, http, listen, relaying, stream_queue},
     process::process,
     proxy::proxy,
@@ -180,7 +180,7 @@ fn judge_port(name: &str, slot: &Slot<u16>, findings: &mut Findings) {
         findings.error(origin, text);
     } else if *value < 1024 {
         let why = "ports below 1024 need privileges and belong to other services";
-        findings.warn(origin, format!("{name}: {why}"));
+        findings.warn_of(About::Unsafe, origin, format!("{name}: {why}"));
     }
 }
 

@@ -1,6 +1,6 @@
 //! The configuration: a coturn file and a coturn command line in, [`Settings`] out.
 //!
-//! `cli` and `file` find names and values. `apply` looks each name up in the table of `options`,
+//! `cli`, `file` and `toml` find names and values. `apply` looks each name up in the table of `options`,
 //! reads the value by its kind (`value`) and puts it, with its origin, into a `Raw`. When everything
 //! is written there, `lower` draws the conclusions. Where a line stands does not matter, except that
 //! the later of two values of one option counts: the command line comes after the file.
@@ -20,11 +20,14 @@ mod options;
 mod process;
 mod proxy;
 mod raw;
+mod reference;
 mod search;
 mod settings;
 mod tls;
+mod toml;
 mod value;
 mod ways_in;
+mod written;
 
 use std::{
     ffi::OsString,
@@ -32,16 +35,19 @@ use std::{
     sync::Arc,
 };
 
-pub use error::{ConfigError, Note, Origin, Severity};
+pub use error::{About, ConfigError, Note, Origin, Severity};
 pub use process::ProcessSettings;
+pub use reference::{Heading, OptionInfo, Standing, reference};
 pub use search::{Machine, ReadFile};
 pub use settings::{
     Access, DefaultFamily, External, ExternalPair, LogSettings, Secret, Settings, StaticUser,
     UserSecret, Verbosity,
 };
+pub use toml::{Converted, Remark, convert};
 pub use ways_in::{
     ConnectionLimits, Http, Identity, Listen, ProxyProtocol, StreamQueue, TlsSettings,
 };
+pub use written::Written;
 
 use cli::CommandLine;
 use error::Findings;
@@ -78,11 +84,55 @@ pub fn load(args: impl IntoIterator<Item = OsString>) -> Outcome {
 
 /// Reads a configuration as on `machine`.
 pub fn load_on(machine: &Machine, args: impl IntoIterator<Item = OsString>) -> Outcome {
+    examine_on(machine, args).outcome
+}
+
+/// A configuration for somebody who wants to know all about it.
+#[derive(Debug)]
+pub struct Examined {
+    /// What [`load_on`] returns.
+    pub outcome: Outcome,
+    /// The file that was read, also if it has errors.
+    pub file: Option<PathBuf>,
+    /// Every option that was written and understood, as far as no later value replaces it.
+    pub written: Vec<Written>,
+}
+
+/// Reads a configuration as on `machine`, and tells what was written where.
+pub fn examine_on(machine: &Machine, args: impl IntoIterator<Item = OsString>) -> Examined {
+    let (mut raw, mut file) = (Raw::default(), None);
     let args: Vec<OsString> = args.into_iter().collect();
-    if cli::asks_for_help(&args) {
+    let outcome = read(machine, &args, &mut raw, &mut file);
+    Examined {
+        outcome,
+        file,
+        written: raw.written.in_force(),
+    }
+}
+
+/// The help of the server, which ends in a newline.
+#[must_use]
+pub fn help() -> String {
+    help::text()
+}
+
+/// Where the file of that name is: relative names are looked for where coturn looks for them.
+#[must_use]
+pub fn locate(machine: &Machine, name: &str) -> Option<PathBuf> {
+    search::find(name, machine).ok().map(|found| found.path)
+}
+
+/// The work of both. What was written is left in `raw`, the file that was read in `file`.
+fn read(
+    machine: &Machine,
+    args: &[OsString],
+    raw: &mut Raw,
+    file: &mut Option<PathBuf>,
+) -> Outcome {
+    if cli::asks_for_help(args) {
         return Outcome::Print(help::text());
     }
-    let command_line = match CommandLine::parse(&args) {
+    let command_line = match CommandLine::parse(args) {
         Ok(command_line) => command_line,
         Err(error) => return Outcome::Invalid(vec![error]),
     };
@@ -94,23 +144,26 @@ pub fn load_on(machine: &Machine, args: impl IntoIterator<Item = OsString>) -> O
     }
     let found = search::search(&first, machine, &mut findings);
 
-    let mut raw = Raw::default();
     if let Some(Found { path, bytes }) = &found {
-        read_file(path, bytes, &mut raw, &mut findings);
+        read_file(path, bytes, raw, &mut findings);
     }
-    command_line.apply(&mut raw, &mut findings);
-    let settings = lower::lower(&raw, found.is_some(), machine, &mut findings);
+    command_line.apply(raw, &mut findings);
+    let settings = lower::lower(raw, found.is_some(), machine, &mut findings);
+    *file = found.map(|found| found.path);
     match findings.finish() {
         Err(errors) => Outcome::Invalid(errors),
         Ok(notes) => Outcome::Run(Box::new(Loaded {
             settings,
             notes,
-            file: found.map(|found| found.path),
+            file: file.clone(),
         })),
     }
 }
 
 fn read_file(path: &Path, bytes: &[u8], raw: &mut Raw, findings: &mut Findings) {
+    if toml::is_toml(path) {
+        return toml::read(path, bytes, raw, findings);
+    }
     let path: Arc<Path> = path.into();
     for line in file::lines(bytes) {
         let origin = Origin::File {
@@ -135,8 +188,7 @@ fn take(entry: file::Entry<'_>, origin: &Origin, raw: &mut Raw, findings: &mut F
             "{}: this belongs on the command line, not in a file",
             option.name
         );
-        findings.error(origin, text);
-        return;
+        return findings.error(origin, text);
     }
     let value = if option.kind.takes_comment() {
         entry.value_before_comment()

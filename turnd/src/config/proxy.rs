@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    error::Findings,
+    error::{About, Findings},
     listen::PORT,
     raw::{At, Raw},
     value::IpRange,
@@ -70,7 +70,8 @@ fn further_port(at: &At<u16>, others: &[u16], proxy: &mut ProxyProtocol, finding
         proxy.ports.push(port);
     }
     if others.iter().any(|other| *other != port) {
-        findings.info(
+        findings.info_of(
+            About::Coturn,
             &at.origin,
             "tcp-proxy-port: the other TCP and TLS listeners stay, unlike in coturn; \
              no-tcp and no-tls switch them off",
@@ -88,7 +89,7 @@ fn trusted(raw: &Raw, proxy: &ProxyProtocol, findings: &mut Findings) -> Vec<IpR
         if let Some(at) = raw.proxy_protocol_from.last() {
             let text = "proxy-protocol-from has no effect: \
                  there is no tcp-proxy-port and no proxy-protocol-port";
-            findings.warn(&at.origin, text);
+            findings.warn_of(About::NoEffect, &at.origin, text);
         }
         return Vec::new();
     }

@@ -6,6 +6,7 @@ use super::{
     error::Origin,
     settings::{DefaultFamily, Secret, StaticUser},
     value::{IpRange, Mapping},
+    written::Trail,
 };
 
 /// A value and where it was written.
@@ -75,6 +76,8 @@ impl Slot<bool> {
 /// One slot for each option that is obeyed.
 #[derive(Debug, Default)]
 pub(super) struct Raw {
+    /// What was written of every option, obeyed or not.
+    pub(super) written: Trail,
     // Program
     pub(super) config: Slot<String>,
     pub(super) no_config: Slot<bool>,

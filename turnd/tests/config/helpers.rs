@@ -24,7 +24,7 @@ pub(crate) const NO_TCP_RELAY: &str =
     "configuration: TCP relaying (RFC 6062) is off, unlike in coturn; tcp-relay switches it on";
 
 /// The certificates and keys that the templates name.
-const CERTIFICATES: [&str; 8] = [
+pub(crate) const CERTIFICATES: [&str; 8] = [
     "/etc/letsencrypt/live/turn.matrix.example/fullchain.pem",
     "/etc/letsencrypt/live/turn.matrix.example/privkey.pem",
     "/etc/jitsi/meet/meet.example.crt",

@@ -1,6 +1,7 @@
 //! The configuration as an operator meets it: a file and a command line in; settings, notes or errors
 //! out. One module per question; files in the shape of well-known templates are in `../data`.
 
+mod documents;
 mod fuzz;
 mod helpers;
 mod listening;
@@ -10,4 +11,5 @@ mod proxy;
 mod sources;
 mod templates;
 mod tls;
+mod toml;
 mod values;

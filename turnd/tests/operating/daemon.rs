@@ -39,6 +39,22 @@ impl Drop for Background {
     }
 }
 
+/// The log is written by a thread of its own, which may be late.
+fn listener(log: &Path) -> String {
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
+        let text = fs::read_to_string(log).unwrap();
+        let line = text
+            .lines()
+            .find_map(|line| line.split_once("listening on udp "));
+        if let Some((_, address)) = line {
+            return address.to_owned();
+        }
+        std::thread::yield_now();
+    }
+    panic!("no listener in the log");
+}
+
 /// Fields of /proc/PID/stat behind the name of the program, from the state on.
 fn stat(pid: u32) -> Vec<String> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
@@ -56,12 +72,8 @@ fn the_command_returns_when_all_is_served_and_the_terminal_is_left() {
     let pid: u32 = fs::read_to_string(&file).unwrap().trim().parse().unwrap();
     let background = Background(pid);
 
-    // Ready when the command returned, not some time later.
-    let log = fs::read_to_string(directory.path().join("turnd.log")).unwrap();
-    let line = log
-        .lines()
-        .find_map(|line| line.split_once("listening on udp "));
-    let address = line.unwrap_or_else(|| panic!("{log}")).1;
+    let address = listener(&directory.path().join("turnd.log"));
+    // Served when the command returned, not some time later.
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     let binding = [

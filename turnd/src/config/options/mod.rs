@@ -52,6 +52,14 @@ pub(super) struct Opt {
     pub(super) change: Change,
 }
 
+impl Opt {
+    /// Whether coturn has it, too, or had it once. The help of those it never had says so, because who
+    /// reads it may know coturn.
+    pub(super) fn is_coturns(&self) -> bool {
+        !self.help.contains("not in coturn")
+    }
+}
+
 /// What a changed option needs to take effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {

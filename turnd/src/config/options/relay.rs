@@ -70,7 +70,7 @@ pub(super) static TOPIC: Topic = Topic {
         obeyed(
             "tcp-relay",
             Flag(to!(tcp_relay)),
-            "relay over TCP (RFC 6062); coturn does without being asked",
+            "relay over TCP (RFC 6062), off without this (not in coturn)",
         ),
         obeyed(
             "no-tcp-relay",

@@ -1,0 +1,372 @@
+//! What the settings alone tell: what is unsafe in them, and what coturn would do differently with the
+//! same file. What is said at every start, too, comes as a note of the configuration and not from here.
+
+use std::net::IpAddr;
+
+use super::report::{Finding, Level, Report};
+use crate::config::{Access, Identity, Origin, Settings, Standing, UserSecret, Written, reference};
+
+/// Characters of a shared secret that cannot be found by trying: whoever has seen one credential can try
+/// as fast as he computes.
+const LEAST_SECRET: usize = 16;
+/// Characters of a password.
+const LEAST_PASSWORD: usize = 8;
+/// What stands in examples, and is tried first.
+const WELL_KNOWN: [&str; 14] = [
+    "changeme",
+    "change-me",
+    "change_me",
+    "guest",
+    "hieristeensecret",
+    "north",
+    "password",
+    "qwerty",
+    "secret",
+    "test",
+    "turnpassword",
+    "wonderland",
+    "your-auth-secret",
+    "your_secret",
+];
+
+pub(super) fn apply(report: &mut Report, settings: &Settings, written: &[Written]) {
+    let mut rules = Rules {
+        report,
+        settings,
+        written,
+    };
+    rules.open_peers();
+    rules.weak_secrets();
+    rules.secrets_on_the_command_line();
+    rules.open_doors();
+    // Only who brings a file from coturn wants to know.
+    if rules.report.file.is_some() {
+        rules.other_access();
+        rules.other_addresses();
+        rules.other_tls();
+        rules.way_back();
+    }
+}
+
+struct Rules<'a> {
+    report: &'a mut Report,
+    settings: &'a Settings,
+    written: &'a [Written],
+}
+
+impl Rules<'_> {
+    fn say(&mut self, level: Level, code: &'static str, option: &str, text: impl Into<String>) {
+        let origin = self.report.origin(option);
+        self.report
+            .findings
+            .push(Finding::new(level, code, &origin, text));
+    }
+
+    fn danger(&mut self, code: &'static str, option: &str, text: impl Into<String>) {
+        self.say(Level::Unsafe, code, option, text);
+    }
+
+    fn differs(&mut self, code: &'static str, option: &str, text: impl Into<String>) {
+        self.say(Level::Coturn, code, option, text);
+    }
+
+    fn is_written(&self, name: &str) -> bool {
+        self.written
+            .iter()
+            .any(|it| it.name == name && it.value != "off")
+    }
+
+    fn open_peers(&mut self) {
+        let peers = &self.settings.peers;
+        let wide: Vec<_> = peers
+            .allowed
+            .iter()
+            .filter(|range| is_wide_and_private(range))
+            .collect();
+        let wide: Vec<String> = wide
+            .iter()
+            .map(|range| format!("{}-{}", range.start(), range.end()))
+            .collect();
+        let (loopback, private) = (peers.allow_loopback, peers.allow_private);
+        if loopback {
+            self.danger(
+                "loopback-peers",
+                "allow-loopback-peers",
+                "allow-loopback-peers: clients can reach the services of this machine that \
+                 listen on 127.0.0.1 and ::1 only",
+            );
+        }
+        if private {
+            self.danger(
+                "private-peers",
+                "allow-private-peers",
+                "allow-private-peers: clients can reach every host of the local networks; \
+                 allowed-peer-ip opens single ones",
+            );
+        } else if !wide.is_empty() {
+            let text = format!(
+                "allowed-peer-ip: clients can reach whole local networks: {}",
+                wide.join(", ")
+            );
+            self.danger("private-peers", "allowed-peer-ip", text);
+        }
+    }
+
+    fn weak_secrets(&mut self) {
+        let is_known = |text: &str| WELL_KNOWN.contains(&text.to_ascii_lowercase().as_str());
+        let is_weak = |text: &str, least| text.chars().count() < least || is_known(text);
+        let secrets = &self.settings.shared_secrets;
+        if secrets
+            .iter()
+            .any(|secret| is_weak(secret.expose(), LEAST_SECRET))
+        {
+            self.danger(
+                "weak-secret",
+                "static-auth-secret",
+                "static-auth-secret: fewer than 16 characters, or one from examples, is found by \
+                 trying; take the output of: openssl rand -hex 32",
+            );
+        }
+        for user in &self.settings.users {
+            let UserSecret::Password(password) = &user.secret else {
+                continue;
+            };
+            if is_weak(password.expose(), LEAST_PASSWORD) {
+                let text = format!(
+                    "user: the password of {:?} has fewer than 8 characters or is one from examples",
+                    user.name
+                );
+                let origin = self.origin_of_user(&user.name);
+                self.report.findings.push(Finding::new(
+                    Level::Unsafe,
+                    "weak-password",
+                    &origin,
+                    text,
+                ));
+            }
+        }
+    }
+
+    fn origin_of_user(&self, name: &str) -> Origin {
+        let start = format!("{name}:");
+        let mut users = self.written.iter().filter(|it| it.name == "user");
+        let found = users.rfind(|it| it.value.starts_with(&start));
+        found.map_or(Origin::Configuration, |it| it.origin.clone())
+    }
+
+    fn secrets_on_the_command_line(&mut self) {
+        for it in self.written {
+            if it.is_secret && it.origin == Origin::CommandLine {
+                let text = format!(
+                    "{}: every user of this machine can see the command line",
+                    it.name
+                );
+                self.report.findings.push(Finding::new(
+                    Level::Unsafe,
+                    "secret-on-command-line",
+                    &it.origin,
+                    text,
+                ));
+            }
+        }
+    }
+
+    fn open_doors(&mut self) {
+        let settings = self.settings;
+        if settings.access != Access::Nobody
+            && settings.user_quota.is_none()
+            && settings.total_quota.is_none()
+        {
+            self.danger(
+                "no-quota",
+                "",
+                "there is neither a user-quota nor a total-quota: one user can take every relay port",
+            );
+        }
+        if settings.access == Access::Credentials && settings.nonce_lifetime.is_none() {
+            self.danger(
+                "endless-nonce",
+                "stale-nonce",
+                "stale-nonce: with 0 a request that somebody recorded is good for ever",
+            );
+        }
+        if settings
+            .tls
+            .as_ref()
+            .is_some_and(|tls| tls.identity == Identity::SelfSigned)
+        {
+            self.danger(
+                "self-signed",
+                "self-signed",
+                "self-signed: nobody vouches for the certificate, and browsers refuse it",
+            );
+        }
+        let metrics = self
+            .report
+            .options
+            .iter()
+            .any(|it| it.name == "prometheus" && it.standing == Standing::Obeyed);
+        let is_closed = self.is_written("prometheus-address")
+            || self
+                .written
+                .iter()
+                .any(|it| it.name.starts_with("prometheus") && it.name.contains("password"));
+        if metrics && self.is_written("prometheus") && !is_closed {
+            self.danger(
+                "open-metrics",
+                "prometheus",
+                "prometheus: everybody can read the metrics, on every address and without a \
+                 password; prometheus-address=127.0.0.1 keeps them here",
+            );
+        }
+    }
+
+    fn other_access(&mut self) {
+        let settings = self.settings;
+        if settings.access == Access::Nobody && !settings.stun_only {
+            self.differs(
+                "nobody-relays",
+                "",
+                "without a user and a secret nobody can relay; coturn relays for everybody then",
+            );
+        }
+        if !settings.users.is_empty() && !settings.shared_secrets.is_empty() {
+            self.differs(
+                "users-and-secrets",
+                "user",
+                "user: they can log in beside the holders of static-auth-secret; coturn drops the users",
+            );
+        }
+        let refuses_them = LOCAL_V4.iter().all(|&(first, last)| {
+            let denied = &settings.peers.denied;
+            denied
+                .iter()
+                .any(|range| *range.start() <= v4(first) && *range.end() >= v4(last))
+        });
+        if !settings.peers.allow_private && !refuses_them && !settings.stun_only {
+            self.differs(
+                "private-peers-refused",
+                "",
+                "peers in 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 and 100.64.0.0/10 are refused, \
+                 to which coturn relays; allowed-peer-ip and allow-private-peers open them",
+            );
+        }
+    }
+
+    fn other_addresses(&mut self) {
+        let settings = self.settings;
+        if settings.relay_ips.is_empty() && settings.listening_ips.is_empty() && !settings.stun_only
+        {
+            self.differs(
+                "relay-addresses",
+                "",
+                "without relay-ip and listening-ip the addresses of the default routes relay; \
+                 coturn takes every address of the machine",
+            );
+        }
+        if !settings.external.pairs.is_empty() {
+            self.differs(
+                "external-pair",
+                "external-ip",
+                "external-ip: the private half of a pair is not opened as a peer, which it is in coturn",
+            );
+        }
+        let is_logged = ["log-file", "syslog"]
+            .iter()
+            .any(|name| self.is_written(name));
+        if !is_logged {
+            self.differs(
+                "log-file",
+                "",
+                "without log-file the log goes to standard output alone; coturn makes up a file as well",
+            );
+        }
+    }
+
+    fn other_tls(&mut self) {
+        let settings = self.settings;
+        if settings.tls.is_none() {
+            return;
+        }
+        self.differs(
+            "tls-or-nothing",
+            "cert",
+            "turnd does not start if the certificate or its key cannot be used; coturn serves \
+             without TLS then",
+        );
+        if !settings.listen.dtls && !self.is_written("no-dtls") {
+            self.differs(
+                "dtls-off",
+                "",
+                "DTLS is off until dtls is written, as in coturn 4.17; older ones offer it with TLS",
+            );
+        }
+        if self.is_written("cipher-list") {
+            self.differs(
+                "ciphers",
+                "cipher-list",
+                "cipher-list: suites with CBC, static RSA or finite-field Diffie-Hellman are passed over",
+            );
+        }
+    }
+
+    /// What coturn would not take of this file.
+    fn way_back(&mut self) {
+        let peers = ["allowed-peer-ip", "denied-peer-ip"];
+        let block = self
+            .written
+            .iter()
+            .find(|it| peers.contains(&it.name) && it.value.contains('/'));
+        if let Some(block) = block {
+            let text = format!(
+                "{}: coturn takes no blocks such as {}; it needs FIRST-LAST",
+                block.name, block.value
+            );
+            self.differs("peer-blocks", block.name, text);
+        }
+        let ours: Vec<_> = reference()
+            .into_iter()
+            .flat_map(|heading| heading.options)
+            .filter(|option| !option.is_coturns && self.is_written(option.name))
+            .map(|option| option.name)
+            .collect();
+        if !ours.is_empty() {
+            let text = format!("options that coturn does not know: {}", ours.join(", "));
+            self.differs("not-in-coturn", "", text);
+        }
+    }
+}
+
+/// RFC 1918.
+const LOCAL_V4: [([u8; 4], [u8; 4]); 3] = [
+    ([10, 0, 0, 0], [10, 255, 255, 255]),
+    ([172, 16, 0, 0], [172, 31, 255, 255]),
+    ([192, 168, 0, 0], [192, 168, 255, 255]),
+];
+
+/// RFC 4193.
+const LOCAL_V6: (u128, u128) = (0xfc00 << 112, u128::MAX >> 7 | 0xfc00 << 112);
+
+fn v4(octets: [u8; 4]) -> IpAddr {
+    IpAddr::from(octets)
+}
+
+/// Whether more than 256 addresses of local networks are in the range.
+fn is_wide_and_private(range: &std::ops::RangeInclusive<IpAddr>) -> bool {
+    match (range.start(), range.end()) {
+        (IpAddr::V4(start), IpAddr::V4(end)) => {
+            let common = LOCAL_V4.iter().map(|&(first, last)| {
+                let first = u32::from_be_bytes(first).max(start.to_bits());
+                let last = u32::from_be_bytes(last).min(end.to_bits());
+                u64::from(last).saturating_sub(u64::from(first))
+            });
+            common.sum::<u64>() > 255
+        }
+        (IpAddr::V6(start), IpAddr::V6(end)) => {
+            let (first, last) = LOCAL_V6;
+            let (first, last) = (first.max(start.to_bits()), last.min(end.to_bits()));
+            last.saturating_sub(first) > 255
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,48 @@
+//! What the program does besides serving. coturn takes no command, so the first word is free for one; it
+//! does not begin with a dash, and everything else is a command line of coturn's.
+
+mod check;
+mod convert;
+
+use std::{
+    ffi::{OsStr, OsString},
+    process::ExitCode,
+};
+
+/// The way out when a configuration or a command line is wrong, as in coturn.
+const CANNOT: u8 = 255;
+
+/// Does what the first argument behind the name of the program asks for. `None` if that is no command.
+#[must_use]
+pub fn run(args: &[OsString]) -> Option<ExitCode> {
+    let mut words = args.iter().skip(1);
+    let command = words.next()?.to_str()?;
+    let rest: Vec<&OsStr> = words.map(OsString::as_os_str).collect();
+    let asks_for_help = rest.iter().any(|arg| *arg == "-h" || *arg == "--help");
+    Some(match command {
+        "check" | "convert" if asks_for_help => help(command),
+        "check" => check::run(&args[0], &rest),
+        "convert" => convert::run(&rest),
+        "help" => help(rest.first().and_then(|topic| topic.to_str()).unwrap_or("")),
+        _ => return None,
+    })
+}
+
+fn help(topic: &str) -> ExitCode {
+    match topic {
+        "check" => print!("{}", check::HELP),
+        "convert" => print!("{}", convert::HELP),
+        "" | "help" => print!("{}", crate::config::help()),
+        other => {
+            return refuse(&format!(
+                "there is no command {other:?}; expected check or convert"
+            ));
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn refuse(why: &str) -> ExitCode {
+    eprintln!("turnd: {why}");
+    ExitCode::from(CANNOT)
+}
