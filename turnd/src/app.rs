@@ -3,8 +3,8 @@
 use std::{ffi::OsString, path::Path, process::ExitCode};
 
 use crate::{
-    config::{Loaded, Settings, Severity},
-    control::{self, Control, Signals, Workers},
+    config::{Loaded, Severity},
+    control::{self, Control, Running, Signals, Workers},
     log,
     setup::{Setup, StartError, system},
     summary,
@@ -32,7 +32,7 @@ pub fn run(loaded: &Loaded, arguments: Vec<OsString>) -> ExitCode {
             Severity::Info => tracing::info!("{note}"),
         }
     }
-    match serve(&loaded.settings, arguments) {
+    match serve(loaded, arguments) {
         Ok(()) => {
             tracing::info!("turnd has stopped");
             ExitCode::SUCCESS
@@ -44,7 +44,8 @@ pub fn run(loaded: &Loaded, arguments: Vec<OsString>) -> ExitCode {
     }
 }
 
-fn serve(settings: &Settings, arguments: Vec<OsString>) -> Result<(), StartError> {
+fn serve(loaded: &Loaded, arguments: Vec<OsString>) -> Result<(), StartError> {
+    let settings = &loaded.settings;
     raise_descriptor_limit();
     // Before anything else: a signal that comes while we start must not be lost.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -58,16 +59,21 @@ fn serve(settings: &Settings, arguments: Vec<OsString>) -> Result<(), StartError
     // `handle` is for whoever has to know what the program is doing, or may ask for a reload.
     let (handle, desk) = control::handle(settings.relay_threads);
 
-    let setup = Setup::new(settings)?;
+    let mut setup = Setup::new(settings)?;
     summary::log(settings, &setup);
-    let encryption = setup.encryption.clone();
-    let workers = Workers::start(settings, setup, handle.live())?;
+    let workers = Workers::start(settings, &mut setup, handle.live())?;
     let control = Control {
         arguments,
         signals,
         desk,
         workers,
-        encryption,
+        running: Running {
+            file: loaded.file.clone(),
+            settings: settings.clone(),
+            setup,
+        },
+        handle,
+        draining: None,
     };
     runtime
         .block_on(control.run())

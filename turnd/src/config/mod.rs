@@ -11,6 +11,7 @@
 mod access;
 mod apply;
 mod cli;
+mod draining;
 mod error;
 mod file;
 mod help;
@@ -31,6 +32,7 @@ use std::{
     sync::Arc,
 };
 
+pub use draining::Drain;
 pub use error::{ConfigError, Note, Origin, Severity};
 pub use search::{Machine, ReadFile};
 pub use settings::{
