@@ -4,7 +4,7 @@ use std::{ffi::OsString, io, path::Path, process::ExitCode};
 
 use crate::{
     config::{Loaded, LogSettings, Settings, Severity},
-    control::{self, Control, Signals, Workers},
+    control::{self, Control, Running, Signals, Workers},
     log,
     process::{background, identity::Identity, limits, pid_file::PidFile},
     setup::{Setup, StartError, system},
@@ -58,7 +58,7 @@ pub fn run(loaded: &Loaded, arguments: Vec<OsString>) -> ExitCode {
             Severity::Info => tracing::info!("{note}"),
         }
     }
-    match serve(&loaded.settings, identity.as_ref(), arguments) {
+    match serve(loaded, identity.as_ref(), arguments) {
         Ok(()) => {
             tracing::info!("turnd has stopped");
             ExitCode::SUCCESS
@@ -75,10 +75,11 @@ pub fn run(loaded: &Loaded, arguments: Vec<OsString>) -> ExitCode {
 }
 
 fn serve(
-    settings: &Settings,
+    loaded: &Loaded,
     identity: Option<&Identity>,
     arguments: Vec<OsString>,
 ) -> Result<(), StartError> {
+    let settings = &loaded.settings;
     limits::raise(settings);
     // Before anything else: a signal that comes while we start must not be lost.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -92,7 +93,7 @@ fn serve(
     // `handle` is for whoever has to know what the program is doing, or may ask for a reload.
     let (handle, desk) = control::handle(settings.relay_threads);
 
-    let setup = Setup::new(settings)?;
+    let mut setup = Setup::new(settings)?;
     summary::log(settings, &setup);
     let _pid_file = pid_file(settings, identity)?;
     if let Some(identity) = identity {
@@ -105,16 +106,20 @@ fn serve(
         identity.assume().map_err(StartError::Identity)?;
         tracing::info!("running as {identity}");
     }
-    let encryption = setup.encryption.clone();
-    let workers = Workers::start(settings, setup, handle.live())?;
+    let workers = Workers::start(settings, &mut setup, handle.live())?;
     let control = Control {
         arguments,
         signals,
         desk,
         workers,
-        live: handle.live().clone(),
         notify: Notify::from_environment(),
-        encryption,
+        running: Running {
+            file: loaded.file.clone(),
+            settings: settings.clone(),
+            setup,
+        },
+        handle,
+        draining: None,
     };
     if settings.process.daemon {
         background::tell_ready().map_err(system("leave the terminal"))?;

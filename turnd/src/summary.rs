@@ -20,7 +20,7 @@ pub fn log(settings: &Settings, setup: &Setup) {
         tracing::warn!("not listening on {address}: {error}");
     }
     if let Some(tls) = setup.encryption.as_ref().map(|it| &it.tls) {
-        let source = match tls.paths().next() {
+        let source = match tls.paths().first() {
             Some((_, path)) => path.display().to_string(),
             None => "self-signed, good for trying out and for nothing else".to_owned(),
         };

@@ -46,8 +46,9 @@ impl Notify {
         let status = describe(phase, allocations);
         let told = NotifyState::Status(&status);
         match phase {
-            Phase::Starting | Phase::Draining => self.send(&[told]),
-            Phase::Ready => self.send(&[NotifyState::Ready, told]),
+            Phase::Starting => self.send(&[told]),
+            // A reload ends in either, and whoever asked for it waits for this.
+            Phase::Ready | Phase::Draining => self.send(&[NotifyState::Ready, told]),
             Phase::Stopping => self.send(&[NotifyState::Stopping, told]),
             Phase::Reloading => match NotifyState::monotonic_usec_now() {
                 Ok(now) => self.send(&[NotifyState::Reloading, now, told]),

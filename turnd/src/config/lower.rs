@@ -7,6 +7,7 @@ use turnd_proto::PeerRules;
 
 use super::{
     access::{access, realm, shared_secrets, users},
+    draining::drain,
     error::{About, Findings, Origin},
     listen::{self, connections, http, listen, relaying, stream_queue},
     process::process,
@@ -78,6 +79,7 @@ pub(super) fn lower(
         no_stun,
         log: log(raw, findings),
         process: process(raw, findings),
+        drain: drain(raw),
     }
 }
 

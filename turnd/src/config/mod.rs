@@ -11,6 +11,7 @@
 mod access;
 mod apply;
 mod cli;
+mod draining;
 mod error;
 mod file;
 mod help;
@@ -35,6 +36,7 @@ use std::{
     sync::Arc,
 };
 
+pub use draining::Drain;
 pub use error::{About, ConfigError, Note, Origin, Severity};
 pub use process::ProcessSettings;
 pub use reference::{Heading, OptionInfo, Standing, reference};

@@ -11,6 +11,7 @@ use std::{
 
 use turnd_proto::PeerRules;
 
+use super::draining::Drain;
 use super::process::ProcessSettings;
 use super::ways_in::{ConnectionLimits, Http, Listen, ProxyProtocol, StreamQueue, TlsSettings};
 
@@ -87,6 +88,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// What the process is to be.
     pub process: ProcessSettings,
+    /// How the server ends while it has allocations.
+    pub drain: Drain,
 }
 
 /// Addresses that clients are told instead of the relay's own, for machines behind 1:1 NAT.

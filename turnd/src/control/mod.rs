@@ -4,20 +4,37 @@
 //! Everything that can happen is a [`Happening`]; each is dealt with to its end before the next is heard.
 //! What other parts of the program may know and ask is in [`Handle`].
 
+pub(crate) mod differences;
+mod drain;
 mod handle;
+mod reload;
 mod signals;
+mod watch;
 mod workers;
 
-use std::{ffi::OsString, io, time::Duration};
+use std::{
+    ffi::OsString,
+    io,
+    time::{Duration, Instant},
+};
 
 pub use handle::{Desk, Handle, Live, Phase, Request, handle};
+pub use reload::Running;
 pub use signals::{Signal, Signals};
 pub use workers::Workers;
 
-use crate::{encryption::Encryption, systemd::Notify};
+use crate::{
+    config::{self, Outcome, Severity},
+    mailbox::Letter,
+    summary,
+    systemd::Notify,
+};
+use drain::Draining;
 
 /// How often the loop looks at what changes by itself.
 const TICK: Duration = Duration::from_secs(1);
+/// The same while allocations are waited for.
+const DRAINING_TICK: Duration = Duration::from_millis(100);
 
 /// What the loop is woken by.
 enum Happening {
@@ -43,12 +60,14 @@ pub struct Control {
     pub desk: Desk,
     /// The running workers.
     pub workers: Workers,
-    /// How many allocations there are.
-    pub live: Live,
     /// The way to the service manager.
     pub notify: Notify,
-    /// The certificate, if there is one.
-    pub encryption: Option<std::sync::Arc<Encryption>>,
+    /// What is in force.
+    pub running: Running,
+    /// What everybody else has, for threads that are started later.
+    pub handle: Handle,
+    /// Whether no new allocations are made.
+    pub draining: Option<Draining>,
 }
 
 impl Control {
@@ -57,22 +76,26 @@ impl Control {
     /// # Errors
     /// When a worker has failed.
     pub async fn run(mut self) -> io::Result<()> {
+        self.watch_certificates();
         self.enter(Phase::Ready);
         tracing::info!("turnd is ready");
-        let mut tick = tokio::time::interval(TICK);
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut tick = ticks(TICK);
         let ended = loop {
             let happening = tokio::select! {
                 biased;
                 Some(error) = self.workers.failed() => Happening::WorkerFailed(error),
                 signal = self.signals.next() => Happening::Signal(signal),
-                Some(request) = self.desk.requests.recv() => Happening::Asked(request),
                 _ = tick.tick() => Happening::Tick,
+                Some(request) = self.desk.requests.recv() => Happening::Asked(request),
             };
-            match self.handle(happening) {
+            let was_draining = self.draining.is_some();
+            match self.handle(happening).await {
                 Ok(Go::On) => {}
                 Ok(Go::Stop) => break Ok(()),
                 Err(error) => break Err(error),
+            }
+            if self.draining.is_some() && !was_draining {
+                tick = ticks(DRAINING_TICK);
             }
         };
         self.enter(Phase::Stopping);
@@ -80,30 +103,146 @@ impl Control {
         ended
     }
 
-    fn handle(&mut self, happening: Happening) -> io::Result<Go> {
+    async fn handle(&mut self, happening: Happening) -> io::Result<Go> {
         match happening {
             Happening::WorkerFailed(error) => return Err(error),
-            Happening::Signal(Signal::Stop(name)) => {
-                tracing::info!("{name} received, stopping");
-                return Ok(Go::Stop);
-            }
+            Happening::Signal(Signal::Stop(name)) => return Ok(self.end(name)),
+            Happening::Signal(Signal::Drain) => self.drain("SIGUSR1 received"),
+            Happening::Signal(Signal::Reload) => self.reload("SIGHUP received").await,
+            Happening::Asked(Request::Reload(why)) => self.reload(why).await,
             Happening::Signal(Signal::Certificates) => self.read_certificates("SIGUSR2 received"),
-            Happening::Asked(Request::Certificates) => {
-                self.read_certificates("certificate files have changed");
-            }
-            Happening::Signal(Signal::Reload | Signal::Drain)
-            | Happening::Asked(Request::Reload(_)) => {}
-            Happening::Tick => {
-                let phase = *self.desk.phase.borrow();
-                self.notify.go_on(phase, self.live.total());
-            }
+            Happening::Asked(Request::Certificates) => self.take_changed_certificates(),
+            Happening::Tick => return Ok(self.look_around()),
         }
         Ok(Go::On)
     }
 
+    /// What changes by itself.
+    fn look_around(&mut self) -> Go {
+        for bound in self.running.take_idle() {
+            let listener = summary::listener(&bound);
+            self.workers.tell(|| Letter::CloseListener(bound.at));
+            tracing::info!("closed {listener}: the last of its allocations has ended");
+        }
+        let rules = self.running.settings.drain;
+        let live = self.handle.allocations();
+        self.notify.go_on(self.handle.phase(), live);
+        let draining = self.draining.as_mut();
+        match draining.map(|it| it.is_over(Instant::now(), live, rules)) {
+            Some(true) => Go::Stop,
+            Some(false) | None => Go::On,
+        }
+    }
+
+    // Ends.
+
+    /// SIGTERM or SIGINT: ends at once if nothing is to be waited for, or nothing more.
+    fn end(&mut self, name: &str) -> Go {
+        let rules = self.running.settings.drain;
+        let live = self.handle.allocations();
+        let is_second = self.draining.is_some();
+        match rules.timeout {
+            Some(timeout) if !is_second && live > rules.min_allocations => {
+                let seconds = timeout.as_secs();
+                self.drain(&format!(
+                    "{name} received (another one ends it at once, and drain-timeout in {seconds} seconds)"
+                ));
+                Go::On
+            }
+            _ => {
+                tracing::info!("{name} received, stopping");
+                Go::Stop
+            }
+        }
+    }
+
+    fn drain(&mut self, why: &str) {
+        let live = self.handle.allocations();
+        let min = self.running.settings.drain.min_allocations;
+        if self.draining.is_some() {
+            tracing::info!("{why}: draining already, {live} allocations are left");
+            return;
+        }
+        tracing::info!(
+            "{why}: draining. New allocations are refused; {live} allocations are left, and the end comes at {min}"
+        );
+        self.workers.tell(|| Letter::RefuseAllocations);
+        // The first look comes with the next tick, when workers have taken the letter.
+        self.draining = Some(Draining::begin(Instant::now()));
+        self.enter(self.serving());
+    }
+
+    // Reloads.
+
+    /// Reads the configuration again and puts what differs in force.
+    async fn reload(&mut self, why: &str) {
+        self.enter(Phase::Reloading);
+        match self.prepare().await {
+            Ok(prepared) => self.commit(prepared, why).await,
+            Err(errors) => {
+                for error in &errors {
+                    tracing::error!("{error}");
+                }
+                let count = errors.len();
+                tracing::error!("{why}: nothing has been changed, because of {count} errors");
+            }
+        }
+        self.enter(self.serving());
+    }
+
+    /// Everything that a changed configuration needs; what stands in the way, a line each.
+    async fn prepare(&self) -> Result<reload::Prepared, Vec<String>> {
+        let file = self.running.wait_for_file().await;
+        file.map_err(|error| vec![error])?;
+        let loaded = match config::load(self.arguments.iter().cloned()) {
+            Outcome::Run(loaded) => loaded,
+            Outcome::Invalid(errors) => {
+                return Err(errors.iter().map(ToString::to_string).collect());
+            }
+            Outcome::Print(_) => {
+                return Err(vec![
+                    "the arguments ask for a text, not for a server".to_owned(),
+                ]);
+            }
+        };
+        for note in &loaded.notes {
+            if note.severity == Severity::Warning {
+                tracing::warn!("{note}");
+            }
+        }
+        let prepared = self.running.prepare(&loaded.settings);
+        prepared.map_err(|error| vec![error.to_string()])
+    }
+
+    async fn commit(&mut self, prepared: reload::Prepared, why: &str) {
+        for warning in prepared.warnings() {
+            tracing::warn!("{warning}");
+        }
+        let had_certificate = self.running.setup.encryption.is_some();
+        let (letters, changed) = self.running.commit(prepared);
+        if !self.workers.reconfigure(letters).await {
+            tracing::warn!("a worker is busy and has not taken the new settings yet");
+        }
+        if !had_certificate {
+            self.watch_certificates();
+        }
+        changed.log(why);
+    }
+
+    // Certificates.
+
+    fn watch_certificates(&self) {
+        let Some(encryption) = &self.running.setup.encryption else {
+            return;
+        };
+        if let Err(error) = watch::start(&encryption.tls, self.handle.clone()) {
+            tracing::warn!("changed certificates will be taken on SIGUSR2 only: {error}");
+        }
+    }
+
     /// Takes a certificate that was renewed.
     fn read_certificates(&self, why: &str) {
-        let Some(encryption) = &self.encryption else {
+        let Some(encryption) = &self.running.setup.encryption else {
             tracing::info!("{why}: there is no certificate to read again");
             return;
         };
@@ -119,9 +258,49 @@ impl Control {
         }
     }
 
+    /// The files are others than before. A signal may have had them read already.
+    fn take_changed_certificates(&self) {
+        let Some(encryption) = &self.running.setup.encryption else {
+            return;
+        };
+        let before = encryption.tls.fingerprint();
+        match encryption.reload() {
+            Ok(warnings) => {
+                let fingerprint = encryption.tls.fingerprint();
+                if fingerprint == before {
+                    return;
+                }
+                for warning in warnings {
+                    tracing::warn!("{warning}");
+                }
+                tracing::info!("certificate files have changed: read again, SHA-256 {fingerprint}");
+            }
+            // Once: they are not read again before they change again.
+            Err(error) => tracing::warn!("certificate files have changed: {error}"),
+        }
+    }
+
+    // Phases.
+
+    /// What the program does when it does nothing else.
+    fn serving(&self) -> Phase {
+        if self.draining.is_some() {
+            Phase::Draining
+        } else {
+            Phase::Ready
+        }
+    }
+
     /// Tells everybody what the program is doing now.
     fn enter(&mut self, phase: Phase) {
         self.desk.phase.send_replace(phase);
-        self.notify.enter(phase, self.live.total());
+        self.notify.enter(phase, self.handle.allocations());
     }
+}
+
+/// The first one comes after `period`, not at once.
+fn ticks(period: Duration) -> tokio::time::Interval {
+    let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + period, period);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    ticks
 }

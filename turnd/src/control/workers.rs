@@ -15,12 +15,14 @@ use crate::{
     clock::Clock,
     config::Settings,
     dtls::Dtls,
-    mailbox::{self, Letter, Mailbox, Sender},
+    mailbox::{self, Acknowledgement, Letter, Mailbox, Sender},
     session_log::SessionLog,
     setup::{Setup, StartError, random_key, system},
-    worker::{Parts, Worker},
+    worker::{Parts, Reconfigure, Worker},
 };
 
+/// How long workers may take until they serve by new settings. They look at their letters in every turn.
+const TAKE: Duration = Duration::from_secs(2);
 /// How long workers may take to stop.
 const STOP: Duration = Duration::from_secs(5);
 
@@ -33,11 +35,12 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Starts a thread for each.
+    /// Starts a thread for each, with its listening sockets.
     ///
     /// # Errors
     /// When the system does not give what a worker needs.
-    pub fn start(settings: &Settings, setup: Setup, live: &Live) -> Result<Self, StartError> {
+    pub fn start(settings: &Settings, setup: &mut Setup, live: &Live) -> Result<Self, StartError> {
+        let sockets = std::mem::take(&mut setup.listeners.workers);
         let clock = Clock::start();
         let (report, failures) = mpsc::unbounded_channel();
         let doors = (0..settings.relay_threads)
@@ -51,16 +54,13 @@ impl Workers {
         let senders: Vec<Sender> = doors.iter().map(|(_, sender, _)| sender.clone()).collect();
 
         let mut threads = Vec::new();
-        for (index, ((poller, _, mailbox), sockets)) in
-            doors.into_iter().zip(setup.listeners.workers).enumerate()
-        {
+        for (index, ((poller, _, mailbox), sockets)) in doors.into_iter().zip(sockets).enumerate() {
             let number = u8::try_from(index).expect("at most 128 workers");
             let parts = Parts {
                 index,
                 server: Server::new(setup.server.clone(), number, &random_key()?),
                 poller,
-                listeners: sockets.listeners,
-                acceptors: sockets.acceptors,
+                sockets,
                 dtls: setup
                     .encryption
                     .as_ref()
@@ -93,6 +93,30 @@ impl Workers {
     /// Why a worker has ended that was not told to.
     pub async fn failed(&mut self) -> Option<io::Error> {
         self.failures.recv().await
+    }
+
+    /// Tells all workers something.
+    pub fn tell(&self, letter: impl Fn() -> Letter) {
+        for sender in &self.senders {
+            // A worker that is gone is missed elsewhere.
+            let _ = sender.send(letter());
+        }
+    }
+
+    /// Gives each worker its new settings and waits until all have taken them; `false` if that takes too long.
+    pub async fn reconfigure(&self, letters: Vec<Reconfigure>) -> bool {
+        let (taken, mut all_taken) = mpsc::channel(1);
+        for (sender, letter) in self.senders.iter().zip(letters) {
+            let taken = taken.clone();
+            let _ = sender.send(Letter::Reconfigure(
+                Box::new(letter),
+                Acknowledgement { _sender: taken },
+            ));
+        }
+        drop(taken);
+        // Nothing is ever sent: the end of the channel is the news.
+        let end = tokio::time::timeout(TAKE, all_taken.recv());
+        end.await.is_ok()
     }
 
     /// Tells all workers to stop and waits a while for it.

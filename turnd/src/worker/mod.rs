@@ -16,6 +16,7 @@ mod dtls;
 mod opening;
 mod outputs;
 mod peers;
+mod reconfigure;
 mod splice;
 mod streams;
 
@@ -30,13 +31,16 @@ use crate::{
     clock::Clock,
     control::Live,
     dtls::{Dtls, MAX_MESSAGE},
+    listeners::Sockets,
     mailbox::{Mailbox, Sender},
     ports::{RelayPorts, RelaySocket},
     session_log::SessionLog,
-    sockets::{Acceptor, Listener, Socket},
+    sockets::{Acceptor, Listener, Numbered, Socket},
 };
 
 use peers::Peers;
+use reconfigure::Retiring;
+pub use reconfigure::{Fates, Reconfigure};
 use streams::Streams;
 pub use streams::{StreamRules, Tls};
 
@@ -55,10 +59,8 @@ pub struct Parts {
     pub server: Server,
     /// The poller whose waker the mailbox has.
     pub poller: Poller,
-    /// Its UDP sockets of the listening addresses.
-    pub listeners: Vec<Listener>,
-    /// Its TCP sockets of the listening addresses.
-    pub acceptors: Vec<Acceptor>,
+    /// Its sockets of the listening addresses.
+    pub sockets: Sockets,
     /// Associations of DTLS, if it is offered.
     pub dtls: Option<Dtls>,
     /// What holds for connections.
@@ -82,6 +84,9 @@ pub struct Parts {
 /// One worker.
 pub struct Worker {
     parts: Parts,
+    listeners: Numbered<Listener>,
+    acceptors: Numbered<Acceptor>,
+    retiring: Retiring,
     relays: SecondaryMap<RelayId, RelaySocket>,
     slots: Slots,
     outbox: Outbox,
@@ -113,14 +118,15 @@ impl Worker {
     /// # Errors
     /// When the poller does not take a listener.
     pub fn new(mut parts: Parts) -> io::Result<Self> {
-        for (at, listener) in parts.listeners.iter().enumerate() {
-            let token = Socket::Listener(at).token();
+        let sockets = std::mem::take(&mut parts.sockets);
+        for (at, listener) in &sockets.listeners {
+            let token = Socket::Listener(*at).token();
             parts
                 .poller
                 .add(&listener.socket, token, Interest::READABLE)?;
         }
-        for (at, acceptor) in parts.acceptors.iter().enumerate() {
-            let token = Socket::Acceptor(at).token();
+        for (at, acceptor) in &sockets.acceptors {
+            let token = Socket::Acceptor(*at).token();
             parts
                 .poller
                 .add(&acceptor.socket, token, Interest::READABLE)?;
@@ -134,6 +140,9 @@ impl Worker {
             dtls: parts.dtls.take(),
             message: Vec::new(),
             parts,
+            listeners: sockets.listeners.into_iter().collect(),
+            acceptors: sockets.acceptors.into_iter().collect(),
+            retiring: Retiring::default(),
             relays: SecondaryMap::new(),
             slots: Slots::new(SLOTS),
             outbox: Outbox::new(),
@@ -189,7 +198,7 @@ impl Worker {
     /// their own, while all clients share that of a listener, which must not overflow meanwhile.
     fn hear_listeners(&mut self, now: Now) {
         if self.since_listeners >= SLOTS {
-            for at in 0..self.parts.listeners.len() {
+            for at in 0..self.listeners.len() {
                 self.read_listener(now, at);
             }
             self.since_listeners = 0;
@@ -203,6 +212,7 @@ impl Worker {
             server,
             self.next_stream_timeout(now),
             self.next_dtls_timeout(),
+            self.next_retiring_timeout(),
         ];
         let due = due.into_iter().flatten().min()?;
         Some(due.since(now))
@@ -216,6 +226,7 @@ impl Worker {
         }
         self.handle_stream_timeouts(now);
         self.handle_dtls_timeouts(now);
+        self.look_at_retiring(now);
     }
 
     /// Logs an error of a socket: transient, not fatal, and not more than once a minute.

@@ -1,10 +1,25 @@
 //! What an operator does with the program: start it, tell it things, look at it. A new test goes into
 //! the file that names what it is about.
 
+#[allow(dead_code, reason = "the tests of ways_in use the rest")]
+#[path = "../ways_in/client.rs"]
+mod client;
+#[allow(dead_code, reason = "the tests of ways_in use the rest")]
+#[path = "../ways_in/pki.rs"]
+mod pki;
+#[allow(dead_code, reason = "the tests of serving use the rest")]
+#[path = "../serving/session.rs"]
+mod session;
 #[path = "../support/mod.rs"]
 mod support;
 
 mod daemon;
+mod drain;
 mod pid_file;
 mod privileges;
+mod reload;
+mod reload_certificates;
+mod reload_listeners;
+mod reload_under_load;
 mod systemd;
+mod tls;

@@ -401,7 +401,10 @@ impl Network {
 
     fn answer(&mut self, index: usize, id: AskId, ask: &Ask) {
         let answer = match ask {
-            Ask::FindKeys { user } => Answer::Keys(self.keys.find(user, self.now.unix)),
+            Ask::FindKeys { user, owner_in } => {
+                let unix = if owner_in.is_some() { 0 } else { self.now.unix };
+                Answer::Keys(self.keys.find(user, unix))
+            }
             _ if !self.servers[index].is_waiting(id) => return,
             &Ask::OpenRelay {
                 relay,
