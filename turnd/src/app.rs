@@ -2,7 +2,6 @@
 
 use std::{
     io,
-    path::Path,
     process::ExitCode,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -20,7 +19,8 @@ use crate::{
     config::{Loaded, Settings, Severity},
     dtls::Dtls,
     encryption::Encryption,
-    log, mailbox,
+    log::{self, Log},
+    mailbox,
     mailbox::{Letter, Mailbox, Sender},
     session_log::SessionLog,
     setup::{Setup, StartError, random_key, system},
@@ -34,14 +34,10 @@ const STOP: Duration = Duration::from_secs(5);
 /// Serves until a signal ends it.
 #[must_use]
 pub fn run(loaded: &Loaded) -> ExitCode {
-    let _guard = match log::start(&loaded.settings.log) {
+    let guard = match log::start(&loaded.settings.log) {
         Ok(guard) => guard,
         Err(error) => {
-            let file = loaded.settings.log.file.as_deref().unwrap_or(Path::new(""));
-            eprintln!(
-                "turnd: cannot write the log file {}: {error} (option log-file)",
-                file.display()
-            );
+            eprintln!("turnd: {error}");
             return ExitCode::FAILURE;
         }
     };
@@ -52,7 +48,7 @@ pub fn run(loaded: &Loaded) -> ExitCode {
             Severity::Info => tracing::info!("{note}"),
         }
     }
-    match serve(&loaded.settings) {
+    match serve(&loaded.settings, &guard.log()) {
         Ok(()) => {
             tracing::info!("turnd has stopped");
             ExitCode::SUCCESS
@@ -64,7 +60,7 @@ pub fn run(loaded: &Loaded) -> ExitCode {
     }
 }
 
-fn serve(settings: &Settings) -> Result<(), StartError> {
+fn serve(settings: &Settings, log: &Log) -> Result<(), StartError> {
     raise_descriptor_limit();
     // Before anything else: a signal that comes while we start must not be lost.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -92,6 +88,10 @@ fn serve(settings: &Settings) -> Result<(), StartError> {
                     }
                     // Files are read here, on a thread that relays nothing.
                     Signal::Reload => reload(encryption.as_deref()),
+                    Signal::Hangup => {
+                        log.reopen();
+                        tracing::info!("SIGHUP received, the log file is opened anew");
+                    }
                 },
                 failure = workers.failures.recv() => return failure,
             }
@@ -128,6 +128,7 @@ fn reload(encryption: Option<&Encryption>) {
 enum Signal {
     Stop(&'static str),
     Reload,
+    Hangup,
 }
 
 /// The signals that the program knows.
@@ -135,6 +136,7 @@ struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
     user2: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
 }
 
 impl Signals {
@@ -143,6 +145,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             user2: signal(SignalKind::user_defined2())?,
+            hangup: signal(SignalKind::hangup())?,
         })
     }
 
@@ -151,6 +154,7 @@ impl Signals {
             _ = self.terminate.recv() => Signal::Stop("SIGTERM"),
             _ = self.interrupt.recv() => Signal::Stop("SIGINT"),
             _ = self.user2.recv() => Signal::Reload,
+            _ = self.hangup.recv() => Signal::Hangup,
         }
     }
 }

@@ -34,7 +34,10 @@ impl Worker {
 
     fn carry_out(&mut self, now: Now, output: Output) {
         match output {
-            Output::Reply { to, bytes } => self.reply(now, &to, &bytes),
+            Output::Reply { to, bytes } => {
+                self.parts.log.write_reply(&to, &bytes);
+                self.reply(now, &to, &bytes);
+            }
             Output::Ask(id, Ask::FindKeys { user }) => {
                 let keys = self.parts.keys.find(&user, now.unix);
                 self.parts.server.handle_answer(now, id, Answer::Keys(keys));
