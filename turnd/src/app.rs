@@ -1,11 +1,11 @@
 //! The life of the program: set up, serve, stop. What happens meanwhile is in [`crate::control`].
 
-use std::{ffi::OsString, path::Path, process::ExitCode};
+use std::{ffi::OsString, process::ExitCode};
 
 use crate::{
     config::{Loaded, Severity},
     control::{self, Control, Running, Signals, Workers},
-    log,
+    log::{self, Log},
     setup::{Setup, StartError, system},
     summary,
 };
@@ -14,14 +14,10 @@ use crate::{
 /// reads it with them again.
 #[must_use]
 pub fn run(loaded: &Loaded, arguments: Vec<OsString>) -> ExitCode {
-    let _guard = match log::start(&loaded.settings.log) {
+    let guard = match log::start(&loaded.settings.log) {
         Ok(guard) => guard,
         Err(error) => {
-            let file = loaded.settings.log.file.as_deref().unwrap_or(Path::new(""));
-            eprintln!(
-                "turnd: cannot write the log file {}: {error} (option log-file)",
-                file.display()
-            );
+            eprintln!("turnd: {error}");
             return ExitCode::FAILURE;
         }
     };
@@ -32,7 +28,7 @@ pub fn run(loaded: &Loaded, arguments: Vec<OsString>) -> ExitCode {
             Severity::Info => tracing::info!("{note}"),
         }
     }
-    match serve(loaded, arguments) {
+    match serve(loaded, arguments, guard.log()) {
         Ok(()) => {
             tracing::info!("turnd has stopped");
             ExitCode::SUCCESS
@@ -44,7 +40,7 @@ pub fn run(loaded: &Loaded, arguments: Vec<OsString>) -> ExitCode {
     }
 }
 
-fn serve(loaded: &Loaded, arguments: Vec<OsString>) -> Result<(), StartError> {
+fn serve(loaded: &Loaded, arguments: Vec<OsString>, log: Log) -> Result<(), StartError> {
     let settings = &loaded.settings;
     raise_descriptor_limit();
     // Before anything else: a signal that comes while we start must not be lost.
@@ -73,6 +69,7 @@ fn serve(loaded: &Loaded, arguments: Vec<OsString>) -> Result<(), StartError> {
             setup,
         },
         handle,
+        log,
         draining: None,
     };
     runtime

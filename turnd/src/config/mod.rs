@@ -16,6 +16,7 @@ mod error;
 mod file;
 mod help;
 mod listen;
+mod logging;
 mod lower;
 mod options;
 mod proxy;
@@ -34,10 +35,10 @@ use std::{
 
 pub use draining::Drain;
 pub use error::{ConfigError, Note, Origin, Severity};
+pub use logging::{Facility, LogAddresses, LogFile, LogFormat, LogLevel, LogSettings, Verbosity};
 pub use search::{Machine, ReadFile};
 pub use settings::{
-    Access, DefaultFamily, External, ExternalPair, LogSettings, Secret, Settings, StaticUser,
-    UserSecret, Verbosity,
+    Access, DefaultFamily, External, ExternalPair, Secret, Settings, StaticUser, UserSecret,
 };
 pub use ways_in::{
     ConnectionLimits, Http, Identity, Listen, ProxyProtocol, StreamQueue, TlsSettings,

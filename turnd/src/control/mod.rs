@@ -25,6 +25,7 @@ pub use workers::Workers;
 
 use crate::{
     config::{self, Outcome, Severity},
+    log::Log,
     mailbox::Letter,
     summary,
 };
@@ -63,6 +64,8 @@ pub struct Control {
     pub running: Running,
     /// What everybody else has, for threads that are started later.
     pub handle: Handle,
+    /// The log, which is opened anew by SIGHUP.
+    pub log: Log,
     /// Whether no new allocations are made.
     pub draining: Option<Draining>,
 }
@@ -173,6 +176,8 @@ impl Control {
     /// Reads the configuration again and puts what differs in force.
     async fn reload(&mut self, why: &str) {
         self.enter(Phase::Reloading);
+        // Whatever becomes of the rest: whoever has moved the file expects that.
+        self.log.reopen();
         match self.prepare().await {
             Ok(prepared) => self.commit(prepared, why).await,
             Err(errors) => {
@@ -207,7 +212,11 @@ impl Control {
             }
         }
         let prepared = self.running.prepare(&loaded.settings);
-        prepared.map_err(|error| vec![error.to_string()])
+        let prepared = prepared.map_err(|error| vec![error.to_string()])?;
+        // The last thing that may fail.
+        let applied = self.log.apply(&loaded.settings.log);
+        applied.map_err(|error| vec![error.to_string()])?;
+        Ok(prepared)
     }
 
     async fn commit(&mut self, prepared: reload::Prepared, why: &str) {

@@ -34,7 +34,10 @@ impl Worker {
 
     fn carry_out(&mut self, now: Now, output: Output) {
         match output {
-            Output::Reply { to, bytes } => self.reply(now, &to, &bytes),
+            Output::Reply { to, bytes } => {
+                self.parts.log.write_reply(&to, &bytes);
+                self.reply(now, &to, &bytes);
+            }
             Output::Ask(id, Ask::FindKeys { user, owner_in }) => {
                 let keys = match owner_in {
                     Some(realm) => self.parts.keys.of_owner(&user, &realm),

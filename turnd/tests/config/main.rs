@@ -4,6 +4,7 @@
 mod fuzz;
 mod helpers;
 mod listening;
+mod logging;
 mod messages;
 mod mistakes;
 mod proxy;

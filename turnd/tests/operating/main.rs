@@ -14,6 +14,7 @@ mod session;
 mod support;
 
 mod drain;
+mod logs;
 mod reload;
 mod reload_certificates;
 mod reload_listeners;
