@@ -26,7 +26,7 @@ pub use workers::Workers;
 use crate::{
     config::{self, Outcome, Severity},
     log::Log,
-    mailbox::Letter,
+    mailbox::{Letter, Order},
     summary,
 };
 use drain::Draining;
@@ -106,8 +106,8 @@ impl Control {
     async fn handle(&mut self, happening: Happening) -> io::Result<Go> {
         match happening {
             Happening::WorkerFailed(error) => return Err(error),
-            Happening::Signal(Signal::Stop(name)) => return Ok(self.end(name)),
-            Happening::Signal(Signal::Drain) => self.drain("SIGUSR1 received"),
+            Happening::Signal(Signal::Stop(name)) => return Ok(self.end(name).await),
+            Happening::Signal(Signal::Drain) => self.drain("SIGUSR1 received").await,
             Happening::Signal(Signal::Reload) => self.reload("SIGHUP received").await,
             Happening::Asked(Request::Reload(why)) => self.reload(why).await,
             Happening::Signal(Signal::Certificates) => self.read_certificates("SIGUSR2 received"),
@@ -136,7 +136,7 @@ impl Control {
     // Ends.
 
     /// SIGTERM or SIGINT: ends at once if nothing is to be waited for, or nothing more.
-    fn end(&mut self, name: &str) -> Go {
+    async fn end(&mut self, name: &str) -> Go {
         let rules = self.running.settings.drain;
         let live = self.handle.allocations();
         let is_second = self.draining.is_some();
@@ -145,7 +145,8 @@ impl Control {
                 let seconds = timeout.as_secs();
                 self.drain(&format!(
                     "{name} received (another one ends it at once, and drain-timeout in {seconds} seconds)"
-                ));
+                ))
+                .await;
                 Go::On
             }
             _ => {
@@ -155,20 +156,21 @@ impl Control {
         }
     }
 
-    fn drain(&mut self, why: &str) {
+    async fn drain(&mut self, why: &str) {
         let live = self.handle.allocations();
         let min = self.running.settings.drain.min_allocations;
         if self.draining.is_some() {
             tracing::info!("{why}: draining already, {live} allocations are left");
             return;
         }
+        // The first look comes with the next tick, when workers have told how many allocations they have.
+        self.draining = Some(Draining::begin(Instant::now()));
+        self.enter(self.serving());
+        self.order(std::iter::repeat_with(|| Order::RefuseAllocations))
+            .await;
         tracing::info!(
             "{why}: draining. New allocations are refused; {live} allocations are left, and the end comes at {min}"
         );
-        self.workers.tell(|| Letter::RefuseAllocations);
-        // The first look comes with the next tick, when workers have taken the letter.
-        self.draining = Some(Draining::begin(Instant::now()));
-        self.enter(self.serving());
     }
 
     // Reloads.
@@ -225,13 +227,19 @@ impl Control {
         }
         let had_certificate = self.running.setup.encryption.is_some();
         let (letters, changed) = self.running.commit(prepared);
-        if !self.workers.reconfigure(letters).await {
-            tracing::warn!("a worker is busy and has not taken the new settings yet");
-        }
+        let letters = letters.into_iter().map(Box::new).map(Order::Reconfigure);
+        self.order(letters).await;
         if !had_certificate {
             self.watch_certificates();
         }
         changed.log(why);
+    }
+
+    /// Has the workers do something before the log says that it is so.
+    async fn order(&self, orders: impl Iterator<Item = Order>) {
+        if !self.workers.order(orders).await {
+            tracing::warn!("a worker is busy and has not done yet what the next line says");
+        }
     }
 
     // Certificates.

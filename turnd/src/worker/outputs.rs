@@ -197,11 +197,10 @@ impl Worker {
                 Letter::HelloAnswered { stream, answered } => {
                     self.hello_answered(now, stream, answered);
                 }
-                Letter::Reconfigure(new, done) => {
-                    self.reconfigure(now, *new);
+                Letter::Order(order, done) => {
+                    self.obey(now, order);
                     drop(done);
                 }
-                Letter::RefuseAllocations => self.parts.server.refuse_allocations(true),
                 Letter::CloseListener(at) => self.close_listener(now, at),
                 Letter::ConnectionEnded(connection) => self.connection_ended(now, connection),
                 Letter::CloseConnection(connection) => self.close_connection(now, connection),
