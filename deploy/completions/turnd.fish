@@ -1,7 +1,7 @@
 # Made from the table of options by: cargo run -p turnd --example documents
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_turnd_global_optspecs
-    string join \n c/config= n/no-config h/help version p/listening-port= L/listening-ip= sock-buf-size= tls-listening-port= alt-listening-port= alt-tls-listening-port= aux-server= d/listening-device= no-udp no-tcp no-tls dtls no-dtls tcp-proxy-port= proxy-protocol-port= proxy-protocol-from= udp-self-balance acme-redirect= respond-http-unsupported http-page max-connections= max-connections-per-address= tls-handshakes-per-second= tls-handshakes-per-address= stream-queue-bytes= stream-queue-time= E/relay-ip= X/external-ip= min-port= max-port= A/allocation-default-address-family= K/keep-address-family m/relay-threads= cpus= i/relay-device= no-udp-relay tcp-relay no-tcp-relay server-relay mobility multiplex-peer multiplex-peer-port= multiplex-peer-max-peers= udp-recvmmsg udp-recvmmsg-log udp-sendmmsg-log udp-gso r/realm= u/user= static-auth-secret= use-auth-secret C/rest-api-separator= a/lt-cred-mech z/no-auth stale-nonce= stateless-nonce stateless-nonce-secret= secure-stun unauthorized-ratelimit unauthorized-ratelimit-rps= oauth server-name= check-origin-consistency no-auth-pings no-dynamic-ip-list no-dynamic-realms secret-key-file= allowed-peer-ip= denied-peer-ip= allow-private-peers allow-loopback-peers no-multicast-peers q/user-quota= Q/total-quota= max-allocate-lifetime= channel-lifetime= permission-lifetime= s/max-bps= B/bps-capacity= max-allocate-timeout= drain-min-allocations= drain-timeout= drop-invalid-packets drop-invalid-packets-log f/fingerprint S/stun-only no-stun rfc5766-channel-numbers software-attribute no-software-attribute rfc5780 no-rfc5780 response-origin-only-with-rfc5780 stun-backward-compatibility rfc3489-compatibility include-reason-string alternate-server= tls-alternate-server= tcp-alternate-server= udp-alternate-server= v/verbose V/Verbose l/log-file= no-stdout-log simple-log new-log-timestamp new-log-timestamp-format= syslog syslog-facility= log-min-level= log-binding cert= pkey= pkey-pwd= self-signed cipher-list= CA-file= ec-curve-name= dh-file= dh566 dh1066 dh2066 tlsv1 tlsv1_1 no-tlsv1 no-tlsv1_1 no-tlsv1_2 no-sslv2 no-sslv3 raw-public-keys b/userdb= db= e/psql-userdb= sql-userdb= M/mysql-userdb= J/mongo-userdb= N/redis-userdb= O/redis-statsdb= prometheus prometheus-port= prometheus-address= prometheus-path= prometheus-username-labels prometheus-tls prometheus-cert= prometheus-key= cli no-cli cli-ip= cli-port= cli-password= cli-max-output-sessions= web-admin web-admin-ip= web-admin-port= web-admin-listen-on-workers o/daemon pidfile= proc-user= proc-group= no-loopback-peers no-stun-backward-compatibility prod secret-ts-exp-time= no-http st-cred-mech sha256 ne=
+    string join \n c/config= n/no-config h/help version p/listening-port= L/listening-ip= sock-buf-size= tls-listening-port= alt-listening-port= alt-tls-listening-port= aux-server= d/listening-device= no-udp no-tcp no-tls dtls no-dtls tcp-proxy-port= proxy-protocol-port= proxy-protocol-from= udp-self-balance acme-redirect= respond-http-unsupported http-page max-connections= max-connections-per-address= tls-handshakes-per-second= tls-handshakes-per-address= stream-queue-bytes= stream-queue-time= E/relay-ip= X/external-ip= min-port= max-port= A/allocation-default-address-family= K/keep-address-family m/relay-threads= cpus= i/relay-device= no-udp-relay tcp-relay no-tcp-relay server-relay mobility multiplex-peer multiplex-peer-port= multiplex-peer-max-peers= udp-recvmmsg udp-recvmmsg-log udp-sendmmsg-log udp-gso r/realm= u/user= static-auth-secret= use-auth-secret C/rest-api-separator= a/lt-cred-mech z/no-auth stale-nonce= stateless-nonce stateless-nonce-secret= secure-stun unauthorized-ratelimit unauthorized-ratelimit-rps= oauth server-name= check-origin-consistency no-auth-pings no-dynamic-ip-list no-dynamic-realms secret-key-file= allowed-peer-ip= denied-peer-ip= allow-private-peers allow-loopback-peers no-multicast-peers q/user-quota= Q/total-quota= max-allocate-lifetime= channel-lifetime= permission-lifetime= s/max-bps= B/bps-capacity= max-allocate-timeout= drain-min-allocations= drain-timeout= drop-invalid-packets drop-invalid-packets-log f/fingerprint S/stun-only no-stun rfc5766-channel-numbers software-attribute no-software-attribute rfc5780 no-rfc5780 response-origin-only-with-rfc5780 stun-backward-compatibility rfc3489-compatibility include-reason-string alternate-server= tls-alternate-server= tcp-alternate-server= udp-alternate-server= v/verbose V/Verbose l/log-file= simple-log no-stdout-log syslog syslog-facility= journald log-format= log-min-level= log-addresses= log-binding new-log-timestamp new-log-timestamp-format= cert= pkey= pkey-pwd= self-signed cipher-list= CA-file= ec-curve-name= dh-file= dh566 dh1066 dh2066 tlsv1 tlsv1_1 no-tlsv1 no-tlsv1_1 no-tlsv1_2 no-sslv2 no-sslv3 raw-public-keys b/userdb= db= e/psql-userdb= sql-userdb= M/mysql-userdb= J/mongo-userdb= N/redis-userdb= O/redis-statsdb= prometheus prometheus-port= prometheus-address= prometheus-path= prometheus-username-labels prometheus-tls prometheus-cert= prometheus-key= cli no-cli cli-ip= cli-port= cli-password= cli-max-output-sessions= web-admin web-admin-ip= web-admin-port= web-admin-listen-on-workers o/daemon pidfile= proc-user= proc-group= no-loopback-peers no-stun-backward-compatibility prod secret-ts-exp-time= no-http st-cred-mech sha256 ne=
 end
 
 function __fish_turnd_needs_command
@@ -79,10 +79,12 @@ complete -c turnd -n "__fish_turnd_needs_command" -l alternate-server -d 'server
 complete -c turnd -n "__fish_turnd_needs_command" -l tls-alternate-server -d 'server to redirect TLS clients to' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l tcp-alternate-server -d 'server to redirect TCP clients to' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l udp-alternate-server -d 'server to redirect UDP clients to' -r -f
-complete -c turnd -n "__fish_turnd_needs_command" -s l -l log-file -d 'file to log to; stdout or - for standard output alone' -r -F
-complete -c turnd -n "__fish_turnd_needs_command" -l new-log-timestamp-format -d 'form of the time stamps' -r -f
+complete -c turnd -n "__fish_turnd_needs_command" -s l -l log-file -d 'file to log to, one a day; or stdout, -, syslog' -r -F
 complete -c turnd -n "__fish_turnd_needs_command" -l syslog-facility -d 'facility in syslog' -r -f
-complete -c turnd -n "__fish_turnd_needs_command" -l log-min-level -d 'lowest level to log' -r -f
+complete -c turnd -n "__fish_turnd_needs_command" -l log-format -d 'text or json' -r -f
+complete -c turnd -n "__fish_turnd_needs_command" -l log-min-level -d 'debug, info, warning or error' -r -f
+complete -c turnd -n "__fish_turnd_needs_command" -l log-addresses -d 'of clients and peers: full, masked, none' -r -f
+complete -c turnd -n "__fish_turnd_needs_command" -l new-log-timestamp-format -d 'form of the time stamps (strftime)' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l cert -d 'certificate chain, PEM; switches TLS on' -r -F
 complete -c turnd -n "__fish_turnd_needs_command" -l pkey -d 'private key, PEM' -r -F
 complete -c turnd -n "__fish_turnd_needs_command" -l pkey-pwd -d 'password of the private key' -r -f
@@ -166,11 +168,12 @@ complete -c turnd -n "__fish_turnd_needs_command" -l rfc3489-compatibility -d 'a
 complete -c turnd -n "__fish_turnd_needs_command" -l include-reason-string -d 'detailed reasons in error replies'
 complete -c turnd -n "__fish_turnd_needs_command" -s v -l verbose -d 'log sessions and requests'
 complete -c turnd -n "__fish_turnd_needs_command" -s V -l Verbose -d 'log everything'
-complete -c turnd -n "__fish_turnd_needs_command" -l no-stdout-log -d 'log to the file only'
-complete -c turnd -n "__fish_turnd_needs_command" -l simple-log -d 'one log file without date'
-complete -c turnd -n "__fish_turnd_needs_command" -l new-log-timestamp -d 'ISO 8601 time stamps'
+complete -c turnd -n "__fish_turnd_needs_command" -l simple-log -d 'one log file, without a date in its name'
+complete -c turnd -n "__fish_turnd_needs_command" -l no-stdout-log -d 'log to the other places only'
 complete -c turnd -n "__fish_turnd_needs_command" -l syslog -d 'log to syslog'
-complete -c turnd -n "__fish_turnd_needs_command" -l log-binding -d 'log Binding requests'
+complete -c turnd -n "__fish_turnd_needs_command" -l journald -d 'log to systemd\'s journal'
+complete -c turnd -n "__fish_turnd_needs_command" -l log-binding -d 'with verbose, log Binding requests'
+complete -c turnd -n "__fish_turnd_needs_command" -l new-log-timestamp -d 'ISO 8601 time stamps'
 complete -c turnd -n "__fish_turnd_needs_command" -l self-signed -d 'TLS without a certificate, for trying out (not in coturn)'
 complete -c turnd -n "__fish_turnd_needs_command" -l dh566 -d 'short Diffie-Hellman group'
 complete -c turnd -n "__fish_turnd_needs_command" -l dh1066 -d 'short Diffie-Hellman group'
@@ -254,10 +257,12 @@ complete -c turnd -n "__fish_turnd_using_subcommand check" -l alternate-server -
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l tls-alternate-server -d 'server to redirect TLS clients to' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l tcp-alternate-server -d 'server to redirect TCP clients to' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l udp-alternate-server -d 'server to redirect UDP clients to' -r -f
-complete -c turnd -n "__fish_turnd_using_subcommand check" -s l -l log-file -d 'file to log to; stdout or - for standard output alone' -r -F
-complete -c turnd -n "__fish_turnd_using_subcommand check" -l new-log-timestamp-format -d 'form of the time stamps' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand check" -s l -l log-file -d 'file to log to, one a day; or stdout, -, syslog' -r -F
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l syslog-facility -d 'facility in syslog' -r -f
-complete -c turnd -n "__fish_turnd_using_subcommand check" -l log-min-level -d 'lowest level to log' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l log-format -d 'text or json' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l log-min-level -d 'debug, info, warning or error' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l log-addresses -d 'of clients and peers: full, masked, none' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l new-log-timestamp-format -d 'form of the time stamps (strftime)' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l cert -d 'certificate chain, PEM; switches TLS on' -r -F
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l pkey -d 'private key, PEM' -r -F
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l pkey-pwd -d 'password of the private key' -r -f
@@ -343,11 +348,12 @@ complete -c turnd -n "__fish_turnd_using_subcommand check" -l rfc3489-compatibil
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l include-reason-string -d 'detailed reasons in error replies'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -s v -l verbose -d 'log sessions and requests'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -s V -l Verbose -d 'log everything'
-complete -c turnd -n "__fish_turnd_using_subcommand check" -l no-stdout-log -d 'log to the file only'
-complete -c turnd -n "__fish_turnd_using_subcommand check" -l simple-log -d 'one log file without date'
-complete -c turnd -n "__fish_turnd_using_subcommand check" -l new-log-timestamp -d 'ISO 8601 time stamps'
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l simple-log -d 'one log file, without a date in its name'
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l no-stdout-log -d 'log to the other places only'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l syslog -d 'log to syslog'
-complete -c turnd -n "__fish_turnd_using_subcommand check" -l log-binding -d 'log Binding requests'
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l journald -d 'log to systemd\'s journal'
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l log-binding -d 'with verbose, log Binding requests'
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l new-log-timestamp -d 'ISO 8601 time stamps'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l self-signed -d 'TLS without a certificate, for trying out (not in coturn)'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l dh566 -d 'short Diffie-Hellman group'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l dh1066 -d 'short Diffie-Hellman group'

@@ -24,18 +24,14 @@ use signaling::{
     turn::TurnOffer,
 };
 use tokio::signal::unix::{SignalKind, signal};
-use turnd::config::{self, LogSettings, Machine, Secret, Settings, Verbosity};
+use turnd::config::{self, LogSettings, Machine, Secret, Settings};
 
 const HTTPS_PORT: u16 = 8443;
 const HTTP_PORT: u16 = 8080;
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let log = turnd::log::start(&LogSettings {
-        verbosity: Verbosity::Quiet,
-        file: None,
-        stdout: true,
-    });
+    let log = turnd::log::start(&LogSettings::default());
     let outcome = match log {
         Ok(guard) => {
             let outcome = run(options);

@@ -1,11 +1,11 @@
 //! The life of the program: set up, serve, stop. What happens meanwhile is in [`crate::control`].
 
-use std::{ffi::OsString, io, path::Path, process::ExitCode};
+use std::{ffi::OsString, io, process::ExitCode};
 
 use crate::{
     config::{Loaded, LogSettings, Settings, Severity},
     control::{self, Control, Running, Signals, Workers},
-    log,
+    log::{self, Log},
     process::{background, identity::Identity, limits, pid_file::PidFile},
     setup::{Setup, StartError, system},
     summary,
@@ -35,19 +35,10 @@ pub fn run(loaded: &Loaded, arguments: Vec<OsString>) -> ExitCode {
     } else {
         Ok(())
     };
-    let log = LogSettings {
-        // In the background it is the way to whoever waits.
-        stdout: loaded.settings.log.stdout && !process.daemon,
-        ..loaded.settings.log.clone()
-    };
-    let _guard = match started.and_then(|()| log::start(&log)) {
+    let guard = match started.and_then(|()| log::start(&log_settings(&loaded.settings))) {
         Ok(guard) => guard,
         Err(error) => {
-            let file = log.file.as_deref().unwrap_or(Path::new(""));
-            eprintln!(
-                "turnd: cannot write the log file {}: {error} (option log-file)",
-                file.display()
-            );
+            eprintln!("turnd: {error}");
             return ExitCode::FAILURE;
         }
     };
@@ -58,7 +49,7 @@ pub fn run(loaded: &Loaded, arguments: Vec<OsString>) -> ExitCode {
             Severity::Info => tracing::info!("{note}"),
         }
     }
-    match serve(loaded, identity.as_ref(), arguments) {
+    match serve(loaded, identity.as_ref(), arguments, guard.log()) {
         Ok(()) => {
             tracing::info!("turnd has stopped");
             ExitCode::SUCCESS
@@ -74,10 +65,20 @@ pub fn run(loaded: &Loaded, arguments: Vec<OsString>) -> ExitCode {
     }
 }
 
+/// What is logged where, as it is possible.
+pub(crate) fn log_settings(settings: &Settings) -> LogSettings {
+    LogSettings {
+        // In the background it is the way to whoever waits.
+        stdout: settings.log.stdout && !settings.process.daemon,
+        ..settings.log.clone()
+    }
+}
+
 fn serve(
     loaded: &Loaded,
     identity: Option<&Identity>,
     arguments: Vec<OsString>,
+    log: Log,
 ) -> Result<(), StartError> {
     let settings = &loaded.settings;
     limits::raise(settings);
@@ -98,9 +99,9 @@ fn serve(
     let _pid_file = pid_file(settings, identity)?;
     if let Some(identity) = identity {
         // Files that were made as root go on being written.
-        if let Some(file) = &settings.log.file {
+        if let Some(file) = log::current_file(&settings.log) {
             identity
-                .give(file)
+                .give(&file)
                 .map_err(system("give the log file to proc-user"))?;
         }
         identity.assume().map_err(StartError::Identity)?;
@@ -119,6 +120,7 @@ fn serve(
             setup,
         },
         handle,
+        log,
         draining: None,
     };
     if settings.process.daemon {

@@ -70,14 +70,20 @@ pub enum Letter {
         /// The connection, and how it took the hello.
         answered: Option<(Box<ServerConnection>, io::Result<()>)>,
     },
-    /// Serve by new settings.
-    Reconfigure(Box<Reconfigure>, Acknowledgement),
-    /// Make no new allocations any more.
-    RefuseAllocations,
+    /// Do this, and let go of the acknowledgement when it is done.
+    Order(Order, Acknowledgement),
     /// Close the UDP socket at this place, on which no worker has an allocation.
     CloseListener(usize),
     /// Finish.
     Stop,
+}
+
+/// What the control side wants to know done.
+pub enum Order {
+    /// Serve by new settings.
+    Reconfigure(Box<Reconfigure>),
+    /// Make no new allocations any more.
+    RefuseAllocations,
 }
 
 /// Dropped by a worker when it has done what its letter says; who waits sees the end of the channel.

@@ -1,22 +1,35 @@
 //! Events of the state machine as log lines in the shape that tools for coturn match on.
 //!
 //! Nothing a stranger can cause is written without a bound, and text from the network is never
-//! written as it came.
+//! written as it came. What a line says is in its fields too, for readers of JSON and of the journal.
 
-use std::{fmt, time::Duration};
+#[cfg(test)]
+mod tests;
+mod words;
+
+use std::time::Duration;
 
 use slotmap::SecondaryMap;
 use tracing::Level;
 use turnd_net::LogLimit;
-use turnd_proto::{AllocationId, Ending, Event, Fault, Instant, RelayProtocol};
+use turnd_proto::{AllocationId, Client, Ending, Event, Fault, Instant, RelayProtocol};
+use turnd_wire::ErrorCode;
 
-/// Refusals are logged at most this often; the rest is counted.
+use crate::log::{BINDINGS, FAILURES, Remote, RemoteIp, SESSIONS, STRANGERS, Text};
+use words::{Code, MethodName, Missed, Session};
+
+/// Refusals for which an account must be had are logged at most this often; the rest is counted.
 const REFUSAL_INTERVAL: Duration = Duration::from_millis(100);
 /// So many events of sessions are logged in an interval; the rest is counted. That is what ten thousand
 /// calls of ten minutes need, while a client that makes and deletes allocations in a loop cannot fill
 /// the disk.
 const SESSION_EVENTS: u32 = 500;
 const SESSION_INTERVAL: Duration = Duration::from_secs(10);
+/// How often it is told what strangers' requests were not logged.
+const SAMPLE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How a success response to a Binding request begins (RFC 8489 section 5).
+const BINDING_SUCCESS: [u8; 2] = [0x01, 0x01];
 
 /// Writes the events of one worker.
 pub struct SessionLog {
@@ -26,6 +39,8 @@ pub struct SessionLog {
     made: u64,
     refusals: LogLimit,
     events: LogLimit,
+    strangers: Sampled,
+    failures: Sampled,
 }
 
 impl SessionLog {
@@ -39,6 +54,8 @@ impl SessionLog {
             made: 0,
             refusals: LogLimit::new(REFUSAL_INTERVAL),
             events: LogLimit::burst(SESSION_EVENTS, SESSION_INTERVAL),
+            strangers: Sampled::new(),
+            failures: Sampled::new(),
         }
     }
 
@@ -49,38 +66,64 @@ impl SessionLog {
 
     /// Writes one event.
     pub fn write(&mut self, now: Instant, event: &Event) {
+        let at = Duration::from_millis(now.as_millis());
         match event {
             Event::Allocated { allocation, .. } => {
                 self.made += 1;
                 self.sessions.insert(*allocation, self.made);
-                self.write_some(now, event);
+                self.write_some(at, event);
             }
             Event::Deleted { allocation, .. } => {
-                self.write_some(now, event);
+                self.write_some(at, event);
                 self.sessions.remove(*allocation);
             }
             Event::Refreshed { .. }
             | Event::Permitted { .. }
             | Event::Bound { .. }
-            | Event::PeerConnected { .. } => {
-                self.write_some(now, event);
-            }
+            | Event::PeerConnected { .. } => self.write_some(at, event),
+            Event::PeerForbidden { .. } => self.write_forbidden(at, event),
             Event::Refused {
-                fault: Fault::NotYetKnown,
-                ..
-            } => {}
-            Event::Refused { .. } | Event::PeerForbidden { .. } => self.write_refusal(now, event),
+                client,
+                user,
+                method,
+                code,
+                fault,
+            } => {
+                let refused = Refused {
+                    client: Remote(*client),
+                    user: Text(user.as_deref().unwrap_or_default()),
+                    method: MethodName(*method),
+                    code: *code,
+                };
+                self.write_refusal(at, *fault, &refused);
+            }
         }
+    }
+
+    /// Writes an answer, if it is one to a Binding request and those are logged.
+    pub fn write_reply(&self, client: &Client, message: &[u8]) {
+        if !tracing::enabled!(target: BINDINGS, Level::INFO)
+            || message.first_chunk() != Some(&BINDING_SUCCESS)
+        {
+            return;
+        }
+        let (session, realm) = (self.none(), &self.realm);
+        let client = Remote(client.path.client);
+        tracing::info!(
+            target: BINDINGS, %client, method = "BINDING",
+            "session {session}: realm <{realm}> user <>: incoming packet BINDING processed, success, remote {client}"
+        );
     }
 
     /// What an allocation goes through, if it is to be logged and not too much. The lines themselves end
     /// as tools expect them, so that what was left out has a line of its own.
-    fn write_some(&mut self, now: Instant, event: &Event) {
+    fn write_some(&mut self, at: Duration, event: &Event) {
         let is_wanted = match event {
-            Event::Permitted { .. } | Event::Bound { .. } => tracing::enabled!(Level::DEBUG),
-            _ => tracing::enabled!(Level::INFO),
+            Event::Permitted { .. } | Event::Bound { .. } => {
+                tracing::enabled!(target: SESSIONS, Level::DEBUG)
+            }
+            _ => tracing::enabled!(target: SESSIONS, Level::INFO),
         };
-        let at = Duration::from_millis(now.as_millis());
         if !is_wanted {
             return;
         }
@@ -89,36 +132,15 @@ impl SessionLog {
         };
         if missed > 0 {
             let worker = self.worker;
-            tracing::info!("worker {worker}: {missed} events of sessions were not logged");
+            tracing::info!(target: SESSIONS, "worker {worker}: {missed} events of sessions were not logged");
         }
         self.write_session(event);
     }
 
     fn write_session(&self, event: &Event) {
-        let realm = &self.realm;
+        let realm = self.realm.as_str();
         match event {
-            Event::Allocated {
-                allocation,
-                user,
-                client,
-                relayed,
-                lifetime,
-                protocol,
-            } => {
-                let (session, user) = (self.session(*allocation), Text(user));
-                tracing::info!(
-                    "session {session}: new, realm=<{realm}>, username=<{user}>, lifetime={lifetime}"
-                );
-                for relayed in relayed {
-                    let protocol = match protocol {
-                        RelayProtocol::Udp => "udp",
-                        RelayProtocol::Tcp => "tcp",
-                    };
-                    tracing::debug!(
-                        "session {session}: remote {client}, relayed {protocol} {relayed}"
-                    );
-                }
-            }
+            Event::Allocated { .. } => self.write_new(event),
             Event::Refreshed {
                 allocation,
                 user,
@@ -126,31 +148,20 @@ impl SessionLog {
             } => {
                 let (session, user) = (self.session(*allocation), Text(user));
                 tracing::info!(
+                    target: SESSIONS, %session, realm, %user, lifetime,
                     "session {session}: refreshed, realm=<{realm}>, username=<{user}>, lifetime={lifetime}"
                 );
             }
-            Event::Deleted {
+            Event::Deleted { .. } => self.write_end(event),
+            Event::Permitted {
                 allocation,
-                user,
-                client,
-                cause,
+                peer,
+                lifetime,
             } => {
-                let (session, user) = (self.session(*allocation), Text(user));
-                let reason = match cause {
-                    Ending::Deleted => "deleted by client",
-                    Ending::Expired => "allocation timeout",
-                    Ending::Disconnected => "connection closed",
-                };
-                tracing::info!(
-                    "session {session}: closed, user <{user}> realm <{realm}>, remote {client}, reason: {reason}"
-                );
-                tracing::info!("session {session}: delete: realm=<{realm}>, username=<{user}>");
-            }
-            Event::Permitted { allocation, peer } => {
+                let (session, peer) = (self.session(*allocation), RemoteIp(peer.ip()));
                 tracing::debug!(
-                    "session {}: peer {} permitted",
-                    self.session(*allocation),
-                    peer.ip()
+                    target: SESSIONS, %session, %peer, lifetime,
+                    "session {session}: peer {peer} lifetime updated: {lifetime}"
                 );
             }
             Event::PeerConnected {
@@ -158,8 +169,9 @@ impl SessionLog {
                 connection,
                 peer,
             } => {
-                let session = self.session(*allocation);
+                let (session, peer) = (self.session(*allocation), Remote(*peer));
                 tracing::debug!(
+                    target: SESSIONS, %session, %peer,
                     "session {session}: connection {:#010x} with TCP peer {peer}",
                     connection.0
                 );
@@ -169,42 +181,167 @@ impl SessionLog {
                 channel,
                 peer,
             } => {
-                let session = self.session(*allocation);
-                tracing::debug!("session {session}: channel {channel:#06x} bound to peer {peer}");
+                let (session, peer) = (self.session(*allocation), Remote(*peer));
+                tracing::debug!(
+                    target: SESSIONS, %session, %peer, channel,
+                    "session {session}: channel {channel:#06x} bound to peer {peer}"
+                );
             }
             Event::Refused { .. } | Event::PeerForbidden { .. } => {}
         }
     }
 
-    /// What anyone can cause: a few lines a second, and how many were left out.
-    fn write_refusal(&mut self, now: Instant, event: &Event) {
-        let at = Duration::from_millis(now.as_millis());
+    fn write_new(&self, event: &Event) {
+        let Event::Allocated {
+            allocation,
+            user,
+            client,
+            relayed,
+            lifetime,
+            protocol,
+        } = event
+        else {
+            return;
+        };
+        let (session, user, realm) = (self.session(*allocation), Text(user), self.realm.as_str());
+        let client = Remote(*client);
+        tracing::info!(
+            target: SESSIONS, %session, realm, %user, %client, lifetime,
+            "session {session}: new, realm=<{realm}>, username=<{user}>, lifetime={lifetime}"
+        );
+        for relayed in relayed {
+            let protocol = match protocol {
+                RelayProtocol::Udp => "udp",
+                RelayProtocol::Tcp => "tcp",
+            };
+            tracing::debug!(
+                target: SESSIONS, %session, %client, %relayed, protocol,
+                "session {session}: remote {client}, relayed {protocol} {relayed}"
+            );
+        }
+    }
+
+    fn write_end(&self, event: &Event) {
+        let Event::Deleted {
+            allocation,
+            user,
+            client,
+            server,
+            cause,
+            ..
+        } = event
+        else {
+            return;
+        };
+        let (session, user, realm) = (self.session(*allocation), Text(user), self.realm.as_str());
+        let client = Remote(*client);
+        let reason = match cause {
+            Ending::Deleted => "deleted by client",
+            Ending::Expired => "allocation timeout",
+            Ending::Disconnected => "connection closed",
+        };
+        tracing::info!(
+            target: SESSIONS, %session, realm, %user, %client, %server, reason,
+            "session {session}: closed (2nd stage), user <{user}> realm <{realm}> origin <>, \
+             local {server}, remote {client}, reason: {reason}"
+        );
+        tracing::info!(
+            target: SESSIONS, %session, realm, %user,
+            "session {session}: delete: realm=<{realm}>, username=<{user}>"
+        );
+    }
+
+    fn write_forbidden(&mut self, at: Duration, event: &Event) {
+        let Event::PeerForbidden {
+            allocation,
+            user,
+            peer,
+            why,
+        } = event
+        else {
+            return;
+        };
         let Some(missed) = self.refusals.allow(at).map(Missed) else {
             return;
         };
-        match event {
-            Event::PeerForbidden {
-                allocation,
-                user,
-                peer,
-            } => {
-                let (session, user) = (self.session(*allocation), Text(user));
-                tracing::info!("session {session}: peer {peer} of user <{user}> refused{missed}");
+        let (session, user) = (self.session(*allocation), Text(user));
+        let ip = RemoteIp(peer.ip());
+        tracing::info!(
+            target: SESSIONS, %session, realm = self.realm, %user, peer = %ip, %why,
+            "session {session}: A peer IP {ip} denied in the range: {why}, user <{user}>{missed}"
+        );
+    }
+
+    fn write_refusal(&mut self, at: Duration, fault: Fault, refused: &Refused<'_>) {
+        match fault {
+            // The first step of every session.
+            Fault::NotYetKnown => {}
+            Fault::Credentials => self.write_failure(at, refused),
+            Fault::Policy | Fault::Capacity => {
+                if let Some(missed) = self.refusals.allow(at).map(Missed) {
+                    let (message, Refused { client, user, .. }) =
+                        (self.processed(refused), refused);
+                    tracing::info!(
+                        target: SESSIONS, realm = self.realm, %user, method = %refused.method,
+                        code = refused.code.number(), %client, "{message}{missed}"
+                    );
+                }
             }
-            Event::Refused {
-                client,
-                user,
-                method,
-                code,
-                ..
-            } => {
-                let (realm, user) = (&self.realm, Text(user.as_deref().unwrap_or_default()));
+            Fault::Malformed | Fault::Timing => {
+                if !tracing::enabled!(target: STRANGERS, Level::INFO) {
+                    return self.strangers.missed += 1;
+                }
+                let (message, Refused { client, user, .. }) = (self.processed(refused), refused);
                 tracing::info!(
-                    "realm <{realm}> user <{user}>: incoming packet {method:?} processed, error {code}, remote {client}{missed}"
+                    target: STRANGERS, realm = self.realm, %user, method = %refused.method,
+                    code = refused.code.number(), %client, "{message}"
                 );
+                self.tell_of_strangers(at);
             }
-            _ => {}
         }
+    }
+
+    /// Wrong credentials, with where they came from at the end of the line: nothing that a client chooses
+    /// stands behind it.
+    fn write_failure(&mut self, at: Duration, refused: &Refused<'_>) {
+        if !tracing::enabled!(target: FAILURES, Level::INFO) {
+            return self.failures.missed += 1;
+        }
+        let (session, realm) = (self.none(), self.realm.as_str());
+        let Refused { client, user, .. } = refused;
+        let (method, code) = (refused.method, refused.code.number());
+        tracing::info!(
+            target: FAILURES, realm, %user, %method, code, %client,
+            "session {session}: check_stun_auth: user <{user}> credentials are incorrect, remote {client}"
+        );
+        let message = self.processed(refused);
+        tracing::info!(target: STRANGERS, realm, %user, %method, code, %client, "{message}");
+        // Told without the budget, which is used up in a flood.
+        if let Some(missed) = self.failures.tell(at) {
+            let worker = self.worker;
+            tracing::info!("worker {worker}: {missed} failed logins were not logged");
+        }
+    }
+
+    fn tell_of_strangers(&mut self, at: Duration) {
+        if let Some(missed) = self.strangers.tell(at) {
+            let worker = self.worker;
+            tracing::info!(target: SESSIONS, "worker {worker}: {missed} requests of strangers were not logged");
+        }
+    }
+
+    fn processed(&self, refused: &Refused<'_>) -> String {
+        let (session, realm) = (self.none(), &self.realm);
+        let Refused {
+            client,
+            user,
+            method,
+            ..
+        } = refused;
+        let code = Code(refused.code);
+        format!(
+            "session {session}: realm <{realm}> user <{user}>: incoming packet {method} processed, error {code}, remote {client}"
+        )
     }
 
     fn session(&self, allocation: AllocationId) -> Session {
@@ -213,174 +350,43 @@ impl SessionLog {
             number: self.sessions.get(allocation).copied().unwrap_or_default(),
         }
     }
-}
 
-/// Eighteen digits, the first three of them the worker.
-struct Session {
-    worker: usize,
-    number: u64,
-}
-
-impl fmt::Display for Session {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:03}{:015}", self.worker, self.number)
-    }
-}
-
-/// How many lines were not written, if any.
-struct Missed(u64);
-
-impl fmt::Display for Missed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            0 => Ok(()),
-            missed => write!(f, " ({missed} more not logged)"),
+    /// Stands for the session of who has none. coturn gives a number to everyone who sends something.
+    fn none(&self) -> Session {
+        Session {
+            worker: self.worker,
+            number: 0,
         }
     }
 }
 
-/// Text from the network: cut to 64 characters, with everything escaped that could forge a line,
-/// move the cursor or turn the direction of writing.
-struct Text<'a>(&'a str);
-
-impl fmt::Display for Text<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in self.0.chars().take(64) {
-            let is_bidi = matches!(character, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
-            if character.is_control() || is_bidi || matches!(character, '\u{2028}' | '\u{2029}') {
-                write!(f, "{}", character.escape_unicode())?;
-            } else {
-                write!(f, "{character}")?;
-            }
-        }
-        Ok(())
-    }
+/// A refused request.
+struct Refused<'a> {
+    client: Remote,
+    user: Text<'a>,
+    method: MethodName,
+    code: ErrorCode,
 }
 
-#[cfg(test)]
-mod tests {
-    use std::{
-        io,
-        sync::{Arc, Mutex},
-    };
+/// What was not logged of lines that have a budget, and when it may be told.
+struct Sampled {
+    missed: u64,
+    limit: LogLimit,
+}
 
-    use slotmap::SlotMap;
-
-    use super::*;
-
-    #[test]
-    fn text_from_the_network_stays_on_its_line() {
-        let text = Text("a\nb\x1b[31m\u{202E}c\u{85}").to_string();
-        assert_eq!(text, "a\\u{a}b\\u{1b}[31m\\u{202e}c\\u{85}");
-        assert_eq!(Text(&"x".repeat(1000)).to_string().len(), 64);
-    }
-
-    /// A log that a test can read.
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-
-    impl Lines {
-        fn take(&self) -> Vec<String> {
-            let bytes = std::mem::take(&mut *self.0.lock().unwrap());
-            let text = String::from_utf8(bytes).unwrap();
-            text.lines().map(str::to_owned).collect()
+impl Sampled {
+    const fn new() -> Self {
+        Self {
+            missed: 0,
+            limit: LogLimit::new(SAMPLE_INTERVAL),
         }
     }
 
-    impl io::Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
+    fn tell(&mut self, at: Duration) -> Option<u64> {
+        if self.missed == 0 {
+            return None;
         }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    /// What is written at this level.
-    fn logged(level: Level, work: impl FnOnce(&mut SessionLog, &Lines)) {
-        let lines = Lines::default();
-        let writer = lines.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(level)
-            .with_ansi(false)
-            .with_target(false)
-            .without_time()
-            .with_level(false)
-            .with_writer(move || writer.clone())
-            .finish();
-        tracing::subscriber::with_default(subscriber, || {
-            work(&mut SessionLog::new(3, "turn.org"), &lines);
-        });
-    }
-
-    /// One client makes and deletes an allocation so many times.
-    fn churn(log: &mut SessionLog, second: u64, times: u32) {
-        let client = "192.0.2.1:4001".parse().unwrap();
-        let mut allocations: SlotMap<AllocationId, ()> = SlotMap::with_key();
-        let now = Instant::from_millis(second * 1000);
-        for _ in 0..times {
-            let allocation = allocations.insert(());
-            let user = "alice".to_owned();
-            let made = Event::Allocated {
-                allocation,
-                user: user.clone(),
-                client,
-                protocol: RelayProtocol::Udp,
-                relayed: vec![],
-                lifetime: 600,
-            };
-            let deleted = Event::Deleted {
-                allocation,
-                user,
-                client,
-                cause: Ending::Deleted,
-            };
-            log.write(now, &made);
-            log.write(now, &deleted);
-            allocations.remove(allocation);
-        }
-    }
-
-    #[test]
-    fn a_client_that_comes_and_goes_in_a_loop_does_not_fill_the_log() {
-        logged(Level::INFO, |log, lines| {
-            churn(log, 1, 10_000);
-            // 250 of each, and the end of a session has two lines.
-            let written = lines.take();
-            assert_eq!(written.len(), 750);
-            assert_eq!(
-                written[0],
-                "session 003000000000000001: new, realm=<turn.org>, username=<alice>, lifetime=600"
-            );
-            churn(log, 10, 10_000);
-            assert_eq!(lines.take(), [""; 0]);
-            // Later what was left out is told, once, and sessions keep their numbers.
-            churn(log, 11, 1);
-            let written = lines.take();
-            assert_eq!(
-                written[0],
-                "worker 3: 39500 events of sessions were not logged"
-            );
-            assert!(written[1].starts_with("session 003000000000020001: new"));
-            assert_eq!(written.len(), 4);
-        });
-    }
-
-    #[test]
-    fn what_the_level_hides_costs_no_line() {
-        let permitted = Event::Permitted {
-            allocation: AllocationId::default(),
-            peer: "8.8.8.8:9".parse().unwrap(),
-        };
-        let now = Instant::from_millis(1000);
-        for (level, expected) in [(Level::INFO, 0), (Level::DEBUG, 500)] {
-            logged(level, |log, lines| {
-                (0..1000).for_each(|_| log.write(now, &permitted));
-                assert_eq!(lines.take().len(), expected);
-                churn(log, 1, 1);
-                assert_eq!(lines.take().is_empty(), level == Level::DEBUG);
-            });
-        }
+        self.limit.allow(at)?;
+        Some(std::mem::take(&mut self.missed))
     }
 }

@@ -119,11 +119,12 @@ impl Server {
         let found = peers
             .check(asked)
             .and_then(|host| peers.peer(host, asked.port()));
-        found.map_err(|_| {
+        found.map_err(|why| {
             self.event(Event::PeerForbidden {
                 allocation: id,
                 user: user.to_owned(),
                 peer: asked,
+                why,
             });
             Refusal::FORBIDDEN
         })

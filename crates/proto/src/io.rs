@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use turnd_wire::{ErrorCode, Family, Key, Method, TransactionId};
 
-use crate::{peers::Peer, refusal::Fault};
+use crate::{
+    peers::{Forbidden, Peer},
+    refusal::Fault,
+};
 
 /// The socket that a message came in through and answers go out by: a name of the caller's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -332,6 +335,8 @@ pub enum Event {
         user: String,
         /// From where.
         client: SocketAddr,
+        /// Where it had reached this server.
+        server: SocketAddr,
         /// Why.
         cause: Ending,
     },
@@ -341,6 +346,8 @@ pub enum Event {
         allocation: AllocationId,
         /// The peer's address as the client gave it.
         peer: SocketAddr,
+        /// For so long, in seconds.
+        lifetime: u32,
     },
     /// A channel was bound or refreshed.
     Bound {
@@ -381,6 +388,8 @@ pub enum Event {
         user: String,
         /// The peer's address as the client gave it.
         peer: SocketAddr,
+        /// By which rule.
+        why: Forbidden,
     },
 }
 

@@ -31,10 +31,12 @@ impl Server {
             .map(|&peer| self.host(now, id, peer))
             .collect::<Result<_, _>>()?;
         self.permit(now, id, &hosts)?;
+        let lifetime = self.settings.lifetimes.permission.as_secs();
         for &peer in &peers {
             self.event(Event::Permitted {
                 allocation: id,
                 peer,
+                lifetime: u32::try_from(lifetime).unwrap_or(u32::MAX),
             });
         }
         self.reply(reply, reply.success(|_| ()));
@@ -58,14 +60,16 @@ impl Server {
             RelayProtocol::Udp => &self.settings.peers,
             RelayProtocol::Tcp => &self.settings.tcp_peers,
         };
-        if let Ok(host) = peers.check(peer) {
-            return Ok(host);
-        }
+        let why = match peers.check(peer) {
+            Ok(host) => return Ok(host),
+            Err(why) => why,
+        };
         let user = allocation.owner.name().to_owned();
         self.event(Event::PeerForbidden {
             allocation: id,
             user,
             peer,
+            why,
         });
         Err(Refusal::FORBIDDEN)
     }

@@ -462,6 +462,7 @@ impl Server {
                 allocation: id,
                 user: ended.owner.name().to_owned(),
                 client: ended.client.path.client,
+                server: ended.client.path.server,
                 cause,
             });
         }

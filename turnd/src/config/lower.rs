@@ -1,7 +1,7 @@
 //! From what was written to what is to be done: defaults, and the rules that bind several options.
 //! Whatever is contradictory or would open more than the file asks for is an error.
 
-use std::{net::IpAddr, ops::RangeInclusive, path::PathBuf, time::Duration};
+use std::{net::IpAddr, ops::RangeInclusive, time::Duration};
 
 use turnd_proto::PeerRules;
 
@@ -10,11 +10,12 @@ use super::{
     draining::drain,
     error::{About, Findings, Origin},
     listen::{self, connections, http, listen, relaying, stream_queue},
+    logging::log,
     process::process,
     proxy::proxy,
     raw::{At, Raw, Slot},
     search::Machine,
-    settings::{DefaultFamily, External, ExternalPair, LogSettings, Settings, Verbosity},
+    settings::{DefaultFamily, External, ExternalPair, Settings},
     tls,
     value::Mapping,
 };
@@ -265,28 +266,4 @@ fn services(raw: &Raw, findings: &mut Findings) -> (bool, bool) {
         );
     }
     (raw.stun_only.is_on(), raw.no_stun.is_on())
-}
-
-fn log(raw: &Raw, findings: &mut Findings) -> LogSettings {
-    let verbosity = match (raw.extra_verbose.is_on(), raw.verbose.is_on()) {
-        (true, _) => Verbosity::Extra,
-        (false, true) => Verbosity::Verbose,
-        (false, false) => Verbosity::Quiet,
-    };
-    let named = raw.log_file.last().filter(|at| !at.value.is_empty());
-    let on_stdout = |at: &&At<String>| matches!(at.value.as_str(), "stdout" | "-" | "syslog");
-    if let Some(at) = named.filter(|at| at.value == "syslog") {
-        let text = "log-file: syslog has no effect yet: the log goes to standard output";
-        findings.warn(&at.origin, text);
-    }
-    let file = named.filter(|at| !on_stdout(at));
-    if let (None, Some(origin)) = (named, raw.no_stdout_log.on()) {
-        let text = "no-stdout-log: there is no log-file, so standard output stays on";
-        findings.warn(origin, text);
-    }
-    LogSettings {
-        verbosity,
-        file: file.map(|at| PathBuf::from(&at.value)),
-        stdout: file.is_none() || !raw.no_stdout_log.is_on(),
-    }
 }

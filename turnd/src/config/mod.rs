@@ -16,6 +16,7 @@ mod error;
 mod file;
 mod help;
 mod listen;
+mod logging;
 mod lower;
 mod options;
 mod process;
@@ -38,12 +39,12 @@ use std::{
 
 pub use draining::Drain;
 pub use error::{About, ConfigError, Note, Origin, Severity};
+pub use logging::{Facility, LogAddresses, LogFile, LogFormat, LogLevel, LogSettings, Verbosity};
 pub use process::ProcessSettings;
 pub use reference::{Heading, OptionInfo, Standing, reference};
 pub use search::{Machine, ReadFile};
 pub use settings::{
-    Access, DefaultFamily, External, ExternalPair, LogSettings, Secret, Settings, StaticUser,
-    UserSecret, Verbosity,
+    Access, DefaultFamily, External, ExternalPair, Secret, Settings, StaticUser, UserSecret,
 };
 pub use toml::{Converted, Remark, convert};
 pub use ways_in::{

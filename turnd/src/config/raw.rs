@@ -168,4 +168,13 @@ pub(super) struct Raw {
     pub(super) extra_verbose: Slot<bool>,
     pub(super) log_file: Slot<String>,
     pub(super) no_stdout_log: Slot<bool>,
+    pub(super) simple_log: Slot<bool>,
+    pub(super) syslog: Slot<bool>,
+    pub(super) syslog_facility: Slot<String>,
+    pub(super) journald: Slot<bool>,
+    pub(super) log_format: Slot<String>,
+    pub(super) log_time_stamp: Slot<String>,
+    pub(super) log_min_level: Slot<String>,
+    pub(super) log_addresses: Slot<String>,
+    pub(super) log_binding: Slot<bool>,
 }

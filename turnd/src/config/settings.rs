@@ -5,15 +5,17 @@ use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     ops::RangeInclusive,
-    path::PathBuf,
     time::Duration,
 };
 
 use turnd_proto::PeerRules;
 
-use super::draining::Drain;
-use super::process::ProcessSettings;
-use super::ways_in::{ConnectionLimits, Http, Listen, ProxyProtocol, StreamQueue, TlsSettings};
+use super::{
+    draining::Drain,
+    logging::LogSettings,
+    process::ProcessSettings,
+    ways_in::{ConnectionLimits, Http, Listen, ProxyProtocol, StreamQueue, TlsSettings},
+};
 
 /// A configuration that is complete and free of contradictions.
 #[derive(Clone, Debug)]
@@ -184,26 +186,4 @@ pub enum DefaultFamily {
     V6,
     /// The one the client itself uses.
     AsClient,
-}
-
-/// What to log, and where. At least one of the two places is set.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogSettings {
-    /// How much.
-    pub verbosity: Verbosity,
-    /// A file to append to.
-    pub file: Option<PathBuf>,
-    /// Write to standard output (too).
-    pub stdout: bool,
-}
-
-/// How much to log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verbosity {
-    /// Start, stop, and what an operator must know.
-    Quiet,
-    /// Sessions and their requests too.
-    Verbose,
-    /// Everything.
-    Extra,
 }

@@ -25,7 +25,8 @@ pub use workers::Workers;
 
 use crate::{
     config::{self, Outcome, Severity},
-    mailbox::Letter,
+    log::Log,
+    mailbox::{Letter, Order},
     summary,
     systemd::Notify,
 };
@@ -66,6 +67,8 @@ pub struct Control {
     pub running: Running,
     /// What everybody else has, for threads that are started later.
     pub handle: Handle,
+    /// The log, which is opened anew by SIGHUP.
+    pub log: Log,
     /// Whether no new allocations are made.
     pub draining: Option<Draining>,
 }
@@ -106,8 +109,8 @@ impl Control {
     async fn handle(&mut self, happening: Happening) -> io::Result<Go> {
         match happening {
             Happening::WorkerFailed(error) => return Err(error),
-            Happening::Signal(Signal::Stop(name)) => return Ok(self.end(name)),
-            Happening::Signal(Signal::Drain) => self.drain("SIGUSR1 received"),
+            Happening::Signal(Signal::Stop(name)) => return Ok(self.end(name).await),
+            Happening::Signal(Signal::Drain) => self.drain("SIGUSR1 received").await,
             Happening::Signal(Signal::Reload) => self.reload("SIGHUP received").await,
             Happening::Asked(Request::Reload(why)) => self.reload(why).await,
             Happening::Signal(Signal::Certificates) => self.read_certificates("SIGUSR2 received"),
@@ -137,7 +140,7 @@ impl Control {
     // Ends.
 
     /// SIGTERM or SIGINT: ends at once if nothing is to be waited for, or nothing more.
-    fn end(&mut self, name: &str) -> Go {
+    async fn end(&mut self, name: &str) -> Go {
         let rules = self.running.settings.drain;
         let live = self.handle.allocations();
         let is_second = self.draining.is_some();
@@ -146,7 +149,8 @@ impl Control {
                 let seconds = timeout.as_secs();
                 self.drain(&format!(
                     "{name} received (another one ends it at once, and drain-timeout in {seconds} seconds)"
-                ));
+                ))
+                .await;
                 Go::On
             }
             _ => {
@@ -156,20 +160,21 @@ impl Control {
         }
     }
 
-    fn drain(&mut self, why: &str) {
+    async fn drain(&mut self, why: &str) {
         let live = self.handle.allocations();
         let min = self.running.settings.drain.min_allocations;
         if self.draining.is_some() {
             tracing::info!("{why}: draining already, {live} allocations are left");
             return;
         }
+        // The first look comes with the next tick, when workers have told how many allocations they have.
+        self.draining = Some(Draining::begin(Instant::now()));
+        self.enter(self.serving());
+        self.order(std::iter::repeat_with(|| Order::RefuseAllocations))
+            .await;
         tracing::info!(
             "{why}: draining. New allocations are refused; {live} allocations are left, and the end comes at {min}"
         );
-        self.workers.tell(|| Letter::RefuseAllocations);
-        // The first look comes with the next tick, when workers have taken the letter.
-        self.draining = Some(Draining::begin(Instant::now()));
-        self.enter(self.serving());
     }
 
     // Reloads.
@@ -177,6 +182,8 @@ impl Control {
     /// Reads the configuration again and puts what differs in force.
     async fn reload(&mut self, why: &str) {
         self.enter(Phase::Reloading);
+        // Whatever becomes of the rest: whoever has moved the file expects that.
+        self.log.reopen();
         match self.prepare().await {
             Ok(prepared) => self.commit(prepared, why).await,
             Err(errors) => {
@@ -211,7 +218,11 @@ impl Control {
             }
         }
         let prepared = self.running.prepare(&loaded.settings);
-        prepared.map_err(|error| vec![error.to_string()])
+        let prepared = prepared.map_err(|error| vec![error.to_string()])?;
+        // The last thing that may fail.
+        let applied = self.log.apply(&crate::app::log_settings(&loaded.settings));
+        applied.map_err(|error| vec![error.to_string()])?;
+        Ok(prepared)
     }
 
     async fn commit(&mut self, prepared: reload::Prepared, why: &str) {
@@ -220,13 +231,19 @@ impl Control {
         }
         let had_certificate = self.running.setup.encryption.is_some();
         let (letters, changed) = self.running.commit(prepared);
-        if !self.workers.reconfigure(letters).await {
-            tracing::warn!("a worker is busy and has not taken the new settings yet");
-        }
+        let letters = letters.into_iter().map(Box::new).map(Order::Reconfigure);
+        self.order(letters).await;
         if !had_certificate {
             self.watch_certificates();
         }
         changed.log(why);
+    }
+
+    /// Has the workers do something before the log says that it is so.
+    async fn order(&self, orders: impl Iterator<Item = Order>) {
+        if !self.workers.order(orders).await {
+            tracing::warn!("a worker is busy and has not done yet what the next line says");
+        }
     }
 
     // Certificates.

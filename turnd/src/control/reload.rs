@@ -119,7 +119,7 @@ impl Running {
         let server = setup::server_settings(
             &settings,
             &setup.lasting,
-            self.relays(&addresses),
+            self.relays(&addresses, &settings),
             listeners.addresses(),
             keys_state,
         );
@@ -140,11 +140,12 @@ impl Running {
         })
     }
 
-    /// The live ports of the relay addresses; the same ones if the addresses are, so that nobody has to be
-    /// judged anew.
-    fn relays(&self, addresses: &Addresses) -> Relays {
+    /// The live ports of the relay addresses; the same ones if nothing has changed about the addresses that
+    /// are this machine's, so that nobody has to be judged anew.
+    fn relays(&self, addresses: &Addresses, settings: &Settings) -> Relays {
         let server = &self.setup.server;
-        if addresses.relay == self.setup.addresses.relay {
+        let is_same = addresses.relay == self.setup.addresses.relay;
+        if is_same && settings.external == self.settings.external {
             return Relays {
                 udp: server.relays.clone(),
                 tcp: server.tcp_relays.clone(),

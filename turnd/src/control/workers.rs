@@ -15,13 +15,13 @@ use crate::{
     clock::Clock,
     config::Settings,
     dtls::Dtls,
-    mailbox::{self, Acknowledgement, Letter, Mailbox, Sender},
+    mailbox::{self, Acknowledgement, Letter, Mailbox, Order, Sender},
     session_log::SessionLog,
     setup::{Setup, StartError, random_key, system},
-    worker::{Parts, Reconfigure, Worker},
+    worker::{Parts, Worker},
 };
 
-/// How long workers may take until they serve by new settings. They look at their letters in every turn.
+/// How long workers may take until they do what they are told. They look at their letters in every turn.
 const TAKE: Duration = Duration::from_secs(2);
 /// How long workers may take to stop.
 const STOP: Duration = Duration::from_secs(5);
@@ -103,20 +103,18 @@ impl Workers {
         }
     }
 
-    /// Gives each worker its new settings and waits until all have taken them; `false` if that takes too long.
-    pub async fn reconfigure(&self, letters: Vec<Reconfigure>) -> bool {
-        let (taken, mut all_taken) = mpsc::channel(1);
-        for (sender, letter) in self.senders.iter().zip(letters) {
-            let taken = taken.clone();
-            let _ = sender.send(Letter::Reconfigure(
-                Box::new(letter),
-                Acknowledgement { _sender: taken },
-            ));
+    /// Gives each worker a letter and waits until all have done what it says; `false` if that takes too long.
+    pub async fn order(&self, letters: impl Iterator<Item = Order>) -> bool {
+        let (done, mut all_done) = mpsc::channel(1);
+        for (sender, order) in self.senders.iter().zip(letters) {
+            let done = Acknowledgement {
+                _sender: done.clone(),
+            };
+            let _ = sender.send(Letter::Order(order, done));
         }
-        drop(taken);
+        drop(done);
         // Nothing is ever sent: the end of the channel is the news.
-        let end = tokio::time::timeout(TAKE, all_taken.recv());
-        end.await.is_ok()
+        tokio::time::timeout(TAKE, all_done.recv()).await.is_ok()
     }
 
     /// Tells all workers to stop and waits a while for it.

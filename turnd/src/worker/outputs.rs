@@ -34,7 +34,10 @@ impl Worker {
 
     fn carry_out(&mut self, now: Now, output: Output) {
         match output {
-            Output::Reply { to, bytes } => self.reply(now, &to, &bytes),
+            Output::Reply { to, bytes } => {
+                self.parts.log.write_reply(&to, &bytes);
+                self.reply(now, &to, &bytes);
+            }
             Output::Ask(id, Ask::FindKeys { user, owner_in }) => {
                 let keys = match owner_in {
                     Some(realm) => self.parts.keys.of_owner(&user, &realm),
@@ -194,11 +197,10 @@ impl Worker {
                 Letter::HelloAnswered { stream, answered } => {
                     self.hello_answered(now, stream, answered);
                 }
-                Letter::Reconfigure(new, done) => {
-                    self.reconfigure(now, *new);
+                Letter::Order(order, done) => {
+                    self.obey(now, order);
                     drop(done);
                 }
-                Letter::RefuseAllocations => self.parts.server.refuse_allocations(true),
                 Letter::CloseListener(at) => self.close_listener(now, at),
                 Letter::ConnectionEnded(connection) => self.connection_ended(now, connection),
                 Letter::CloseConnection(connection) => self.close_connection(now, connection),

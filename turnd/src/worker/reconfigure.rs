@@ -16,6 +16,7 @@ use crate::{
     auth::KeySources,
     dtls::{Dtls, DtlsContext, DtlsLimits, MAX_MESSAGE},
     listeners::Sockets,
+    mailbox::Order,
     ports::RelayPorts,
     sockets::{Listener, Socket, Takes},
     streams::limits::{Budget, PerAddress},
@@ -72,8 +73,15 @@ pub(super) struct Retiring {
 }
 
 impl Worker {
+    pub(super) fn obey(&mut self, now: Now, order: Order) {
+        match order {
+            Order::Reconfigure(new) => self.reconfigure(now, *new),
+            Order::RefuseAllocations => self.parts.server.refuse_allocations(true),
+        }
+    }
+
     /// Serves by new settings. No allocation and no packet is lost.
-    pub(super) fn reconfigure(&mut self, now: Now, new: Reconfigure) {
+    fn reconfigure(&mut self, now: Now, new: Reconfigure) {
         let withdrawn = self.parts.server.reconfigure(now, new.server);
         if withdrawn != turnd_proto::Withdrawn::default() {
             tracing::info!(

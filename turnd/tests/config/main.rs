@@ -5,6 +5,7 @@ mod documents;
 mod fuzz;
 mod helpers;
 mod listening;
+mod logging;
 mod messages;
 mod mistakes;
 mod proxy;

@@ -66,27 +66,6 @@ fn what_has_no_effect_is_told_unless_it_is_switched_off() {
 }
 
 #[test]
-fn a_log_goes_somewhere_whatever_is_written() {
-    let log = |text: &str| {
-        let log = settings(text).log;
-        (log.file.map(|path| path.display().to_string()), log.stdout)
-    };
-    assert_eq!(log("log-file=/x"), (Some("/x".into()), true));
-    assert_eq!(
-        log("log-file=/x\nno-stdout-log"),
-        (Some("/x".into()), false)
-    );
-    for text in [
-        "no-stdout-log",
-        "log-file=-\nno-stdout-log",
-        "log-file=stdout",
-        "log-file=syslog\nno-stdout-log",
-    ] {
-        assert_eq!(log(text), (None, true), "{text}");
-    }
-}
-
-#[test]
 fn help_and_version_are_printed_whatever_else_is_wrong() {
     for args in [
         &["-h"][..],

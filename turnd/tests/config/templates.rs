@@ -2,7 +2,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr},
-    path::Path,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -114,8 +114,8 @@ fn the_template_of_bigbluebutton_keeps_its_meaning() {
     assert_eq!(settings.relay_ports, 32769..=65535);
     assert_eq!(settings.default_family, DefaultFamily::AsClient);
     assert_eq!(
-        settings.log.file.as_deref(),
-        Some(Path::new("/var/log/coturn.log"))
+        settings.log.file.map(|file| file.path),
+        Some(PathBuf::from("/var/log/coturn.log"))
     );
     let notes: Vec<_> = notes.iter().map(ToString::to_string).collect();
     assert_eq!(settings.listen.tls_listening_port, 443);

@@ -22,7 +22,7 @@ fn run(directory: &Path, config: &str) -> Output {
 fn config(port: u16) -> String {
     format!(
         "listening-ip=127.0.0.1\nlistening-port={port}\nno-tcp\nuser=alice:wonderland\nrealm=x\n\
-         log-file=turnd.log\npidfile=turnd.pid\n"
+         log-file=turnd.log\nsimple-log\npidfile=turnd.pid\n"
     )
 }
 

@@ -15,6 +15,7 @@ mod support;
 
 mod daemon;
 mod drain;
+mod logs;
 mod pid_file;
 mod privileges;
 mod reload;

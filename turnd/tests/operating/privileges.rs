@@ -48,7 +48,7 @@ fn every_thread_is_the_user_and_nothing_of_root_is_left() {
     // In a directory that only root may look into, as certbot has it.
     let certificates = Certificates::new(KeyKind::Ecdsa);
     let turnd = Turnd::start(&format!(
-        "{CONFIG}proc-user=nobody\nproc-group=nogroup\nlog-file=turnd.log\npidfile=turnd.pid\n{}",
+        "{CONFIG}proc-user=nobody\nproc-group=nogroup\nlog-file=turnd.log\nsimple-log\npidfile=turnd.pid\n{}",
         certificates.options()
     ));
     let (pid, four) = (turnd.pid(), [NOBODY.to_string().as_str(); 4].join(" "));

@@ -36,7 +36,9 @@ fn sessions_are_logged_in_the_shape_that_tools_for_coturn_read() {
         " INFO session 000000000000000001: new, realm=<example.org>, username=<alice>, lifetime=600",
         " INFO session 000000000000000001: refreshed, realm=<example.org>, username=<alice>, lifetime=700",
         " INFO session 000000000000000001: delete: realm=<example.org>, username=<alice>",
-        "incoming packet Allocate processed, error 401 Unauthenticated, remote 127.0.0.1:",
+        "closed (2nd stage), user <alice> realm <example.org> origin <>, local 127.0.0.1:",
+        "check_stun_auth: user <eve\\u{a}2026-01-01 INFO session 1: new\\u{1b}[31m> credentials are incorrect, remote 127.0.0.1:",
+        ": incoming packet ALLOCATE processed, error 401: Unauthorized, remote 127.0.0.1:",
     ] {
         assert!(log.contains(expected), "{expected}\nis not in\n{log}");
     }
@@ -50,18 +52,23 @@ fn sessions_are_logged_in_the_shape_that_tools_for_coturn_read() {
 }
 
 #[test]
-fn without_verbose_sessions_leave_no_line() {
+fn without_verbose_sessions_leave_no_line_but_failed_logins_do() {
     let turnd = Turnd::start(CONFIG);
     happen(&turnd);
     let log = turnd.stop().log;
-    assert!(!log.contains("session 0"), "{log}");
+    let lines: Vec<&str> = log.lines().filter(|it| it.contains("session 0")).collect();
+    assert_eq!(lines.len(), 1, "{log}");
+    assert!(lines[0].contains("check_stun_auth"), "{log}");
 }
 
 #[test]
 fn a_log_file_gets_what_standard_output_gets_or_all_of_it() {
     let file =
         Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("turnd-log-{}", std::process::id()));
-    let turnd = Turnd::start(&format!("{CONFIG}verbose\nlog-file={}\n", file.display()));
+    let turnd = Turnd::start(&format!(
+        "{CONFIG}verbose\nsimple-log\nlog-file={}\n",
+        file.display()
+    ));
     happen(&turnd);
     let printed = turnd.stop().log;
     let written = std::fs::read_to_string(&file).unwrap();

@@ -59,7 +59,12 @@ impl Session {
         }
         .parse()
         .unwrap();
-        let socket = UdpSocket::bind(any).unwrap();
+        Self::from(any, server, user, password)
+    }
+
+    /// The same from this address.
+    pub(crate) fn from(client: SocketAddr, server: SocketAddr, user: &str, password: &str) -> Self {
+        let socket = UdpSocket::bind(client).unwrap();
         socket.connect(server).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         Self {

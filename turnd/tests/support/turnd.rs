@@ -1,5 +1,6 @@
 //! A turnd of the test's own: started with a configuration, known by what it prints, ended with the test.
 
+use std::cell::Cell;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -24,6 +25,7 @@ pub(crate) struct Turnd {
     /// `None` once it has been waited for.
     child: Option<Child>,
     directory: PathBuf,
+    is_kept: Cell<bool>,
     output: Output,
 }
 
@@ -106,7 +108,8 @@ impl Turnd {
         Self::start_with(command, config, &[])
     }
 
-    fn start_with(command: Command, config: &str, files: &[(&str, &str)]) -> Self {
+    /// The same by a command that ends in the program, with the working directory's files as they are to be.
+    pub(crate) fn start_with(command: Command, config: &str, files: &[(&str, &str)]) -> Self {
         let turnd = Self::spawn(command, config, files);
         turnd.output.wait_for_ready();
         turnd
@@ -132,13 +135,9 @@ impl Turnd {
         Self {
             child: Some(child),
             directory,
+            is_kept: Cell::new(false),
             output,
         }
-    }
-
-    /// Its working directory.
-    pub(crate) fn directory(&self) -> &Path {
-        &self.directory
     }
 
     /// Writes a file into its working directory, in place of one that is there.
@@ -149,6 +148,17 @@ impl Turnd {
     /// Takes a file out of its working directory.
     pub(crate) fn remove_file(&self, name: &str) {
         fs::remove_file(self.directory.join(name)).expect("removing a file of turnd");
+    }
+
+    /// Its working directory, which is removed with it.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Keeps its working directory until what is returned is dropped.
+    pub(crate) fn keep_directory(&self) -> KeptDirectory {
+        self.is_kept.set(true);
+        KeptDirectory(self.directory.clone())
     }
 
     /// Sends it a signal by its name without SIG.
@@ -308,7 +318,18 @@ impl Drop for Turnd {
                 self.log()
             );
         }
-        let _ = fs::remove_dir_all(&self.directory);
+        if !self.is_kept.get() {
+            let _ = fs::remove_dir_all(&self.directory);
+        }
+    }
+}
+
+/// The working directory of a server that has ended.
+pub(crate) struct KeptDirectory(PathBuf);
+
+impl Drop for KeptDirectory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -413,6 +434,8 @@ fn collect(
 
 fn listening_line(line: &str) -> Option<Listening> {
     let (_, rest) = line.split_once(LISTENING)?;
+    // In JSON the message ends before the line does.
+    let rest = rest.split('"').next()?;
     let (protocols, address) = rest.split_once(' ')?;
     let bare = address.strip_suffix(BEHIND_PROXY);
     Some(Listening {

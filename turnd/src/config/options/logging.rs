@@ -3,7 +3,7 @@
 use super::{
     Kind::{File, Flag, Text},
     Topic,
-    row::{accepted, not_yet, obeyed},
+    row::{accepted, obeyed},
     to,
 };
 
@@ -15,20 +15,45 @@ pub(super) static TOPIC: Topic = Topic {
         obeyed(
             "log-file",
             File(to!(log_file)),
-            "file to log to; stdout or - for standard output alone",
+            "file to log to, one a day; or stdout, -, syslog",
         )
         .letter('l')
         .default("none"),
         obeyed(
+            "simple-log",
+            Flag(to!(simple_log)),
+            "one log file, without a date in its name",
+        ),
+        obeyed(
             "no-stdout-log",
             Flag(to!(no_stdout_log)),
-            "log to the file only",
+            "log to the other places only",
         ),
-        accepted(
-            "simple-log",
-            Flag(None),
-            "one log file without date",
-            "the log file always has the name given",
+        obeyed("syslog", Flag(to!(syslog)), "log to syslog"),
+        obeyed(
+            "syslog-facility",
+            Text(to!(syslog_facility)),
+            "facility in syslog",
+        )
+        .default("LOG_USER"),
+        obeyed("journald", Flag(to!(journald)), "log to systemd's journal"),
+        obeyed("log-format", Text(to!(log_format)), "text or json").default("text"),
+        obeyed(
+            "log-min-level",
+            Text(to!(log_min_level)),
+            "debug, info, warning or error",
+        )
+        .default("debug"),
+        obeyed(
+            "log-addresses",
+            Text(to!(log_addresses)),
+            "of clients and peers: full, masked, none",
+        )
+        .default("full"),
+        obeyed(
+            "log-binding",
+            Flag(to!(log_binding)),
+            "with verbose, log Binding requests",
         ),
         accepted(
             "new-log-timestamp",
@@ -36,37 +61,11 @@ pub(super) static TOPIC: Topic = Topic {
             "ISO 8601 time stamps",
             "time stamps are always ISO 8601",
         ),
-        not_yet(
+        obeyed(
             "new-log-timestamp-format",
-            Text(None),
-            "form of the time stamps",
-            "time stamps are ISO 8601",
+            Text(to!(log_time_stamp)),
+            "form of the time stamps (strftime)",
         )
         .default("%FT%T.%f%z"),
-        not_yet(
-            "syslog",
-            Flag(None),
-            "log to syslog",
-            "the log goes to standard output, which systemd keeps",
-        ),
-        not_yet(
-            "syslog-facility",
-            Text(None),
-            "facility in syslog",
-            "the log goes to standard output, which systemd keeps",
-        ),
-        not_yet(
-            "log-min-level",
-            Text(None),
-            "lowest level to log",
-            "verbose and Verbose choose",
-        )
-        .default("debug"),
-        not_yet(
-            "log-binding",
-            Flag(None),
-            "log Binding requests",
-            "Binding requests are not logged one by one",
-        ),
     ],
 };
