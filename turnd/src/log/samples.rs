@@ -15,9 +15,10 @@ pub const STRANGERS: &str = "turnd::strangers";
 /// Lines about Binding requests, of the budget of [`STRANGERS`], and only with `log-binding`.
 pub const BINDINGS: &str = "turnd::bindings";
 
-/// Bytes a second, and bytes at once after a silence. Together both stay below 2 kB in any second.
-const FAILURE_BUDGET: (u64, u64) = (800, 300);
-const STRANGER_BUDGET: (u64, u64) = (300, 200);
+/// Bytes a second, and bytes at once after a silence. With a line or two of each that may begin when there is
+/// hardly any room left, both together stay below 2 kB a second.
+const FAILURE_BUDGET: (u64, u64) = (700, 200);
+const STRANGER_BUDGET: (u64, u64) = (250, 100);
 
 /// The budgets.
 #[derive(Debug)]
