@@ -18,5 +18,6 @@ mod logs;
 mod reload;
 mod reload_certificates;
 mod reload_listeners;
+mod reload_rest;
 mod reload_under_load;
 mod tls;
