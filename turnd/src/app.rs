@@ -1,39 +1,19 @@
-//! The life of the program: set up, serve, stop.
+//! The life of the program: set up, serve, stop. What happens meanwhile is in [`crate::control`].
 
-use std::{
-    io,
-    process::ExitCode,
-    thread::{self, JoinHandle},
-    time::{Duration, Instant},
-};
-
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::mpsc,
-};
-use turnd_net::Poller;
-use turnd_proto::Server;
+use std::{ffi::OsString, process::ExitCode};
 
 use crate::{
-    clock::Clock,
-    config::{Loaded, Settings, Severity},
-    dtls::Dtls,
-    encryption::Encryption,
+    config::{Loaded, Severity},
+    control::{self, Control, Running, Signals, Workers},
     log::{self, Log},
-    mailbox,
-    mailbox::{Letter, Mailbox, Sender},
-    session_log::SessionLog,
-    setup::{Setup, StartError, random_key, system},
+    setup::{Setup, StartError, system},
     summary,
-    worker::{Parts, Worker},
 };
 
-/// How long workers may take to stop.
-const STOP: Duration = Duration::from_secs(5);
-
-/// Serves until a signal ends it.
+/// Serves until a signal ends it. `arguments` are those that the configuration was read with; a reload
+/// reads it with them again.
 #[must_use]
-pub fn run(loaded: &Loaded) -> ExitCode {
+pub fn run(loaded: &Loaded, arguments: Vec<OsString>) -> ExitCode {
     let guard = match log::start(&loaded.settings.log) {
         Ok(guard) => guard,
         Err(error) => {
@@ -48,7 +28,7 @@ pub fn run(loaded: &Loaded) -> ExitCode {
             Severity::Info => tracing::info!("{note}"),
         }
     }
-    match serve(&loaded.settings, &guard.log()) {
+    match serve(loaded, arguments, guard.log()) {
         Ok(()) => {
             tracing::info!("turnd has stopped");
             ExitCode::SUCCESS
@@ -60,199 +40,41 @@ pub fn run(loaded: &Loaded) -> ExitCode {
     }
 }
 
-fn serve(settings: &Settings, log: &Log) -> Result<(), StartError> {
+fn serve(loaded: &Loaded, arguments: Vec<OsString>, log: Log) -> Result<(), StartError> {
+    let settings = &loaded.settings;
     raise_descriptor_limit();
     // Before anything else: a signal that comes while we start must not be lost.
     let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
+        .enable_all()
         .build()
         .map_err(system("start the control runtime"))?;
-    let mut signals = {
+    let signals = {
         let _context = runtime.enter();
         Signals::new().map_err(system("watch for signals"))?
     };
+    // `handle` is for whoever has to know what the program is doing, or may ask for a reload.
+    let (handle, desk) = control::handle(settings.relay_threads);
 
-    let setup = Setup::new(settings)?;
+    let mut setup = Setup::new(settings)?;
     summary::log(settings, &setup);
-    let encryption = setup.encryption.clone();
-    let mut workers = start_workers(settings, setup)?;
-    tracing::info!("turnd is ready");
-
-    let failed = runtime.block_on(async {
-        loop {
-            tokio::select! {
-                signal = signals.next() => match signal {
-                    Signal::Stop(name) => {
-                        tracing::info!("{name} received, stopping");
-                        return None;
-                    }
-                    // Files are read here, on a thread that relays nothing.
-                    Signal::Reload => reload(encryption.as_deref()),
-                    Signal::Hangup => {
-                        log.reopen();
-                        tracing::info!("SIGHUP received, the log file is opened anew");
-                    }
-                },
-                failure = workers.failures.recv() => return failure,
-            }
-        }
-    });
-    workers.stop();
-    match failed {
-        Some(error) => Err(system("go on serving")(error)),
-        None => Ok(()),
-    }
-}
-
-/// Takes a certificate that was renewed.
-fn reload(encryption: Option<&Encryption>) {
-    let Some(encryption) = encryption else {
-        tracing::info!("SIGUSR2 received: there is no certificate to read again");
-        return;
+    let workers = Workers::start(settings, &mut setup, handle.live())?;
+    let control = Control {
+        arguments,
+        signals,
+        desk,
+        workers,
+        running: Running {
+            file: loaded.file.clone(),
+            settings: settings.clone(),
+            setup,
+        },
+        handle,
+        log,
+        draining: None,
     };
-    match encryption.reload() {
-        Ok(warnings) => {
-            for warning in warnings {
-                tracing::warn!("{warning}");
-            }
-            let fingerprint = encryption.tls.fingerprint();
-            tracing::info!("SIGUSR2 received: certificate read again, SHA-256 {fingerprint}");
-        }
-        Err(error) => {
-            tracing::error!("SIGUSR2 received: {error}");
-        }
-    }
-}
-
-/// What a signal asks for.
-enum Signal {
-    Stop(&'static str),
-    Reload,
-    Hangup,
-}
-
-/// The signals that the program knows.
-struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-    user2: tokio::signal::unix::Signal,
-    hangup: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            user2: signal(SignalKind::user_defined2())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) -> Signal {
-        tokio::select! {
-            _ = self.terminate.recv() => Signal::Stop("SIGTERM"),
-            _ = self.interrupt.recv() => Signal::Stop("SIGINT"),
-            _ = self.user2.recv() => Signal::Reload,
-            _ = self.hangup.recv() => Signal::Hangup,
-        }
-    }
-}
-
-/// The running workers.
-struct Workers {
-    senders: Vec<Sender>,
-    threads: Vec<JoinHandle<()>>,
-    /// A worker that ended without being told to says why.
-    failures: mpsc::UnboundedReceiver<io::Error>,
-}
-
-impl Workers {
-    fn stop(self) {
-        for sender in &self.senders {
-            // A worker that is gone has stopped already.
-            let _ = sender.send(Letter::Stop);
-        }
-        let deadline = Instant::now() + STOP;
-        for thread in self.threads {
-            while !thread.is_finished() {
-                if Instant::now() >= deadline {
-                    tracing::warn!("a worker does not stop; it ends with the process");
-                    return;
-                }
-                thread::sleep(Duration::from_millis(1));
-            }
-            let _ = thread.join();
-        }
-    }
-}
-
-fn start_workers(settings: &Settings, setup: Setup) -> Result<Workers, StartError> {
-    let clock = Clock::start();
-    let (report, failures) = mpsc::unbounded_channel();
-    let doors = (0..settings.relay_threads)
-        .map(|_| {
-            let poller = Poller::new()?;
-            let (sender, mailbox) = mailbox::mailbox(poller.waker());
-            Ok((poller, sender, mailbox))
-        })
-        .collect::<io::Result<Vec<(Poller, Sender, Mailbox)>>>()
-        .map_err(system("create a poller"))?;
-    let senders: Vec<Sender> = doors.iter().map(|(_, sender, _)| sender.clone()).collect();
-
-    let mut threads = Vec::new();
-    for (index, ((poller, _, mailbox), sockets)) in
-        doors.into_iter().zip(setup.listeners.workers).enumerate()
-    {
-        let number = u8::try_from(index).expect("at most 128 workers");
-        let parts = Parts {
-            index,
-            server: Server::new(setup.server.clone(), number, &random_key()?),
-            poller,
-            listeners: sockets.listeners,
-            acceptors: sockets.acceptors,
-            dtls: setup
-                .encryption
-                .as_ref()
-                .and_then(|encryption| encryption.dtls.clone())
-                .map(|context| Dtls::new(context, setup.dtls_limits)),
-            stream_rules: setup.stream_rules.clone(),
-            mailbox,
-            workers: senders.clone(),
-            keys: setup.keys.clone(),
-            ports: setup.ports.clone(),
-            clock,
-            log: SessionLog::new(index, &settings.realm),
-        };
-        let worker = Worker::new(parts).map_err(system("poll a listener"))?;
-        let report = Report(report.clone());
-        let thread = thread::Builder::new()
-            .name(format!("turnd-{index}"))
-            .spawn(move || report.watch(worker))
-            .map_err(system("start a worker"))?;
-        threads.push(thread);
-    }
-    Ok(Workers {
-        senders,
-        threads,
-        failures,
-    })
-}
-
-/// Tells the main thread when a worker ends that should not have.
-struct Report(mpsc::UnboundedSender<io::Error>);
-
-impl Report {
-    fn watch(self, worker: Worker) {
-        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| worker.run()));
-        let error = match ended {
-            Ok(Ok(())) => return,
-            Ok(Err(error)) => error,
-            Err(_) => io::Error::other("a worker panicked"),
-        };
-        // Nobody listens any more once the program is on its way out.
-        let _ = self.0.send(error);
-    }
+    runtime
+        .block_on(control.run())
+        .map_err(system("go on serving"))
 }
 
 /// Every allocation needs a descriptor. Not being allowed more is no reason not to start.

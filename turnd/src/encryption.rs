@@ -7,7 +7,7 @@ use crate::{
     addresses::Addresses,
     config::{self, Settings},
     dtls::{Credentials, DtlsContext},
-    tls::{IdentitySource, TlsError, TlsServer, TlsSettings},
+    tls::{IdentitySource, Loaded, TlsError, TlsServer, TlsSettings},
 };
 
 /// What connections and associations are encrypted with.
@@ -27,17 +27,6 @@ pub enum EncryptionError {
     Dtls(String),
 }
 
-impl EncryptionError {
-    fn while_reloading(self) -> Self {
-        match self {
-            Self::Dtls(error) => {
-                Self::Dtls(format!("{error}; TLS has the new certificate all the same"))
-            }
-            other => other,
-        }
-    }
-}
-
 impl fmt::Display for EncryptionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -48,6 +37,42 @@ impl fmt::Display for EncryptionError {
 }
 
 impl std::error::Error for EncryptionError {}
+
+/// What a reload has read, found good, and not put in force yet.
+pub struct Prepared {
+    change: Change,
+    /// What an operator should know of it, one line each.
+    pub warnings: Vec<String>,
+}
+
+impl Prepared {
+    /// TLS, where there was none before.
+    #[must_use]
+    pub fn tls_that_is_new(&self) -> Option<&Encryption> {
+        match &self.change {
+            Change::On(encryption) => Some(encryption),
+            Change::Off | Change::Renew { .. } => None,
+        }
+    }
+}
+
+enum Change {
+    /// Nothing is encrypted from now on.
+    Off,
+    /// Nothing was until now.
+    On(Encryption),
+    Renew {
+        tls: Box<Loaded>,
+        dtls: Dtls,
+    },
+}
+
+/// What becomes of DTLS.
+enum Dtls {
+    Off,
+    On(Arc<DtlsContext>),
+    Renew(crate::dtls::Prepared),
+}
 
 impl Encryption {
     /// Reads everything that is needed, and returns what an operator should know of it.
@@ -62,7 +87,7 @@ impl Encryption {
         let (tls, warnings) = TlsServer::load(tls_settings(wanted, settings, addresses))
             .map_err(EncryptionError::Tls)?;
         let dtls = if settings.listen.dtls {
-            let context = with_credentials(&tls, DtlsContext::new)?;
+            let context = with_credentials(&tls.current(), DtlsContext::new)?;
             Some(Arc::new(context))
         } else {
             None
@@ -75,29 +100,85 @@ impl Encryption {
     /// not for a thread that relays.
     ///
     /// # Errors
-    /// See [`EncryptionError`]. What was in force stays in force; only if DTLS alone cannot take what
-    /// TLS has taken do they differ from then on, and the error says so.
+    /// See [`EncryptionError`]. What was in force stays in force then.
     pub fn reload(&self) -> Result<Vec<String>, EncryptionError> {
-        let warnings = self.tls.reload().map_err(EncryptionError::Tls)?;
+        let (tls, warnings) = self
+            .tls
+            .read(self.tls.settings())
+            .map_err(EncryptionError::Tls)?;
         if let Some(dtls) = &self.dtls {
-            with_credentials(&self.tls, |credentials| dtls.replace(credentials))
-                .map_err(EncryptionError::while_reloading)?;
+            dtls.take(with_credentials(&tls, DtlsContext::read)?);
         }
+        self.tls.take(tls);
         Ok(warnings)
+    }
+
+    /// Reads everything that `settings` need, beside what is in force; changes nothing.
+    ///
+    /// # Errors
+    /// See [`EncryptionError`].
+    pub fn prepare(
+        now: Option<&Self>,
+        settings: &Settings,
+        addresses: &Addresses,
+    ) -> Result<Prepared, EncryptionError> {
+        let (change, warnings) = match (now, &settings.tls) {
+            (_, None) => (Change::Off, Vec::new()),
+            (None, Some(wanted)) => {
+                let (encryption, warnings) = Self::load(wanted, settings, addresses)?;
+                (Change::On(encryption), warnings)
+            }
+            (Some(now), Some(wanted)) => {
+                let wanted = tls_settings(wanted, settings, addresses);
+                let (tls, warnings) = now.tls.read(wanted).map_err(EncryptionError::Tls)?;
+                let dtls = match &now.dtls {
+                    _ if !settings.listen.dtls => Dtls::Off,
+                    Some(_) => Dtls::Renew(with_credentials(&tls, DtlsContext::read)?),
+                    None => Dtls::On(Arc::new(with_credentials(&tls, DtlsContext::new)?)),
+                };
+                let tls = Box::new(tls);
+                (Change::Renew { tls, dtls }, warnings)
+            }
+        };
+        Ok(Prepared { change, warnings })
+    }
+
+    /// Puts in force what was prepared; returns what there is now.
+    #[must_use]
+    pub fn commit(now: Option<&Arc<Self>>, prepared: Prepared) -> Option<Arc<Self>> {
+        match (now, prepared.change) {
+            (_, Change::Off) => None,
+            (_, Change::On(encryption)) => Some(Arc::new(encryption)),
+            (None, Change::Renew { .. }) => None,
+            (Some(now), Change::Renew { tls, dtls }) => {
+                now.tls.take(*tls);
+                let dtls = match dtls {
+                    Dtls::Off => None,
+                    Dtls::On(context) => Some(context),
+                    Dtls::Renew(prepared) => {
+                        if let Some(context) = &now.dtls {
+                            context.take(prepared);
+                        }
+                        now.dtls.clone()
+                    }
+                };
+                let tls = now.tls.clone();
+                Some(Arc::new(Self { tls, dtls }))
+            }
+        }
     }
 }
 
 fn with_credentials<T>(
-    tls: &TlsServer,
+    tls: &Loaded,
     take: impl FnOnce(&Credentials<'_>) -> Result<T, String>,
 ) -> Result<T, EncryptionError> {
     let identity = tls.identity();
-    let authorities = tls.client_authorities();
     take(&Credentials {
         chain: identity.certificate_pem().as_bytes(),
         key: identity.private_key_pem().expose().as_bytes(),
         password: None,
-        client_ca: authorities.as_deref(),
+        client_ca: tls.client_authorities(),
         ciphers: tls.settings().cipher_list.as_deref(),
     })
     .map_err(EncryptionError::Dtls)

@@ -37,6 +37,7 @@ pub struct Hello {
 }
 
 /// Where workers put hellos.
+#[derive(Clone)]
 pub struct Handshakes {
     hellos: mpsc::Sender<Hello>,
 }

@@ -8,6 +8,7 @@ pub mod app;
 pub mod auth;
 pub mod clock;
 pub mod config;
+pub mod control;
 pub mod dtls;
 pub mod encryption;
 pub mod handshakes;

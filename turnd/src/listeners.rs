@@ -1,6 +1,8 @@
 //! Where clients are listened for: which ports, on which addresses, for which protocols, and the
 //! sockets of every worker for them.
 
+mod retired;
+
 use std::{
     io,
     net::{IpAddr, SocketAddr},
@@ -15,26 +17,40 @@ use crate::{
     sockets::{Acceptor, Listener, Takes},
 };
 
+pub use retired::Retired;
+
 /// How often a port is tried that must be free on several addresses at once.
 const PORT_TRIES: usize = 20;
 
 /// Every listening socket.
 pub struct Listeners {
-    /// One set for each worker.
+    /// One set for each worker: what was bound now.
     pub workers: Vec<Sockets>,
-    /// What is listened on, in the order of the configuration.
+    /// What is listened on, in the order of the configuration; what was before, too.
     pub bound: Vec<Bound>,
     /// What could not be listened on, where that is no reason not to start.
     pub missed: Vec<(SocketAddr, io::Error)>,
+    /// UDP sockets that take nobody new, and are there until the last of their allocations has ended.
+    pub retired: Vec<Retired>,
+    /// Where in the workers' lists the next socket stands. No place is used twice, so that a late event
+    /// for a socket that is gone names no other.
+    next: Next,
 }
 
-/// The listening sockets of one worker.
+/// The next place for UDP and for TCP.
+#[derive(Clone, Copy, Debug, Default)]
+struct Next {
+    udp: usize,
+    tcp: usize,
+}
+
+/// The listening sockets of one worker, each with its place in the worker's list.
 #[derive(Default)]
 pub struct Sockets {
     /// UDP.
-    pub listeners: Vec<Listener>,
+    pub listeners: Vec<(usize, Listener)>,
     /// TCP.
-    pub acceptors: Vec<Acceptor>,
+    pub acceptors: Vec<(usize, Acceptor)>,
 }
 
 /// Something that is listened on.
@@ -48,6 +64,10 @@ pub struct Bound {
     pub takes: Takes,
     /// Whether a PROXY header comes first.
     pub is_behind_proxy: bool,
+    /// Where it stands in the list of every worker for its protocol.
+    pub at: usize,
+    /// The port that was asked for, which may have been 0, and by which option.
+    asked: (u16, &'static str),
 }
 
 /// What a listening socket speaks.
@@ -84,13 +104,22 @@ struct Endpoint {
 }
 
 impl Takes {
-    const NOTHING: Self = Self {
+    /// Nobody is taken.
+    pub const NOTHING: Self = Self {
         plain: false,
         secure: false,
     };
 
     const fn is_something(self) -> bool {
         self.plain || self.secure
+    }
+
+    /// What either takes.
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self {
+            plain: self.plain || other.plain,
+            secure: self.secure || other.secure,
+        }
     }
 }
 
@@ -105,19 +134,36 @@ impl Listeners {
         addresses: &Addresses,
         udp: &UdpOptions,
     ) -> Result<Self, StartError> {
+        Self::bind_beside(None, settings, addresses, udp)
+    }
+
+    /// The same beside those of `before`, which go on: only what is new is bound.
+    ///
+    /// # Errors
+    /// As of [`Self::bind`].
+    pub fn bind_beside(
+        before: Option<&Self>,
+        settings: &Settings,
+        addresses: &Addresses,
+        udp: &UdpOptions,
+    ) -> Result<Self, StartError> {
         let mut listeners = Self {
             workers: Vec::new(),
             bound: Vec::new(),
             missed: Vec::new(),
+            retired: Vec::new(),
+            next: before.map(|before| before.next).unwrap_or_default(),
         };
+        let before: Vec<Bound> = before.map(Self::all).unwrap_or_default();
         let workers = settings.relay_threads;
         listeners.workers.resize_with(workers, Sockets::default);
         for endpoint in endpoints(settings, addresses) {
-            listeners.bind_endpoint(&endpoint, settings, udp)?;
+            listeners.bind_endpoint(&endpoint, &before, settings, udp)?;
         }
         if listeners.bound.is_empty() {
             return Err(StartError::NoAddress("listening-ip"));
         }
+        listeners.retire(before);
         Ok(listeners)
     }
 
@@ -126,11 +172,15 @@ impl Listeners {
     fn bind_endpoint(
         &mut self,
         endpoint: &Endpoint,
+        before: &[Bound],
         settings: &Settings,
         udp: &UdpOptions,
     ) -> Result<(), StartError> {
+        // Of two endpoints that look the same, both with port 0, each has its own.
+        let is_free = |bound: &&Bound| !self.bound.iter().any(|it| it.is_socket_of(bound));
+        let before: Vec<Bound> = before.iter().filter(is_free).copied().collect();
         for _ in 1..PORT_TRIES {
-            let mut attempt = Attempt::new(endpoint, settings, udp);
+            let mut attempt = Attempt::new(endpoint, &before, self.next, settings, udp);
             match attempt.bind_all() {
                 Err(StartError::Listen { error, .. })
                     if endpoint.port == 0 && error.kind() == io::ErrorKind::AddrInUse => {}
@@ -141,7 +191,7 @@ impl Listeners {
                 }
             }
         }
-        let mut last = Attempt::new(endpoint, settings, udp);
+        let mut last = Attempt::new(endpoint, &before, self.next, settings, udp);
         last.bind_all()?;
         self.add(last);
         Ok(())
@@ -154,6 +204,24 @@ impl Listeners {
         }
         self.bound.extend(attempt.bound);
         self.missed.extend(attempt.missed);
+        self.next = attempt.next;
+    }
+}
+
+impl Bound {
+    /// Whether both are the same socket of every worker.
+    #[must_use]
+    pub fn is_socket_of(&self, other: &Self) -> bool {
+        (self.protocol, self.at) == (other.protocol, other.at)
+    }
+
+    /// Whether it is what this endpoint asks for.
+    fn is_for(&self, endpoint: &Endpoint, ip: IpAddr, protocol: Protocol) -> bool {
+        let is_port = match endpoint.port {
+            0 => self.asked == (0, endpoint.options),
+            port => self.address.port() == port,
+        };
+        is_port && self.protocol == protocol && self.address.ip() == ip
     }
 }
 
@@ -257,18 +325,12 @@ fn endpoints(settings: &Settings, addresses: &Addresses) -> Vec<Endpoint> {
     found
 }
 
-impl Takes {
-    const fn and(self, other: Self) -> Self {
-        Self {
-            plain: self.plain || other.plain,
-            secure: self.secure || other.secure,
-        }
-    }
-}
-
 /// The sockets of one endpoint, as far as they are bound.
 struct Attempt<'a> {
     endpoint: &'a Endpoint,
+    /// What is bound already.
+    before: &'a [Bound],
+    next: Next,
     device: Option<String>,
     udp: &'a UdpOptions,
     /// 0 until the system has chosen one.
@@ -279,11 +341,19 @@ struct Attempt<'a> {
 }
 
 impl<'a> Attempt<'a> {
-    fn new(endpoint: &'a Endpoint, settings: &Settings, udp: &'a UdpOptions) -> Self {
+    fn new(
+        endpoint: &'a Endpoint,
+        before: &'a [Bound],
+        next: Next,
+        settings: &Settings,
+        udp: &'a UdpOptions,
+    ) -> Self {
         let mut workers = Vec::new();
         workers.resize_with(settings.relay_threads, Sockets::default);
         Self {
             endpoint,
+            before,
+            next,
             device: settings.listen.listening_device.clone(),
             udp,
             port: endpoint.port,
@@ -302,12 +372,23 @@ impl<'a> Attempt<'a> {
                 if !takes.is_something() {
                     continue;
                 }
+                let is_behind_proxy = self.endpoint.is_behind_proxy && protocol == Protocol::Tcp;
+                let is_for = |it: &&Bound| it.is_for(self.endpoint, ip, protocol);
+                if let Some(there) = self.before.iter().find(is_for) {
+                    self.port = there.address.port();
+                    self.bound.push(Bound {
+                        takes,
+                        is_behind_proxy,
+                        ..*there
+                    });
+                    continue;
+                }
                 let bound = match protocol {
                     Protocol::Udp => self.bind_udp(ip, takes),
                     Protocol::Tcp => self.bind_tcp(ip, takes),
                 };
-                match bound {
-                    Ok(()) => {}
+                let at = match bound {
+                    Ok(at) => at,
                     // An address that nobody asked for may be gone again or not be ready yet.
                     Err(error)
                         if !self.endpoint.is_explicit
@@ -324,12 +405,14 @@ impl<'a> Attempt<'a> {
                             options: self.endpoint.options,
                         });
                     }
-                }
+                };
                 self.bound.push(Bound {
                     address: SocketAddr::new(ip, self.port),
                     protocol,
                     takes,
-                    is_behind_proxy: self.endpoint.is_behind_proxy && protocol == Protocol::Tcp,
+                    is_behind_proxy,
+                    at,
+                    asked: (self.endpoint.port, self.endpoint.options),
                 });
             }
         }
@@ -337,8 +420,8 @@ impl<'a> Attempt<'a> {
     }
 
     /// The kernel lets every server of the same user into a group of sockets, and would give it a
-    /// share of our clients: so the address is first asked for alone.
-    fn bind_udp(&mut self, ip: IpAddr, takes: Takes) -> io::Result<()> {
+    /// share of our clients: so the address is first asked for alone. Returns the place of the sockets.
+    fn bind_udp(&mut self, ip: IpAddr, takes: Takes) -> io::Result<usize> {
         let is_shared = self.workers.len() > 1;
         let alone = UdpOptions {
             device: self.device.clone(),
@@ -353,15 +436,17 @@ impl<'a> Attempt<'a> {
             reuse_port: is_shared,
             ..alone
         };
+        let at = self.next.udp;
         for worker in &mut self.workers {
             let socket = UdpSocket::bind(SocketAddr::new(ip, self.port), &options)?;
             self.port = socket.local_addr().port();
-            worker.listeners.push(Listener::new(socket, takes));
+            worker.listeners.push((at, Listener::new(socket, takes)));
         }
-        Ok(())
+        self.next.udp += 1;
+        Ok(at)
     }
 
-    fn bind_tcp(&mut self, ip: IpAddr, takes: Takes) -> io::Result<()> {
+    fn bind_tcp(&mut self, ip: IpAddr, takes: Takes) -> io::Result<usize> {
         let is_shared = self.workers.len() > 1;
         let alone = TcpOptions {
             reuse_port: false,
@@ -375,12 +460,14 @@ impl<'a> Attempt<'a> {
             reuse_port: is_shared,
             ..alone
         };
+        let at = self.next.tcp;
         for worker in &mut self.workers {
             let socket = TcpListener::bind(SocketAddr::new(ip, self.port), &options)?;
             self.port = socket.local_addr().port();
             let acceptor = Acceptor::new(socket, takes, self.endpoint.is_behind_proxy);
-            worker.acceptors.push(acceptor);
+            worker.acceptors.push((at, acceptor));
         }
-        Ok(())
+        self.next.tcp += 1;
+        Ok(at)
     }
 }

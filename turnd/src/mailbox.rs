@@ -2,7 +2,8 @@
 //!
 //! It needs no bound of its own: a worker has no more than a fixed number of questions to others open
 //! at a time, each of which is one letter there and one back, and every other letter is the one about
-//! the end of a connection, or the order to stop, which must not be lost.
+//! the end of a connection, or an order of the control side, which must not be lost and comes no faster than
+//! an operator changes files.
 
 use std::{
     io,
@@ -13,7 +14,7 @@ use rustls::ServerConnection;
 use turnd_net::{TcpStream, Waker};
 use turnd_proto::{AskId, BindRefusal, ConnectionId, RelayId, ReservationToken};
 
-use crate::{ports::RelaySocket, streams::StreamId};
+use crate::{ports::RelaySocket, streams::StreamId, worker::Reconfigure};
 
 /// What one thread tells a worker.
 pub enum Letter {
@@ -69,8 +70,25 @@ pub enum Letter {
         /// The connection, and how it took the hello.
         answered: Option<(Box<ServerConnection>, io::Result<()>)>,
     },
+    /// Do this, and let go of the acknowledgement when it is done.
+    Order(Order, Acknowledgement),
+    /// Close the UDP socket at this place, on which no worker has an allocation.
+    CloseListener(usize),
     /// Finish.
     Stop,
+}
+
+/// What the control side wants to know done.
+pub enum Order {
+    /// Serve by new settings.
+    Reconfigure(Box<Reconfigure>),
+    /// Make no new allocations any more.
+    RefuseAllocations,
+}
+
+/// Dropped by a worker when it has done what its letter says; who waits sees the end of the channel.
+pub struct Acknowledgement {
+    pub(crate) _sender: tokio::sync::mpsc::Sender<std::convert::Infallible>,
 }
 
 /// The side that letters are put in.

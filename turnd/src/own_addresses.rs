@@ -33,6 +33,15 @@ type Blocks = Vec<RangeInclusive<IpAddr>>;
 /// # Errors
 /// When the interfaces cannot be read.
 pub fn find(external: &External) -> io::Result<OwnAddresses> {
+    Ok(OwnAddresses::new(
+        turnd_net::own_addresses()?,
+        named(external),
+    ))
+}
+
+/// Those of them that the options name.
+#[must_use]
+pub fn named(external: &External) -> Vec<IpAddr> {
     let plain = [
         external.plain_v4.map(IpAddr::V4),
         external.plain_v6.map(IpAddr::V6),
@@ -41,8 +50,7 @@ pub fn find(external: &External) -> io::Result<OwnAddresses> {
         .pairs
         .iter()
         .flat_map(|pair| [pair.public, pair.private]);
-    let named = plain.into_iter().flatten().chain(pairs).collect();
-    Ok(OwnAddresses::new(turnd_net::own_addresses()?, named))
+    plain.into_iter().flatten().chain(pairs).collect()
 }
 
 /// Starts the thread. It only sleeps and looks, so that nobody needs to wait for it: it ends with the

@@ -2,7 +2,8 @@
 //!
 //! A port is drawn at random (RFC 6056) from those that are free, in constant time however full the
 //! range is, and can be drawn again as soon as its socket is closed. Shared by all workers; the lock
-//! is taken when an allocation is made or ends, never on the way of a packet.
+//! is taken when an allocation is made or ends, never on the way of a packet. The range may change while
+//! ports are taken, of the old range and the new.
 
 use std::{
     io,
@@ -37,6 +38,9 @@ pub struct PortPool {
     pairs: Vec<Pair>,
     /// The pairs with both halves free, with only the even one, with only the odd one.
     lists: [Vec<u16>; 3],
+    range: RangeInclusive<u16>,
+    /// A bit for each port that is taken, also of former ranges.
+    taken: Box<[u64; 1024]>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -66,17 +70,30 @@ impl PortPool {
     /// All ports of the range are free.
     #[must_use]
     pub fn new(range: &RangeInclusive<u16>) -> Self {
+        let mut pool = Self {
+            first: 0,
+            pairs: Vec::new(),
+            lists: [Vec::new(), Vec::new(), Vec::new()],
+            range: range.clone(),
+            taken: Box::new([0; 1024]),
+        };
+        pool.set_range(range);
+        pool
+    }
+
+    /// Draws from another range from now on. Ports that are taken stay so until they are given back.
+    pub fn set_range(&mut self, range: &RangeInclusive<u16>) {
         let first = range.start() & !1;
         let count = usize::from((range.end() | 1) - first) / 2 + 1;
-        let mut pool = Self {
-            first,
-            pairs: vec![Pair::default(); count],
-            lists: [Vec::new(), Vec::new(), Vec::new()],
-        };
+        self.first = first;
+        self.pairs = vec![Pair::default(); count];
+        self.lists = [Vec::new(), Vec::new(), Vec::new()];
+        self.range = range.clone();
         for port in range.clone() {
-            pool.give_back(port);
+            if !self.is_taken(port) {
+                self.set(port, true);
+            }
         }
-        pool
     }
 
     /// How many ports are free.
@@ -105,16 +122,32 @@ impl PortPool {
         };
         let pair = self.lists[list][at];
         let port = self.first + pair * 2 + u16::from(odd_half);
-        self.set(port, false);
+        self.mark(port, true);
         if wish == Wish::EvenAndNext {
-            self.set(port + 1, false);
+            self.mark(port + 1, true);
         }
         Some(port)
     }
 
-    /// Makes a port free again.
+    /// Makes a port free again that was taken.
     pub fn give_back(&mut self, port: u16) {
-        self.set(port, true);
+        self.mark(port, false);
+    }
+
+    fn is_taken(&self, port: u16) -> bool {
+        self.taken[usize::from(port / 64)] >> (port % 64) & 1 != 0
+    }
+
+    fn mark(&mut self, port: u16, taken: bool) {
+        let (word, bit) = (&mut self.taken[usize::from(port / 64)], 1 << (port % 64));
+        if taken {
+            *word |= bit;
+        } else {
+            *word &= !bit;
+        }
+        if self.range.contains(&port) {
+            self.set(port, !taken);
+        }
     }
 
     fn set(&mut self, port: u16, free: bool) {
@@ -143,9 +176,13 @@ impl PortPool {
 
 /// The relay addresses with their free ports.
 pub struct RelayPorts {
-    addresses: Vec<(IpAddr, Mutex<PortPool>)>,
+    addresses: Vec<(IpAddr, Pool)>,
+    range: RangeInclusive<u16>,
     options: UdpOptions,
 }
+
+/// The ports of one address. Lives as long as one of them is taken, also if nobody draws from it any more.
+type Pool = Arc<Mutex<PortPool>>;
 
 /// A bound relay socket. Its port is free again when it is dropped.
 pub struct RelaySocket {
@@ -187,14 +224,14 @@ impl RelayListener {
 
 /// A port that is taken.
 struct Lease {
-    ports: Arc<RelayPorts>,
-    address: usize,
+    pool: Pool,
+    ip: IpAddr,
     port: u16,
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.ports.pool(self.address).give_back(self.port);
+        locked(&self.pool).give_back(self.port);
     }
 }
 
@@ -204,9 +241,45 @@ impl RelayPorts {
     pub fn new(addresses: &[IpAddr], range: &RangeInclusive<u16>, options: UdpOptions) -> Self {
         let addresses = addresses
             .iter()
-            .map(|&ip| (ip, Mutex::new(PortPool::new(range))))
+            .map(|&ip| (ip, Arc::new(Mutex::new(PortPool::new(range)))))
             .collect();
-        Self { addresses, options }
+        Self {
+            addresses,
+            range: range.clone(),
+            options,
+        }
+    }
+
+    /// Other addresses, another range, other options. What is taken of an address that stays is known to
+    /// both; nothing changes for the old ones before [`Self::commit`].
+    #[must_use]
+    pub fn with(
+        &self,
+        addresses: &[IpAddr],
+        range: &RangeInclusive<u16>,
+        device: Option<String>,
+    ) -> Self {
+        let mut new = Self::new(
+            addresses,
+            range,
+            UdpOptions {
+                device,
+                ..self.options.clone()
+            },
+        );
+        for (ip, pool) in &mut new.addresses {
+            if let Some((_, known)) = self.addresses.iter().find(|(known, _)| known == ip) {
+                *pool = known.clone();
+            }
+        }
+        new
+    }
+
+    /// Draws from this range from now on, whoever asks.
+    pub fn commit(&self) {
+        for (_, pool) in &self.addresses {
+            locked(pool).set_range(&self.range);
+        }
     }
 
     /// Free ports of all addresses.
@@ -287,9 +360,10 @@ impl RelayPorts {
         } else {
             first
         };
+        let (ip, pool) = &self.addresses[address];
         let lease = |port| Lease {
-            ports: self.clone(),
-            address,
+            pool: pool.clone(),
+            ip: *ip,
             port,
         };
         Some((first..=last).map(lease).collect())
@@ -301,7 +375,7 @@ impl RelayPorts {
     ) -> Result<(RelaySocket, Option<RelaySocket>), (io::Error, Vec<Lease>)> {
         let mut sockets = Vec::with_capacity(leases.len());
         for lease in &leases {
-            let address = SocketAddr::new(self.addresses[lease.address].0, lease.port);
+            let address = SocketAddr::new(lease.ip, lease.port);
             match UdpSocket::bind(address, &self.options) {
                 Ok(socket) => sockets.push(socket),
                 Err(error) => return Err((error, leases)),
@@ -327,7 +401,7 @@ impl RelayPorts {
         let Some(lease) = leases.pop() else {
             return Err((io::ErrorKind::InvalidInput.into(), leases));
         };
-        let address = SocketAddr::new(self.addresses[lease.address].0, lease.port);
+        let address = SocketAddr::new(lease.ip, lease.port);
         let shared = TcpOptions {
             reuse_port: true,
             device: self.options.device.clone(),
@@ -353,9 +427,13 @@ impl RelayPorts {
     }
 
     fn pool(&self, address: usize) -> MutexGuard<'_, PortPool> {
-        let (_, pool) = &self.addresses[address];
-        pool.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.addresses[address].1)
     }
+}
+
+/// No operation leaves a pool half done, so a lock poisoned by a panic is still good.
+fn locked(pool: &Pool) -> MutexGuard<'_, PortPool> {
+    pool.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// From the operating system: relay ports must not be guessable.
@@ -364,88 +442,4 @@ fn random() -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::*;
-
-    /// Enough for tests: a full-period generator.
-    fn numbers() -> impl FnMut() -> u64 {
-        let mut state = 0x9E37_79B9_7F4A_7C15_u64;
-        move || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state
-        }
-    }
-
-    #[test]
-    fn every_port_is_handed_out_once_and_comes_back() {
-        for range in [
-            49152..=65535,
-            1024..=1024,
-            1025..=1025,
-            1025..=1030,
-            0..=65535,
-            65535..=65535,
-        ] {
-            let mut pool = PortPool::new(&range);
-            let mut random = numbers();
-            let all: HashSet<u16> = range.clone().collect();
-            for _ in 0..2 {
-                let mut taken = HashSet::new();
-                while let Some(port) = pool.take(Wish::Any, random()) {
-                    assert!(taken.insert(port));
-                }
-                assert_eq!(taken, all);
-                assert_eq!(pool.free(), 0);
-                taken.into_iter().for_each(|port| pool.give_back(port));
-            }
-        }
-    }
-
-    #[test]
-    fn even_wishes_get_even_ports_and_leave_the_neighbour_usable() {
-        let mut pool = PortPool::new(&(50001..=50006));
-        let mut random = numbers();
-        let mut even: Vec<u16> = std::iter::from_fn(|| pool.take(Wish::Even, random())).collect();
-        even.sort_unstable();
-        assert_eq!(even, [50002, 50004, 50006]);
-        let mut rest: Vec<u16> = std::iter::from_fn(|| pool.take(Wish::Any, random())).collect();
-        rest.sort_unstable();
-        assert_eq!(rest, [50001, 50003, 50005]);
-    }
-
-    #[test]
-    fn a_pair_is_taken_whole_or_not_at_all() {
-        let mut pool = PortPool::new(&(50000..=50003));
-        assert_eq!(pool.take(Wish::Even, 0).map(|port| port % 2), Some(0));
-        let pair = pool.take(Wish::EvenAndNext, 0).unwrap();
-        assert_eq!(pair % 2, 0);
-        assert_eq!(pool.free(), 1);
-        assert_eq!(pool.take(Wish::EvenAndNext, 0), None);
-        pool.give_back(pair + 1);
-        assert_eq!(pool.take(Wish::EvenAndNext, 0), None);
-        pool.give_back(pair);
-        assert_eq!(pool.take(Wish::EvenAndNext, 0), Some(pair));
-    }
-
-    #[test]
-    fn draws_are_even_over_the_range() {
-        let mut pool = PortPool::new(&(49152..=65535));
-        let mut random = numbers();
-        let mut bins = [0_u32; 64];
-        for _ in 0..64_000 {
-            let port = pool.take(Wish::Any, random()).unwrap();
-            bins[usize::from(port - 49152) / 256] += 1;
-            pool.give_back(port);
-        }
-        // Chi square with 63 degrees of freedom: 103.4 is passed by chance once in a thousand.
-        let chi: f64 = bins
-            .iter()
-            .map(|&n| (f64::from(n) - 1000.0).powi(2) / 1000.0)
-            .sum();
-        assert!(chi < 103.4, "{chi}");
-    }
-}
+mod tests;

@@ -59,6 +59,11 @@ impl SessionLog {
         }
     }
 
+    /// Clients of this realm from now on.
+    pub fn set_realm(&mut self, realm: &str) {
+        realm.clone_into(&mut self.realm);
+    }
+
     /// Writes one event.
     pub fn write(&mut self, now: Instant, event: &Event) {
         let at = Duration::from_millis(now.as_millis());

@@ -9,8 +9,8 @@ use std::{
 
 use turnd_net::{Offload, UdpOptions, UdpSocket};
 use turnd_proto::{
-    Access, DefaultFamily, Lifetimes, Limits, LiveRelays, LongTerm, PeerPolicy, Quotas,
-    Settings as ServerSettings,
+    Access, DefaultFamily, Lifetimes, Limits, LiveRelays, LongTerm, OwnAddresses, PeerPolicy,
+    Quotas, Settings as ServerSettings,
 };
 use turnd_wire::Family;
 
@@ -113,8 +113,22 @@ pub fn system(what: &'static str) -> impl FnOnce(io::Error) -> StartError {
     move |error| StartError::System { what, error }
 }
 
+/// What stays the same for as long as the program runs, whatever is configured.
+pub struct Lasting {
+    /// Nonces are made with it: those that clients have stay good.
+    nonce_key: [u8; 32],
+    /// How many allocations there are, and whose.
+    pub quotas: Arc<Quotas>,
+    /// This machine's addresses.
+    pub own: Arc<OwnAddresses>,
+}
+
 /// What all workers share, and the sockets of each.
 pub struct Setup {
+    /// What no configuration replaces.
+    pub lasting: Lasting,
+    /// How often keys, or the realm that they are for, have changed.
+    pub keys_state: u64,
     /// The addresses in force.
     pub addresses: Addresses,
     /// The listening sockets.
@@ -147,23 +161,23 @@ impl Setup {
             return Err(StartError::NoAddress("relay-ip"));
         }
         let offload = Offload::probe();
-        let options = UdpOptions {
-            receive_buffer: Some(settings.socket_buffer),
-            send_buffer: Some(settings.socket_buffer),
-            offload,
-            ..UdpOptions::default()
-        };
+        let options = udp_options(settings, offload);
         let relay_ips: Vec<IpAddr> = addresses.relay.iter().map(|&(ip, _)| ip).collect();
         let encryption = encryption(settings, &addresses)?;
         let listeners = Listeners::bind(settings, &addresses, &options)?;
-        let bound = listeners.bound.iter().map(|bound| bound.address).collect();
+        let lasting = Lasting::new(settings)?;
+        let relays = Relays {
+            udp: Arc::new(LiveRelays::new(addresses.relay.iter().copied())),
+            tcp: Arc::new(LiveRelays::new(addresses.relay.iter().copied())),
+        };
+        let server = server_settings(settings, &lasting, relays, listeners.addresses(), 0);
         let relay_options = UdpOptions {
             device: settings.listen.relay_device.clone(),
             ..options
         };
         check_relay_addresses(&relay_ips, &relay_options)?;
         Ok(Self {
-            server: Arc::new(server_settings(settings, &addresses, bound)?),
+            server: Arc::new(server),
             keys: Arc::new(key_sources(settings)),
             ports: Arc::new(RelayPorts::new(
                 &relay_ips,
@@ -176,12 +190,40 @@ impl Setup {
             addresses,
             listeners,
             offload,
+            lasting,
+            keys_state: 0,
         })
     }
 }
 
+impl Lasting {
+    fn new(settings: &Settings) -> Result<Self, StartError> {
+        let own = own_addresses::find(&settings.external);
+        let own = Arc::new(own.map_err(system("read this machine's addresses"))?);
+        own_addresses::watch(&own).map_err(system("start a thread"))?;
+        Ok(Self {
+            nonce_key: random_key()?,
+            quotas: Arc::new(Quotas::new(settings.user_quota, settings.total_quota)),
+            own,
+        })
+    }
+}
+
+/// What sockets for datagrams are bound with.
+pub(crate) fn udp_options(settings: &Settings, offload: Offload) -> UdpOptions {
+    UdpOptions {
+        receive_buffer: Some(settings.socket_buffer),
+        send_buffer: Some(settings.socket_buffer),
+        offload,
+        ..UdpOptions::default()
+    }
+}
+
 /// Whether sockets can be bound there at all; the ports are left alone until they are needed.
-fn check_relay_addresses(addresses: &[IpAddr], options: &UdpOptions) -> Result<(), StartError> {
+pub(crate) fn check_relay_addresses(
+    addresses: &[IpAddr],
+    options: &UdpOptions,
+) -> Result<(), StartError> {
     for &address in addresses {
         UdpSocket::bind(SocketAddr::new(address, 0), options)
             .map_err(|error| StartError::Relay { address, error })?;
@@ -210,15 +252,30 @@ fn stream_rules(
     encryption: Option<&Encryption>,
 ) -> Result<StreamRules, StartError> {
     let tls = match encryption {
-        Some(encryption) => Some(Tls {
-            server: encryption.tls.clone(),
-            handshakes: Handshakes::start().map_err(system("start a thread"))?,
-        }),
+        Some(encryption) => Some(tls(encryption)?),
         None => None,
     };
-    Ok(StreamRules {
+    let limits = &settings.connections;
+    let connections = Connections::new(limits.total, limits.per_address);
+    Ok(rules_for_streams(settings, tls, connections))
+}
+
+/// TLS for connections, with a thread that answers hellos.
+pub(crate) fn tls(encryption: &Encryption) -> Result<Tls, StartError> {
+    Ok(Tls {
+        server: encryption.tls.clone(),
+        handshakes: Handshakes::start().map_err(system("start a thread"))?,
+    })
+}
+
+pub(crate) fn rules_for_streams(
+    settings: &Settings,
+    tls: Option<Tls>,
+    connections: Arc<Connections>,
+) -> StreamRules {
+    StreamRules {
         tls,
-        connections: Connections::new(settings.connections.total, settings.connections.per_address),
+        connections,
         trusted_proxies: settings.proxy.trusted.clone(),
         http: HttpRules {
             acme_redirect: settings.http.acme_redirect.clone(),
@@ -231,10 +288,10 @@ fn stream_rules(
         },
         handshakes_per_second: settings.connections.handshakes_per_second,
         handshakes_per_address: settings.connections.handshakes_per_address,
-    })
+    }
 }
 
-fn dtls_limits(settings: &Settings) -> DtlsLimits {
+pub(crate) fn dtls_limits(settings: &Settings) -> DtlsLimits {
     DtlsLimits {
         handshakes_per_second: settings.connections.handshakes_per_second,
         handshakes_per_source: settings.connections.handshakes_per_address,
@@ -242,25 +299,33 @@ fn dtls_limits(settings: &Settings) -> DtlsLimits {
     }
 }
 
-fn server_settings(
+/// The relay addresses with their live ports.
+pub(crate) struct Relays {
+    pub(crate) udp: Arc<LiveRelays>,
+    pub(crate) tcp: Arc<LiveRelays>,
+}
+
+/// What the state machines serve by.
+pub(crate) fn server_settings(
     settings: &Settings,
-    addresses: &Addresses,
+    lasting: &Lasting,
+    Relays {
+        udp: relays,
+        tcp: tcp_relays,
+    }: Relays,
     listeners: Vec<SocketAddr>,
-) -> Result<ServerSettings, StartError> {
-    let relays = Arc::new(LiveRelays::new(addresses.relay.iter().copied()));
-    let tcp_relays = Arc::new(LiveRelays::new(addresses.relay.iter().copied()));
-    let own = own_addresses::find(&settings.external);
-    let own = Arc::new(own.map_err(system("read this machine's addresses"))?);
-    own_addresses::watch(&own).map_err(system("start a thread"))?;
-    Ok(ServerSettings {
-        access: access(settings)?,
+    keys_state: u64,
+) -> ServerSettings {
+    let own = lasting.own.clone();
+    ServerSettings {
+        access: access(settings, lasting, keys_state),
         lifetimes: Lifetimes {
             max_allocation: settings.max_allocate_lifetime,
             permission: settings.permission_lifetime,
             channel: settings.channel_lifetime,
         },
         limits: Limits::default(),
-        quotas: Arc::new(Quotas::new(settings.user_quota, settings.total_quota)),
+        quotas: lasting.quotas.clone(),
         peers: PeerPolicy::new(
             settings.peers.clone(),
             own.clone(),
@@ -281,12 +346,12 @@ fn server_settings(
         tcp_relay: settings.tcp_relay,
         stun: !settings.no_stun,
         turn: !settings.stun_only,
-    })
+    }
 }
 
-fn access(settings: &Settings) -> Result<Access, StartError> {
+fn access(settings: &Settings, lasting: &Lasting, keys_state: u64) -> Access {
     if settings.access == config::Access::Anonymous {
-        return Ok(Access::DangerousAnyone);
+        return Access::DangerousAnyone;
     }
     // SHA-256 needs the passwords, and a client that is offered it takes it: with one stored MD5 key
     // that user would be locked out.
@@ -296,16 +361,17 @@ fn access(settings: &Settings) -> Result<Access, StartError> {
         .any(|user| matches!(user.secret, UserSecret::Md5Key(_)));
     // A time-limited name cannot be found by its hash.
     let user_hashes = settings.shared_secrets.is_empty();
-    Ok(Access::LongTerm(LongTerm::new(
+    let long_term = LongTerm::new(
         settings.realm.clone(),
-        &random_key()?,
+        &lasting.nonce_key,
         settings.nonce_lifetime,
         knows_passwords,
         user_hashes,
-    )))
+    );
+    Access::LongTerm(long_term.with_keys(keys_state))
 }
 
-fn key_sources(settings: &Settings) -> KeySources {
+pub(crate) fn key_sources(settings: &Settings) -> KeySources {
     KeySources {
         users: Users::new(&settings.users, &settings.realm),
         secrets: SharedSecrets::new(

@@ -12,8 +12,10 @@ pub struct Listener {
     pub(crate) socket: UdpSocket,
     /// Whether it is bound to no address in particular, so that each datagram has to tell.
     pub(crate) is_wildcard: bool,
-    /// Which protocols it takes.
+    /// Which protocols new clients may use.
     pub(crate) takes: Takes,
+    /// Which protocols clients with an allocation may use: all that it ever took.
+    pub(crate) took: Takes,
 }
 
 /// A TCP socket that clients connect to.
@@ -43,7 +45,14 @@ impl Listener {
             socket,
             is_wildcard,
             takes,
+            took: takes,
         }
+    }
+
+    /// New clients may use these protocols from now on; who has an allocation goes on.
+    pub(crate) fn take(&mut self, takes: Takes) {
+        self.takes = takes;
+        self.took = self.took.and(takes);
     }
 }
 
@@ -56,6 +65,45 @@ impl Acceptor {
             takes,
             is_behind_proxy,
         }
+    }
+}
+
+/// Sockets by their places, which are the same in every worker and are never used twice.
+pub(crate) struct Numbered<T>(Vec<Option<T>>);
+
+impl<T> Numbered<T> {
+    /// One past the last place.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn get(&self, at: usize) -> Option<&T> {
+        self.0.get(at)?.as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, at: usize) -> Option<&mut T> {
+        self.0.get_mut(at)?.as_mut()
+    }
+
+    pub(crate) fn insert(&mut self, at: usize, socket: T) {
+        if self.0.len() <= at {
+            self.0.resize_with(at + 1, || None);
+        }
+        self.0[at] = Some(socket);
+    }
+
+    pub(crate) fn remove(&mut self, at: usize) -> Option<T> {
+        self.0.get_mut(at)?.take()
+    }
+}
+
+impl<T> FromIterator<(usize, T)> for Numbered<T> {
+    fn from_iter<I: IntoIterator<Item = (usize, T)>>(sockets: I) -> Self {
+        let mut numbered = Self(Vec::new());
+        for (at, socket) in sockets {
+            numbered.insert(at, socket);
+        }
+        numbered
     }
 }
 

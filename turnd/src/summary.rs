@@ -20,7 +20,7 @@ pub fn log(settings: &Settings, setup: &Setup) {
         tracing::warn!("not listening on {address}: {error}");
     }
     if let Some(tls) = setup.encryption.as_ref().map(|it| &it.tls) {
-        let source = match tls.paths().next() {
+        let source = match tls.paths().first() {
             Some((_, path)) => path.display().to_string(),
             None => "self-signed, good for trying out and for nothing else".to_owned(),
         };
@@ -63,7 +63,7 @@ pub fn log(settings: &Settings, setup: &Setup) {
 }
 
 /// `udp 192.0.2.1:3478`, `tcp+tls 192.0.2.1:5349 behind a proxy`.
-fn listener(bound: &Bound) -> String {
+pub(crate) fn listener(bound: &Bound) -> String {
     let (plain, secure) = bound.protocol.names();
     let name = match (bound.takes.plain, bound.takes.secure) {
         (true, true) => format!("{plain}+{secure}"),

@@ -10,7 +10,7 @@ use crate::{
     allocate_request::{Additional, AllocateRequest, Port, RelayWish},
     allocation::{Allocation, Birth, Relay},
     asks::Waiting,
-    auth::Identity,
+    auth::{Identity, Proof},
     io::{
         Ask, Event, OpenedRelay, Output, PortWish, RelayId, RelayProtocol, RelayRefusal,
         ReservationToken,
@@ -28,6 +28,7 @@ use crate::{
 pub(crate) struct Opening {
     pub(crate) reply: ReplyTo,
     owner: Identity,
+    proof: Proof,
     place: Place,
     /// The place of the port that is to be reserved.
     next_place: Option<Place>,
@@ -73,6 +74,9 @@ impl Server {
             return Ok(());
         }
         self.refuse_unknown(message)?;
+        if self.refuses_allocations {
+            return Err(Refusal::FORBIDDEN);
+        }
         let client = reply.client.path.client;
         let request = AllocateRequest::parse(message, &self.settings, &reply.client)?;
         if is_tunnel(client.ip()) || self.settings.peers.is_live_relay(client) {
@@ -152,6 +156,7 @@ impl Server {
         let opening = Opening {
             reply,
             owner,
+            proof: Proof::new(&self.settings.access),
             place,
             next_place,
             protocol: request.protocol,
@@ -298,7 +303,7 @@ impl Server {
         };
         let allocation = Allocation::new(
             client,
-            opening.owner,
+            (opening.owner, opening.proof),
             opening.protocol,
             birth,
             opening.opened,

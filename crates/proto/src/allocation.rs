@@ -1,13 +1,16 @@
 //! One allocation: its relays, permissions and channels (RFC 8656 section 3).
 
-use core::{net::SocketAddr, ops::RangeInclusive};
+use core::{
+    net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
+};
 
 use turnd_wire::{Family, TransactionId};
 
 use crate::{
-    auth::Identity,
+    auth::{Identity, Proof},
     io::{Client, ConnectionId, RelayId, RelayProtocol},
-    peers::{Host, Peer},
+    peers::{Forbidden, Host, Peer},
     quota::Place,
     time::Instant,
 };
@@ -17,6 +20,8 @@ use crate::{
 pub(crate) struct Allocation {
     pub(crate) client: Client,
     pub(crate) owner: Identity,
+    /// What the owner's key was good by last.
+    pub(crate) proof: Proof,
     /// What it relays.
     pub(crate) protocol: RelayProtocol,
     /// Its connections with peers.
@@ -84,7 +89,7 @@ pub(crate) enum NoRoom {
 impl Allocation {
     pub(crate) fn new(
         client: Client,
-        owner: Identity,
+        (owner, proof): (Identity, Proof),
         protocol: RelayProtocol,
         birth: Birth,
         relays: Vec<Relay>,
@@ -93,6 +98,7 @@ impl Allocation {
         Self {
             client,
             owner,
+            proof,
             protocol,
             connections: Vec::new(),
             birth,
@@ -222,6 +228,35 @@ impl Allocation {
             .iter()
             .find(|channel| channel.peer.wire() == wire && channel.carries(now))
             .map(|channel| (channel.number, channel.peer))
+    }
+
+    /// Judges every host anew; returns how many permissions are gone. Of a channel the number and the peer
+    /// stay bound (RFC 8656 section 12: for as long as it was granted), but it carries nothing.
+    pub(crate) fn judge(
+        &mut self,
+        now: Instant,
+        mut judge: impl FnMut(IpAddr) -> Result<Host, Forbidden>,
+    ) -> usize {
+        let before = self.permissions.len();
+        let channels = &mut self.channels;
+        self.permissions.retain_mut(|permission| {
+            let ip = permission.host.ip();
+            let of_host = channels
+                .iter_mut()
+                .filter(|channel| channel.peer.asked().ip() == ip);
+            match judge(ip) {
+                Ok(host) => {
+                    permission.host = host;
+                    of_host.for_each(|channel| channel.peer = channel.peer.judged_as(host));
+                    true
+                }
+                Err(_) => {
+                    of_host.for_each(|channel| channel.permitted_until = now);
+                    false
+                }
+            }
+        });
+        before - self.permissions.len()
     }
 
     /// Takes out the relays that have expired, and forgets permissions and channels that have.

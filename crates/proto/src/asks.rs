@@ -7,7 +7,10 @@ use crate::{
     auth::Claim,
     connect::Connecting,
     connection_bind::Binding,
-    io::{Answer, Ask, AskId, BindRefusal, Client, FiveTuple, OpenedRelay, Output, RelayRefusal},
+    io::{
+        Answer, Ask, AskId, BindRefusal, Client, FiveTuple, OpenedRelay, Output, RelayRefusal,
+        UserId,
+    },
     server::Server,
     settings::Lifetimes,
     time::{Instant, Now},
@@ -105,19 +108,22 @@ impl Server {
         Some(waiting)
     }
 
-    /// Asks for the keys of whoever signed a request.
+    /// Asks for the keys of whoever signed a request, or of the owner of the client's allocation.
     pub(crate) fn ask_for_keys(
         &mut self,
         now: Instant,
         client: Client,
         message: &Message<'_>,
         claim: Claim,
+        owner: Option<String>,
     ) {
         if message.bytes().len() > MAX_KEPT_REQUEST {
             return;
         }
+        let owner_in = owner.is_some().then(|| claim.realm.clone());
         let ask = Ask::FindKeys {
-            user: claim.user.clone(),
+            user: owner.map_or_else(|| claim.user.clone(), UserId::Name),
+            owner_in,
         };
         let waiting = Waiting::Keys {
             client,

@@ -1,12 +1,14 @@
 //! The long-term credential mechanism (RFC 8489 section 9.2), one question after the other: cheap
 //! checks first, and no key is looked for before the nonce has proved to be ours.
 
+use std::sync::Arc;
+
 use turnd_wire::{Algorithm, Integrity, Key, Message, attr, integrity};
 
 use crate::{
     io::{Credential, FiveTuple, UserId},
     refusal::Refusal,
-    settings::LongTerm,
+    settings::{Access, LongTerm},
     time::Instant,
 };
 
@@ -23,6 +25,39 @@ pub(crate) struct Claim {
     pub(crate) user: UserId,
     pub(crate) algorithm: Algorithm,
     pub(crate) integrity: Integrity,
+    /// The realm that the client's key is for.
+    pub(crate) realm: Arc<str>,
+}
+
+/// Which keys the owner of an allocation has proved to be one by.
+#[derive(Clone, Debug)]
+pub(crate) struct Proof {
+    /// See [`LongTerm::with_keys`].
+    pub(crate) keys: u64,
+    pub(crate) realm: Arc<str>,
+}
+
+impl Proof {
+    pub(crate) fn of(long_term: &LongTerm, claim: &Claim) -> Self {
+        Self {
+            keys: long_term.keys,
+            realm: claim.realm.clone(),
+        }
+    }
+
+    /// Of who makes an allocation by these rules.
+    pub(crate) fn new(access: &Access) -> Self {
+        match access {
+            Access::DangerousAnyone => Self {
+                keys: 0,
+                realm: Arc::from(""),
+            },
+            Access::LongTerm(long_term) => Self {
+                keys: long_term.keys,
+                realm: long_term.realm.clone(),
+            },
+        }
+    }
 }
 
 /// Who sent a request.
@@ -60,12 +95,14 @@ pub(crate) struct Signer {
 }
 
 impl LongTerm {
-    /// Reads the claim out of a request.
+    /// Reads the claim out of a request. `allocated_in` is the realm that the client's allocation was made
+    /// in: the owner need not notice that it has changed since.
     pub(crate) fn claim(
         &self,
         message: &Message<'_>,
         now: Instant,
         path: &FiveTuple,
+        allocated_in: Option<&str>,
     ) -> Result<Claim, Refusal> {
         let Some(integrity) = message.integrity() else {
             return Err(Refusal::CHALLENGE);
@@ -86,13 +123,19 @@ impl LongTerm {
         if !self.nonces.is_good(nonce, now, path) {
             return Err(Refusal::STALE_NONCE);
         }
-        if realm != self.realm {
+        let is_own = realm == &*self.realm;
+        if !is_own && Some(realm) != allocated_in {
             return Err(Refusal::UNAUTHENTICATED);
         }
         Ok(Claim {
             user,
             algorithm,
             integrity,
+            realm: if is_own {
+                self.realm.clone()
+            } else {
+                Arc::from(realm)
+            },
         })
     }
 

@@ -1,6 +1,7 @@
 //! What goes into the state machine and what comes out of it: plain values.
 
 use core::{net::SocketAddr, ops::Range};
+use std::sync::Arc;
 
 use turnd_wire::{ErrorCode, Family, Key, Method, TransactionId};
 
@@ -141,6 +142,9 @@ pub enum Ask {
     FindKeys {
         /// Who claims to write.
         user: UserId,
+        /// The user has an allocation, which was made with a key of this realm: keys of that realm are
+        /// asked for, and those count too that were good for a time which is over by now.
+        owner_in: Option<Arc<str>>,
     },
     /// Bind a socket for an allocation; one for TCP listens. Answer: [`Answer::Relay`].
     OpenRelay {

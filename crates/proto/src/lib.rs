@@ -7,7 +7,7 @@
 //!
 //! Inputs, each with the time: [`Server::handle_datagram`] (from a client), [`Server::to_client`]
 //! (from a peer), [`Server::handle_answer`], [`Server::handle_claim`], [`Server::handle_timeout`].
-//! `now` never goes back.
+//! `now` never goes back. Settings may change at any time ([`Server::reconfigure`]).
 //!
 //! Outputs: the two relay directions *return* where the data goes and queue nothing. Everything else
 //! is drained from [`Server::poll_output`] until it is empty, after every input and before the next.
@@ -102,6 +102,7 @@ mod own_addresses;
 mod peers;
 mod permission;
 mod quota;
+mod reconfigure;
 mod refresh;
 mod refusal;
 mod relay;
@@ -126,6 +127,7 @@ pub use live_relays::LiveRelays;
 pub use own_addresses::OwnAddresses;
 pub use peers::{Forbidden, Host, Peer, PeerPolicy, PeerRules};
 pub use quota::Quotas;
+pub use reconfigure::Withdrawn;
 pub use refusal::Fault;
 pub use server::Server;
 pub use settings::{Access, DefaultFamily, Lifetimes, Limits, LongTerm, Settings};

@@ -8,6 +8,8 @@ use core::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use std::sync::Arc;
+
 use turnd_wire::Family;
 
 /// One address that relay sockets are bound to.
@@ -18,7 +20,10 @@ struct RelayAddress {
     external: IpAddr,
     /// A bit for each port. Written by the server that owns the socket, read by all; nothing else
     /// hangs on the order, so relaxed access will do.
-    live: Box<[AtomicU64]>,
+    live: Arc<[AtomicU64]>,
+    /// No new relays are opened there, but old ones may live on, or be known by the address seen from
+    /// outside that they were told once.
+    is_former: bool,
 }
 
 /// The relay addresses and their live ports.
@@ -36,10 +41,43 @@ impl LiveRelays {
             .map(|(local, external)| RelayAddress {
                 local,
                 external,
-                live: (0..1024).map(|_| AtomicU64::new(0)).collect(),
+                live: no_ports(),
+                is_former: false,
             })
             .collect();
         Self { addresses }
+    }
+
+    /// The same relays with other addresses, for new settings of servers that go on. Both know, and keep
+    /// knowing, the same live ports. What is not among `addresses` any more is kept as long as relays
+    /// live there.
+    #[must_use]
+    pub fn with(&self, addresses: impl IntoIterator<Item = (IpAddr, IpAddr)>) -> Self {
+        let mut new = Self::new(addresses);
+        for address in &mut new.addresses {
+            if let Some(known) = self.addresses.iter().find(|it| it.local == address.local) {
+                address.live = known.live.clone();
+            }
+        }
+        for former in &self.addresses {
+            let mut others = new.addresses.iter();
+            let stays = others.any(|it| (it.local, it.external) == (former.local, former.external));
+            let lives = || {
+                former
+                    .live
+                    .iter()
+                    .any(|word| word.load(Ordering::Relaxed) != 0)
+            };
+            if !stays && lives() {
+                new.addresses.push(RelayAddress {
+                    local: former.local,
+                    external: former.external,
+                    live: former.live.clone(),
+                    is_former: true,
+                });
+            }
+        }
+        new
     }
 
     /// Whether relays of this family can be had at all.
@@ -47,7 +85,7 @@ impl LiveRelays {
     pub fn has_family(&self, family: Family) -> bool {
         self.addresses
             .iter()
-            .any(|address| Family::of(address.local) == family)
+            .any(|address| !address.is_former && Family::of(address.local) == family)
     }
 
     /// How a relay socket's address looks from outside.
@@ -97,6 +135,10 @@ impl LiveRelays {
             relay.live[word].fetch_and(!bit, Ordering::Relaxed);
         }
     }
+}
+
+fn no_ports() -> Arc<[AtomicU64]> {
+    (0..1024).map(|_| AtomicU64::new(0)).collect()
 }
 
 fn place(port: u16) -> (usize, u64) {

@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 #[derive(Debug)]
 pub struct OwnAddresses {
     interfaces: ArcSwap<Vec<RangeInclusive<IpAddr>>>,
-    named: Vec<IpAddr>,
+    named: ArcSwap<Vec<IpAddr>>,
 }
 
 impl OwnAddresses {
@@ -20,7 +20,7 @@ impl OwnAddresses {
     pub fn new(interfaces: Vec<RangeInclusive<IpAddr>>, named: Vec<IpAddr>) -> Self {
         Self {
             interfaces: ArcSwap::from_pointee(interfaces),
-            named,
+            named: ArcSwap::from_pointee(named),
         }
     }
 
@@ -30,8 +30,13 @@ impl OwnAddresses {
         self.interfaces.store(interfaces.into());
     }
 
+    /// The operator's word has changed. Likewise.
+    pub fn set_named(&self, named: Vec<IpAddr>) {
+        self.named.store(named.into());
+    }
+
     pub(crate) fn contains(&self, ip: IpAddr) -> bool {
-        self.named.contains(&ip) || self.is_on_interface(ip)
+        self.named.load().contains(&ip) || self.is_on_interface(ip)
     }
 
     /// Whether the system takes this address for its own, whatever a NAT does.

@@ -114,9 +114,10 @@ impl fmt::Display for Forbidden {
     }
 }
 
-/// Judges peers: whenever a permission or channel is made or refreshed. A packet is not judged anew, so
-/// that a permission for an address that becomes this machine's, or that a rule would refuse now, lives
-/// on to its end: five minutes ([`crate::Lifetimes::permission`]) after it was last granted.
+/// Judges peers: whenever a permission or channel is made or refreshed, and all that there are when the
+/// rules change ([`crate::Server::reconfigure`]). A packet is not judged anew, so that a permission for an
+/// address that becomes this machine's lives on to its end: five minutes
+/// ([`crate::Lifetimes::permission`]) after it was last granted.
 #[derive(Debug)]
 pub struct PeerPolicy {
     rules: PeerRules,
@@ -184,6 +185,29 @@ impl PeerPolicy {
             ip,
             reach: Reach::Everything,
         })
+    }
+
+    /// Whether a permission that a client has for a host may stay. Unlike [`Self::check`] it knows no port:
+    /// of a host that is this machine the live relays stay in reach.
+    ///
+    /// # Errors
+    /// [`Forbidden`] says why not.
+    pub(crate) fn judge(&self, ip: IpAddr) -> Result<Host, Forbidden> {
+        match self.check(SocketAddr::new(ip, 0)) {
+            Err(Forbidden::Own) => Ok(Host {
+                ip,
+                reach: Reach::LiveRelays,
+            }),
+            judged => judged,
+        }
+    }
+
+    /// Whether every peer gets the same answer from the other policy.
+    pub(crate) fn judges_as(&self, other: &Self) -> bool {
+        self.rules == other.rules
+            && self.listeners == other.listeners
+            && Arc::ptr_eq(&self.own, &other.own)
+            && Arc::ptr_eq(&self.relays, &other.relays)
     }
 
     /// The peer at `port` of a permitted host.

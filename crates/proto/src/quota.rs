@@ -13,13 +13,14 @@ use crate::io::ReservationToken;
 /// The ledger of live allocations and of ports that wait for one.
 #[derive(Debug, Default)]
 pub struct Quotas {
-    per_account: Option<u32>,
-    total: Option<u32>,
     counts: Mutex<Counts>,
 }
 
 #[derive(Debug, Default)]
 struct Counts {
+    /// The most of each; `None`: no limit.
+    most_per_account: Option<u32>,
+    most: Option<u32>,
     accounts: HashMap<Arc<str>, u32>,
     total: u32,
     /// The places of reserved ports, found by whichever server the token is redeemed at.
@@ -31,10 +32,18 @@ impl Quotas {
     #[must_use]
     pub fn new(per_account: Option<u32>, total: Option<u32>) -> Self {
         Self {
-            per_account,
-            total,
-            counts: Mutex::default(),
+            counts: Mutex::new(Counts {
+                most_per_account: per_account,
+                most: total,
+                ..Counts::default()
+            }),
         }
+    }
+
+    /// Other limits hold from now on. Whoever has more keeps it, and gets no further place.
+    pub fn set_limits(&self, per_account: Option<u32>, total: Option<u32>) {
+        let mut counts = self.counts();
+        (counts.most_per_account, counts.most) = (per_account, total);
     }
 
     /// Takes a place for one allocation of `account`; `None` if there is none left. The place is
@@ -80,7 +89,7 @@ impl Quotas {
         let fits = |held: u32, limit: Option<u32>| {
             limit.is_none_or(|limit| held.saturating_add(places) <= limit)
         };
-        if !fits(held, self.per_account) || !fits(counts.total, self.total) {
+        if !fits(held, counts.most_per_account) || !fits(counts.total, counts.most) {
             return None;
         }
         counts.total += places;

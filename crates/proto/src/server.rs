@@ -12,7 +12,7 @@ use turnd_wire::{Class, Message, Method, Protocol, demultiplex};
 
 use crate::{
     asks::Waiting,
-    auth::{Claim, Identity, Signer},
+    auth::{Claim, Identity, Proof, Signer},
     connections::Connections,
     io::{
         AllocationId, AskId, Client, Credential, Ending, Event, FiveTuple, ListenerId, Output,
@@ -43,6 +43,8 @@ pub struct Server {
     pub(crate) connections: Connections,
     pub(crate) timers: Timers,
     pub(crate) outputs: VecDeque<Output>,
+    /// No new allocations: the process is about to end.
+    pub(crate) refuses_allocations: bool,
 }
 
 impl Server {
@@ -62,6 +64,7 @@ impl Server {
             connections: Connections::new(index, seed),
             timers: Timers::default(),
             outputs: VecDeque::new(),
+            refuses_allocations: false,
             settings,
         }
     }
@@ -121,6 +124,13 @@ impl Server {
         self.table
             .of_client(path)
             .map(|allocation| allocation.client.listener)
+    }
+
+    /// Whether any client that is reached by this socket has an allocation. Looks at all allocations, so
+    /// that it is not for every packet.
+    #[must_use]
+    pub fn uses_listener(&self, listener: ListenerId) -> bool {
+        self.table.uses(listener)
     }
 
     /// Does what is due. Call it when [`Self::next_timeout`] has come.
@@ -226,7 +236,9 @@ impl Server {
         let Access::LongTerm(long_term) = &settings.access else {
             return self.serve(now, message, reply, Identity::Anyone);
         };
-        let claim = match long_term.claim(message, now, &from.path) {
+        let allocation = self.table.of_client(&from.path);
+        let realm = allocation.map(|allocation| &*allocation.proof.realm);
+        let claim = match long_term.claim(message, now, &from.path, realm) {
             Ok(claim) => claim,
             Err(refusal) => return self.refuse(now, &reply, None, &refusal),
         };
@@ -234,7 +246,21 @@ impl Server {
             let signer = Some(signer);
             return self.serve(now, message, ReplyTo { signer, ..reply }, owner);
         }
-        self.ask_for_keys(now, from, message, claim);
+        let owner = self.owner_to_find(long_term, from, &claim);
+        self.ask_for_keys(now, from, message, claim, owner);
+    }
+
+    /// The name of the client's allocation's owner, if that is who claims to write and whose keys are not
+    /// known to be good any more: those of the configuration have changed, or the realm has.
+    fn owner_to_find(&self, long_term: &LongTerm, from: Client, claim: &Claim) -> Option<String> {
+        let allocation = self.table.of_client(&from.path)?;
+        let Identity::User(credential) = &allocation.owner else {
+            return None;
+        };
+        let proof = &allocation.proof;
+        let is_owner = claim.names(credential, &claim.realm);
+        let is_proved = proof.keys == long_term.keys && proof.realm == claim.realm;
+        (is_owner && !is_proved).then(|| credential.name.clone())
     }
 
     /// The owner of the client's allocation, if that is who signed: the key found for the first
@@ -250,7 +276,8 @@ impl Server {
         let Identity::User(credential) = &allocation.owner else {
             return None;
         };
-        if !claim.names(credential, &long_term.realm) {
+        let proof = &allocation.proof;
+        if proof.keys != long_term.keys || !claim.names(credential, &proof.realm) {
             return None;
         }
         let own = core::slice::from_ref(&**credential);
@@ -275,6 +302,7 @@ impl Server {
         let reply = ReplyTo::new(&settings, client, &message);
         match long_term.verify(&message, claim, credentials) {
             Ok((identity, signer)) => {
+                self.prove_owner(&client, &identity, Proof::of(long_term, claim));
                 let signer = Some(signer);
                 self.serve(now, &message, ReplyTo { signer, ..reply }, identity);
             }
@@ -286,6 +314,17 @@ impl Server {
                 };
                 self.refuse(now, &reply, user, &refusal);
             }
+        }
+    }
+
+    /// The owner of an allocation has shown a key that is good now; it serves for the next request too.
+    fn prove_owner(&mut self, client: &Client, identity: &Identity, proof: Proof) {
+        let id = self.table.find(&client.path);
+        if let Some(allocation) = id.and_then(|id| self.table.allocation_mut(id))
+            && allocation.owner.name() == identity.name()
+        {
+            allocation.owner = identity.clone();
+            allocation.proof = proof;
         }
     }
 

@@ -57,9 +57,11 @@ pub enum Access {
 
 /// How the long-term credential mechanism is offered.
 pub struct LongTerm {
-    pub(crate) realm: String,
+    pub(crate) realm: Arc<str>,
     pub(crate) nonces: Nonces,
     pub(crate) sha256: bool,
+    /// Which state of the keys this is.
+    pub(crate) keys: u64,
 }
 
 impl LongTerm {
@@ -79,10 +81,18 @@ impl LongTerm {
             username_anonymity: user_hashes,
         };
         Self {
-            realm,
+            realm: realm.into(),
             nonces: Nonces::new(nonce_key, nonce_lifetime, features),
             sha256,
+            keys: 0,
         }
+    }
+
+    /// Says which state of the keys holds; any number that the state before did not have. Owners of
+    /// allocations are then looked for again, so that one who was taken out can do nothing more.
+    #[must_use]
+    pub fn with_keys(self, keys: u64) -> Self {
+        Self { keys, ..self }
     }
 }
 

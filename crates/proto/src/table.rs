@@ -8,7 +8,7 @@ use slotmap::SlotMap;
 
 use crate::{
     allocation::{Allocation, Relay},
-    io::{AllocationId, FiveTuple, RelayId, RelayProtocol},
+    io::{AllocationId, FiveTuple, ListenerId, RelayId, RelayProtocol},
     live_relays::LiveRelays,
     time::Instant,
 };
@@ -75,6 +75,22 @@ impl Table {
             RelayState::Serves(id) => Some(*id),
             RelayState::Asked | RelayState::Reserved(_) => None,
         }
+    }
+
+    /// Every allocation.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = AllocationId> {
+        self.allocations.keys()
+    }
+
+    /// Whether a client of this socket has an allocation. Looks at all.
+    pub(crate) fn uses(&self, listener: ListenerId) -> bool {
+        let mut all = self.allocations.values();
+        all.any(|allocation| allocation.client.listener == listener)
+    }
+
+    /// Where live ports are written from now on.
+    pub(crate) fn set_relays(&mut self, live: Arc<LiveRelays>, live_tcp: Arc<LiveRelays>) {
+        (self.live, self.live_tcp) = (live, live_tcp);
     }
 
     fn live(&self, protocol: RelayProtocol) -> &Arc<LiveRelays> {

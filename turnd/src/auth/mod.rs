@@ -17,6 +17,19 @@ pub struct KeySources {
 }
 
 impl KeySources {
+    /// Every key under which the owner of an allocation may sign that was made in `realm`, which need not be
+    /// the one in force. Keys that were good for a time count after it, too: an allocation lives as long as
+    /// it is refreshed.
+    #[must_use]
+    pub fn of_owner(&self, user: &UserId, realm: &str) -> Vec<Credential> {
+        let UserId::Name(name) = user else {
+            return self.users.find(user).into_iter().collect();
+        };
+        let mut found: Vec<Credential> = self.users.find_in(realm, name).into_iter().collect();
+        found.extend(self.secrets.find_in(realm, name, 0));
+        found
+    }
+
     /// Every key under which this user may have signed, at `unix` seconds since 1970.
     #[must_use]
     pub fn find(&self, user: &UserId, unix: u64) -> Vec<Credential> {

@@ -30,11 +30,16 @@ impl SharedSecrets {
 
     /// A credential for each secret, none if the name has no time or its time is over.
     pub fn find(&self, name: &str, unix: u64) -> impl Iterator<Item = Credential> {
+        self.find_in(&self.realm, name, unix)
+    }
+
+    /// The same with keys of this realm.
+    pub fn find_in(&self, realm: &str, name: &str, unix: u64) -> impl Iterator<Item = Credential> {
         let parts = parts(name, self.separator).filter(|parts| unix < parts.expires);
         let secrets = parts.map(|parts| self.secrets.iter().map(move |secret| (parts, secret)));
         secrets.into_iter().flatten().map(|(parts, secret)| {
             let password = password(secret.expose(), name);
-            let key = |algorithm| Key::long_term(algorithm, name, &self.realm, &password);
+            let key = |algorithm| Key::long_term(algorithm, name, realm, &password);
             Credential {
                 name: name.to_owned(),
                 account: parts.user.unwrap_or(name).to_owned(),

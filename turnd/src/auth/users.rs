@@ -13,13 +13,20 @@ pub struct Users {
     by_name: HashMap<String, Credential>,
     /// USERHASH to name.
     names: HashMap<[u8; 32], String>,
+    realm: String,
+    /// What keys of another realm are made from.
+    users: Vec<StaticUser>,
 }
 
 impl Users {
     /// Derives the keys. Of several users with one name the last counts.
     #[must_use]
     pub fn new(users: &[StaticUser], realm: &str) -> Self {
-        let mut all = Self::default();
+        let mut all = Self {
+            realm: realm.to_owned(),
+            users: users.to_vec(),
+            ..Self::default()
+        };
         for user in users {
             let credential = credential(user, realm);
             let hash = integrity::user_hash(&user.name, realm);
@@ -27,6 +34,16 @@ impl Users {
             all.by_name.insert(user.name.clone(), credential);
         }
         all
+    }
+
+    /// The user with this name, with keys of this realm.
+    #[must_use]
+    pub fn find_in(&self, realm: &str, name: &str) -> Option<Credential> {
+        if realm == self.realm {
+            return self.by_name.get(name).cloned();
+        }
+        let user = self.users.iter().rev().find(|user| user.name == name)?;
+        Some(credential(user, realm))
     }
 
     /// The user with this name or hash.

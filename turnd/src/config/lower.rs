@@ -7,6 +7,7 @@ use turnd_proto::PeerRules;
 
 use super::{
     access::{access, realm, shared_secrets, users},
+    draining::drain,
     error::{Findings, Origin},
     listen::{self, connections, http, listen, relaying, stream_queue},
     logging::log,
@@ -77,6 +78,7 @@ pub(super) fn lower(
         stun_only,
         no_stun,
         log: log(raw, findings),
+        drain: drain(raw),
     }
 }
 

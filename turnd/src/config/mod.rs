@@ -11,6 +11,7 @@
 mod access;
 mod apply;
 mod cli;
+mod draining;
 mod error;
 mod file;
 mod help;
@@ -32,6 +33,7 @@ use std::{
     sync::Arc,
 };
 
+pub use draining::Drain;
 pub use error::{ConfigError, Note, Origin, Severity};
 pub use logging::{Facility, LogAddresses, LogFile, LogFormat, LogLevel, LogSettings, Verbosity};
 pub use search::{Machine, ReadFile};

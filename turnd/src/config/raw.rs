@@ -129,6 +129,8 @@ pub(super) struct Raw {
     pub(super) allow_loopback: Slot<bool>,
     pub(super) allow_private: Slot<bool>,
     // Limits
+    pub(super) drain_min_allocations: Slot<i64>,
+    pub(super) drain_timeout: Slot<i64>,
     pub(super) user_quota: Slot<i64>,
     pub(super) total_quota: Slot<i64>,
     pub(super) max_allocate_lifetime: Slot<i64>,

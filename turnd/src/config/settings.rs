@@ -11,6 +11,7 @@ use std::{
 use turnd_proto::PeerRules;
 
 use super::{
+    draining::Drain,
     logging::LogSettings,
     ways_in::{ConnectionLimits, Http, Listen, ProxyProtocol, StreamQueue, TlsSettings},
 };
@@ -86,6 +87,8 @@ pub struct Settings {
     pub no_stun: bool,
     /// What to log, and where.
     pub log: LogSettings,
+    /// How the server ends while it has allocations.
+    pub drain: Drain,
 }
 
 /// Addresses that clients are told instead of the relay's own, for machines behind 1:1 NAT.

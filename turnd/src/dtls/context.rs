@@ -33,6 +33,9 @@ pub struct DtlsContext {
     cookies: Cookies,
 }
 
+/// Credentials that have been found good.
+pub struct Prepared(SslContext);
+
 impl DtlsContext {
     /// # Errors
     ///
@@ -47,14 +50,27 @@ impl DtlsContext {
         })
     }
 
+    /// Credentials for [`Self::take`], which cannot fail any more.
+    ///
+    /// # Errors
+    ///
+    /// As of [`DtlsContext::new`].
+    pub fn read(credentials: &Credentials<'_>) -> Result<Prepared, String> {
+        build(credentials).map(Prepared)
+    }
+
     /// Shows these credentials in handshakes that begin from now on. Associations live on.
+    pub fn take(&self, prepared: Prepared) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = prepared.0;
+    }
+
+    /// The same in one step.
     ///
     /// # Errors
     ///
     /// As of [`DtlsContext::new`]; the old credentials then stay.
     pub fn replace(&self, credentials: &Credentials<'_>) -> Result<(), String> {
-        let context = build(credentials)?;
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = context;
+        self.take(Self::read(credentials)?);
         Ok(())
     }
 

@@ -94,6 +94,18 @@ impl Dtls {
         }
     }
 
+    /// Handshakes that begin from now on are done with this context and by these limits. Associations live
+    /// on, also where there are more of them than the limits say.
+    pub fn reconfigure(&mut self, context: Arc<DtlsContext>, mut limits: DtlsLimits) {
+        limits.idle = limits.idle.max(Duration::from_millis(1));
+        if limits != self.limits {
+            let per_second = limits.handshakes_per_second;
+            self.handshakes = Budget::new(per_second, per_second);
+            self.handshakes_by_source = PerAddress::new(limits.handshakes_per_source);
+        }
+        (self.context, self.limits) = (context, limits);
+    }
+
     /// Takes a datagram that came to this worker through `listener`. Its first message is written to `plain`,
     /// and what must go back to the same client is given to `send`. Whatever is not a client's is dropped.
     ///

@@ -37,9 +37,12 @@ mod timers;
 mod unavailable;
 
 #[cfg(feature = "dtls")]
-pub use self::{context::DtlsContext, engine::Dtls};
+pub use self::{
+    context::{DtlsContext, Prepared},
+    engine::Dtls,
+};
 #[cfg(not(feature = "dtls"))]
-pub use unavailable::{Dtls, DtlsContext};
+pub use unavailable::{Dtls, DtlsContext, Prepared};
 
 /// Whether this program was built with DTLS.
 pub const AVAILABLE: bool = cfg!(feature = "dtls");

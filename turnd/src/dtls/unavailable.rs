@@ -20,15 +20,22 @@ impl DtlsContext {
             .to_owned())
     }
 
-    /// Never called.
-    ///
     /// # Errors
     ///
-    /// None.
-    pub fn replace(&self, _credentials: &Credentials<'_>) -> Result<(), String> {
+    /// Always, as [`Self::new`].
+    pub fn read(credentials: &Credentials<'_>) -> Result<Prepared, String> {
+        match Self::new(credentials)?.0 {}
+    }
+
+    /// Never called.
+    pub fn take(&self, _prepared: Prepared) {
         match self.0 {}
     }
 }
+
+/// Credentials that have been found good; there are none in this build.
+#[derive(Debug)]
+pub struct Prepared(Infallible);
 
 /// The associations of one worker; there are none in this build.
 #[derive(Debug)]
@@ -39,6 +46,11 @@ impl Dtls {
     #[must_use]
     pub fn new(context: Arc<DtlsContext>, _limits: DtlsLimits) -> Self {
         match context.0 {}
+    }
+
+    /// Never called.
+    pub fn reconfigure(&mut self, _context: Arc<DtlsContext>, _limits: DtlsLimits) {
+        match self.0 {}
     }
 
     /// Never called.

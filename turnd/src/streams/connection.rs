@@ -6,6 +6,8 @@ use turnd_net::{Interest, TcpStream};
 use turnd_proto::{FiveTuple, Instant, Transport};
 use turnd_wire::framing;
 
+use crate::sockets::Takes;
+
 use super::{Kind, Layer, PeerStreamId, QueueLimits, SendQueue, Staging, limits::Place};
 
 /// Encrypted or sent in one step while a queue drains.
@@ -46,8 +48,8 @@ pub struct Connection {
     pub(crate) queue: SendQueue,
     pub(crate) path: FiveTuple,
     pub(crate) phase: Phase,
-    /// Which acceptor took it.
-    pub(crate) acceptor: usize,
+    /// What the socket took that it came to, when it came.
+    pub(crate) takes: Takes,
     /// Whether a PROXY header must still come.
     pub(crate) expects_proxy_header: bool,
     pub(crate) accepted: Instant,
@@ -64,7 +66,7 @@ impl Connection {
     /// A connection that was just accepted.
     pub(crate) fn new(
         socket: TcpStream,
-        acceptor: usize,
+        takes: Takes,
         expects_proxy_header: bool,
         place: Place,
         limits: QueueLimits,
@@ -82,7 +84,7 @@ impl Connection {
             strange: 0,
             queue: SendQueue::new(limits),
             phase: Phase::Opening,
-            acceptor,
+            takes,
             expects_proxy_header,
             accepted: now,
             last_heard: now,

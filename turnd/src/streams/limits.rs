@@ -7,7 +7,10 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -29,9 +32,15 @@ pub fn source(address: IpAddr) -> IpAddr {
 /// The open client connections of all workers.
 #[derive(Debug)]
 pub struct Connections {
-    total: u32,
-    per_source: u32,
+    limits: Limits,
     counts: Mutex<Counts>,
+}
+
+/// The most of each; 0: no limit. Nothing else hangs on them, so that their order does not matter.
+#[derive(Debug)]
+struct Limits {
+    total: AtomicU32,
+    per_source: AtomicU32,
 }
 
 #[derive(Debug, Default)]
@@ -55,10 +64,22 @@ impl Connections {
     #[must_use]
     pub fn new(total: u32, per_source: u32) -> Arc<Self> {
         Arc::new(Self {
-            total,
-            per_source,
+            limits: Limits {
+                total: total.into(),
+                per_source: per_source.into(),
+            },
             counts: Mutex::default(),
         })
+    }
+
+    /// Other limits hold from now on. Connections that are there stay.
+    pub fn set_limits(&self, total: u32, per_source: u32) {
+        self.limits.total.store(total, Ordering::Relaxed);
+        self.limits.per_source.store(per_source, Ordering::Relaxed);
+    }
+
+    fn per_source(&self) -> u32 {
+        self.limits.per_source.load(Ordering::Relaxed)
     }
 
     /// A place for a connection from `address`.
@@ -86,11 +107,11 @@ impl Connections {
 
     fn place(self: &Arc<Self>, source: Option<IpAddr>) -> Result<Place, Refused> {
         let mut counts = self.counts();
-        if reached(self.total, counts.total) {
+        if reached(self.limits.total.load(Ordering::Relaxed), counts.total) {
             return Err(Refused::Total);
         }
         if let Some(source) = source {
-            counts.enter(source, self.per_source)?;
+            counts.enter(source, self.per_source())?;
         }
         counts.total += 1;
         drop(counts);
@@ -149,7 +170,7 @@ impl Place {
             return Ok(());
         }
         let mut counts = self.connections.counts();
-        counts.enter(new, self.connections.per_source)?;
+        counts.enter(new, self.connections.per_source())?;
         if let Some(old) = self.source.replace(new) {
             counts.leave(old);
         }

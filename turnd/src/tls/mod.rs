@@ -14,12 +14,7 @@ mod server_config;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::SystemTime,
-};
+use std::{fmt, path::PathBuf, sync::Arc, time::SystemTime};
 
 use arc_swap::ArcSwap;
 use rustls::{ServerConfig, crypto::aws_lc_rs::Ticketer, server::ProducesTickets};
@@ -72,12 +67,12 @@ pub enum IdentitySource {
 /// Connections hold the configuration they were made with, so that [`TlsServer::reload`] ends none.
 #[derive(Debug)]
 pub struct TlsServer {
-    settings: TlsSettings,
     current: ArcSwap<Loaded>,
 }
 
 /// One reading of the files, whole or not at all.
-struct Loaded {
+pub struct Loaded {
+    settings: TlsSettings,
     config: Arc<ServerConfig>,
     identity: Arc<Identity>,
     /// The bytes of the CA file.
@@ -92,9 +87,9 @@ impl TlsServer {
     ///
     /// A file or an option cannot be used.
     pub fn load(settings: TlsSettings) -> Result<(Self, Vec<String>), TlsError> {
-        let (loaded, warnings) = Loaded::read(&settings, None)?;
+        let (loaded, warnings) = Loaded::read(settings, None)?;
         let current = ArcSwap::from_pointee(loaded);
-        Ok((Self { settings, current }, warnings))
+        Ok((Self { current }, warnings))
     }
 
     /// What a new connection uses.
@@ -114,23 +109,36 @@ impl TlsServer {
     ///
     /// A file cannot be used. Then everything stays as it was, and the text says so.
     pub fn reload(&self) -> Result<Vec<String>, TlsError> {
-        let before = self.current.load_full();
-        let (loaded, warnings) =
-            Loaded::read(&self.settings, Some(&before)).map_err(TlsError::while_reloading)?;
-        self.current.store(Arc::new(loaded));
+        let (loaded, warnings) = self.read(self.settings())?;
+        self.take(loaded);
         Ok(warnings)
+    }
+
+    /// The first half of a reload, maybe with other settings: reads everything and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::reload`].
+    pub fn read(&self, settings: TlsSettings) -> Result<(Loaded, Vec<String>), TlsError> {
+        let before = self.current.load_full();
+        Loaded::read(settings, Some(&before)).map_err(TlsError::while_reloading)
+    }
+
+    /// The second half: what was read is used from now on.
+    pub fn take(&self, loaded: Loaded) {
+        self.current.store(Arc::new(loaded));
+    }
+
+    /// What is in use now.
+    #[must_use]
+    pub fn current(&self) -> Arc<Loaded> {
+        self.current.load_full()
     }
 
     /// Certificate and key that new connections get.
     #[must_use]
     pub fn identity(&self) -> Arc<Identity> {
         Arc::clone(&self.current.load().identity)
-    }
-
-    /// What certificates of clients are checked against (PEM), if they are asked for.
-    #[must_use]
-    pub fn client_authorities(&self) -> Option<Vec<u8>> {
-        self.current.load().ca.clone()
     }
 
     /// SHA-256 of the certificate that new connections get, in hex with colons.
@@ -141,22 +149,21 @@ impl TlsServer {
 
     /// What was configured.
     #[must_use]
-    pub fn settings(&self) -> &TlsSettings {
-        &self.settings
+    pub fn settings(&self) -> TlsSettings {
+        self.current.load().settings.clone()
     }
 
     /// The files that are read, each with the option that names it. None with a self-signed certificate and
     /// no CA file.
-    pub fn paths(&self) -> impl Iterator<Item = (&'static str, &Path)> {
-        let own = match &self.settings.identity {
-            IdentitySource::Files { cert, key, .. } => [
-                Some(("cert", cert.as_path())),
-                Some(("pkey", key.as_path())),
-            ],
+    #[must_use]
+    pub fn paths(&self) -> Vec<(&'static str, PathBuf)> {
+        let settings = self.settings();
+        let own = match settings.identity {
+            IdentitySource::Files { cert, key, .. } => [Some(("cert", cert)), Some(("pkey", key))],
             IdentitySource::SelfSigned { .. } => [None, None],
         };
-        let authorities = self.settings.ca_file.as_deref().map(|ca| ("CA-file", ca));
-        own.into_iter().flatten().chain(authorities)
+        let authorities = settings.ca_file.map(|ca| ("CA-file", ca));
+        own.into_iter().flatten().chain(authorities).collect()
     }
 }
 
@@ -167,8 +174,26 @@ impl fmt::Debug for Loaded {
 }
 
 impl Loaded {
+    /// The settings that it was read by.
+    #[must_use]
+    pub fn settings(&self) -> &TlsSettings {
+        &self.settings
+    }
+
+    /// Certificate and key.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// What certificates of clients are checked against (PEM), if they are asked for.
+    #[must_use]
+    pub fn client_authorities(&self) -> Option<&[u8]> {
+        self.ca.as_deref()
+    }
+
     fn read(
-        settings: &TlsSettings,
+        settings: TlsSettings,
         before: Option<&Loaded>,
     ) -> Result<(Self, Vec<String>), TlsError> {
         let now = SystemTime::now();
@@ -183,7 +208,12 @@ impl Loaded {
                 let warning = warning.map(|text| format!("cert {}: {text}", cert.display()));
                 (Arc::new(identity), warning.into_iter().collect())
             }
-            IdentitySource::SelfSigned { names } => (own(names, before, now)?, Vec::new()),
+            IdentitySource::SelfSigned { names } => {
+                let is_own = |before: &&Loaded| {
+                    matches!(before.settings.identity, IdentitySource::SelfSigned { .. })
+                };
+                (own(names, before.filter(is_own), now)?, Vec::new())
+            }
         };
         let ca = match &settings.ca_file {
             Some(path) => Some(files::read("CA-file", path)?),
@@ -194,13 +224,14 @@ impl Loaded {
             None => Ticketer::new().map_err(server_config::refused)?,
         };
         let config = server_config::build(
-            settings,
+            &settings,
             &identity,
             ca.as_deref(),
             Arc::clone(&ticketer),
             &mut warnings,
         )?;
         let loaded = Self {
+            settings,
             config: Arc::new(config),
             identity,
             ca,

@@ -16,7 +16,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 impl Worker {
     pub(super) fn accept(&mut self, now: Now, at: usize) {
         for _ in 0..ACCEPT_BATCH {
-            match self.parts.acceptors[at].socket.accept() {
+            let Some(acceptor) = self.acceptors.get(at) else {
+                return;
+            };
+            match acceptor.socket.accept() {
                 Ok(Some(socket)) => self.admit(now, at, socket),
                 Ok(None) => return,
                 Err(error) => {
@@ -61,7 +64,7 @@ impl Worker {
 
     fn listening(&self, name: Socket) -> Option<&TcpListener> {
         match name {
-            Socket::Acceptor(at) => Some(&self.parts.acceptors.get(at)?.socket),
+            Socket::Acceptor(at) => Some(&self.acceptors.get(at)?.socket),
             Socket::Relay(relay) => Some(self.peers.relays.get(relay)?.socket()),
             _ => None,
         }
@@ -69,7 +72,10 @@ impl Worker {
 
     fn admit(&mut self, now: Now, at: usize, socket: TcpStream) {
         let rules = &self.parts.stream_rules;
-        let behind_proxy = self.parts.acceptors[at].is_behind_proxy;
+        let Some(acceptor) = self.acceptors.get(at) else {
+            return;
+        };
+        let (takes, behind_proxy) = (acceptor.takes, acceptor.is_behind_proxy);
         let from = socket.peer_addr().ip().to_canonical();
         let is_trusted = !behind_proxy
             || rules
@@ -90,7 +96,7 @@ impl Worker {
             return socket.abort_on_close();
         };
         let mut connection =
-            Connection::new(socket, at, behind_proxy, place, rules.queue, now.instant);
+            Connection::new(socket, takes, behind_proxy, place, rules.queue, now.instant);
         connection.due = now.instant + FIRST_MESSAGE;
         let id = self.streams.connections.insert(connection);
         let connection = &self.streams.connections[id];

@@ -9,7 +9,7 @@ use turnd_wire::channel_data;
 use super::{Worker, dtls};
 use crate::{
     ports::RelaySocket,
-    sockets::{Listener, Socket},
+    sockets::{Listener, Numbered, Socket},
     streams::StreamId,
 };
 
@@ -24,9 +24,11 @@ impl Worker {
     pub(super) fn read_listener(&mut self, now: Now, at: usize) {
         self.make_room(now, LISTENER_BATCH);
         self.received.clear();
-        let listener = &self.parts.listeners[at];
+        let Some(listener) = self.listeners.get(at) else {
+            return;
+        };
         let (wildcard, bound) = (listener.is_wildcard, listener.socket.local_addr());
-        let takes = listener.takes;
+        let (takes, took) = (listener.takes, listener.took);
         if let Err(error) =
             listener
                 .socket
@@ -40,12 +42,11 @@ impl Worker {
                 Some(ip) if wildcard => SocketAddr::new(ip, bound.port()),
                 _ => bound,
             };
-            if takes.secure && self.begins_encrypted(&received) {
+            if took.secure && self.begins_encrypted(&received) {
                 let path = dtls::path(received.from, server);
-                self.serve_encrypted(now, at, path, &received);
-                continue;
-            }
-            if !takes.plain {
+                if takes.secure || self.parts.server.has_allocation(&dtls::five_tuple(path)) {
+                    self.serve_encrypted(now, at, path, &received);
+                }
                 continue;
             }
             let client = Client {
@@ -56,6 +57,10 @@ impl Worker {
                     server,
                 },
             };
+            let is_welcome = takes.plain || self.parts.server.has_allocation(&client.path);
+            if !is_welcome {
+                continue;
+            }
             self.serve_client(now, client, &received);
         }
     }
@@ -162,7 +167,7 @@ impl Worker {
 
     /// A run to a client that is reached by datagrams.
     fn push_run(&mut self, socket: Socket, hop: &ClientHop, received: &Received) {
-        let source = source(&self.parts.listeners, socket, &hop.to);
+        let source = source(&self.listeners, socket, &hop.to);
         let (socket, to) = (socket.number(), hop.to.path.client);
         for (nth, segment) in (0..).zip(self.slots.segments(received)) {
             let Some(wrapping) = hop.frame.around(self.slots.bytes(segment), nth) else {
@@ -197,7 +202,7 @@ impl Worker {
 
     /// Sends an answer through a socket for datagrams.
     pub(super) fn push_reply(&mut self, socket: Socket, to: &Client, bytes: &[u8]) {
-        let source = source(&self.parts.listeners, socket, to);
+        let source = source(&self.listeners, socket, to);
         let bytes = self.outbox.scratch(bytes);
         self.outbox
             .push(socket.number(), to.path.client, source, &[bytes]);
@@ -220,7 +225,7 @@ impl Worker {
         if self.outbox.is_empty() {
             return;
         }
-        let (listeners, relays) = (&self.parts.listeners, &self.relays);
+        let (listeners, relays) = (&self.listeners, &self.relays);
         let flushed = self
             .outbox
             .flush(&self.slots, |number| match Socket::of(number) {
@@ -236,7 +241,11 @@ impl Worker {
 }
 
 /// The source address of an answer, where the socket has none itself.
-pub(super) fn source(listeners: &[Listener], socket: Socket, to: &Client) -> Option<IpAddr> {
+pub(super) fn source(
+    listeners: &Numbered<Listener>,
+    socket: Socket,
+    to: &Client,
+) -> Option<IpAddr> {
     let Socket::Listener(at) = socket else {
         return None;
     };

@@ -36,7 +36,7 @@ impl Worker {
             let (Some(dtls), Ok(listener)) = (&mut self.dtls, u32::try_from(at)) else {
                 return;
             };
-            let from = source(&self.parts.listeners, Socket::Listener(at), &client);
+            let from = source(&self.listeners, Socket::Listener(at), &client);
             let mut next = dtls.receive(
                 now.instant,
                 path,
@@ -101,7 +101,7 @@ impl Worker {
     /// Encrypts one message for a client.
     pub(super) fn encrypt(&mut self, now: Now, to: &Client, message: &[u8]) {
         let socket = Socket::of(to.listener.0);
-        let from = source(&self.parts.listeners, socket, to);
+        let from = source(&self.listeners, socket, to);
         let Some(dtls) = &mut self.dtls else {
             return;
         };
@@ -129,8 +129,7 @@ impl Worker {
         if dtls.next_timeout().is_none_or(|due| due > now.instant) {
             return;
         }
-        let (server, listeners, outbox) =
-            (&self.parts.server, &self.parts.listeners, &mut self.outbox);
+        let (server, listeners, outbox) = (&self.parts.server, &self.listeners, &mut self.outbox);
         dtls.handle_timeout(
             now.instant,
             |path| server.has_allocation(&five_tuple(path)),
@@ -162,7 +161,7 @@ pub(super) fn path(client: SocketAddr, server: SocketAddr) -> Path {
     Path { client, server }
 }
 
-fn five_tuple(path: Path) -> FiveTuple {
+pub(super) fn five_tuple(path: Path) -> FiveTuple {
     FiveTuple {
         transport: Transport::Dtls,
         client: path.client,

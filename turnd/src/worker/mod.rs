@@ -16,6 +16,7 @@ mod dtls;
 mod opening;
 mod outputs;
 mod peers;
+mod reconfigure;
 mod splice;
 mod streams;
 
@@ -28,14 +29,18 @@ use turnd_proto::{Instant, Now, RelayId, Server};
 use crate::{
     auth::KeySources,
     clock::Clock,
+    control::Live,
     dtls::{Dtls, MAX_MESSAGE},
+    listeners::Sockets,
     mailbox::{Mailbox, Sender},
     ports::{RelayPorts, RelaySocket},
     session_log::SessionLog,
-    sockets::{Acceptor, Listener, Socket},
+    sockets::{Acceptor, Listener, Numbered, Socket},
 };
 
 use peers::Peers;
+use reconfigure::Retiring;
+pub use reconfigure::{Fates, Reconfigure};
 use streams::Streams;
 pub use streams::{StreamRules, Tls};
 
@@ -54,10 +59,8 @@ pub struct Parts {
     pub server: Server,
     /// The poller whose waker the mailbox has.
     pub poller: Poller,
-    /// Its UDP sockets of the listening addresses.
-    pub listeners: Vec<Listener>,
-    /// Its TCP sockets of the listening addresses.
-    pub acceptors: Vec<Acceptor>,
+    /// Its sockets of the listening addresses.
+    pub sockets: Sockets,
     /// Associations of DTLS, if it is offered.
     pub dtls: Option<Dtls>,
     /// What holds for connections.
@@ -74,11 +77,16 @@ pub struct Parts {
     pub clock: Clock,
     /// Where events go.
     pub log: SessionLog,
+    /// Where to tell how many allocations there are.
+    pub live: Live,
 }
 
 /// One worker.
 pub struct Worker {
     parts: Parts,
+    listeners: Numbered<Listener>,
+    acceptors: Numbered<Acceptor>,
+    retiring: Retiring,
     relays: SecondaryMap<RelayId, RelaySocket>,
     slots: Slots,
     outbox: Outbox,
@@ -100,6 +108,8 @@ pub struct Worker {
     slow_readers: LogLimit,
     /// Datagrams that could not be sent since the last line about it.
     dropped: u64,
+    /// How many allocations there were when that was told last.
+    told: usize,
 }
 
 impl Worker {
@@ -108,14 +118,15 @@ impl Worker {
     /// # Errors
     /// When the poller does not take a listener.
     pub fn new(mut parts: Parts) -> io::Result<Self> {
-        for (at, listener) in parts.listeners.iter().enumerate() {
-            let token = Socket::Listener(at).token();
+        let sockets = std::mem::take(&mut parts.sockets);
+        for (at, listener) in &sockets.listeners {
+            let token = Socket::Listener(*at).token();
             parts
                 .poller
                 .add(&listener.socket, token, Interest::READABLE)?;
         }
-        for (at, acceptor) in parts.acceptors.iter().enumerate() {
-            let token = Socket::Acceptor(at).token();
+        for (at, acceptor) in &sockets.acceptors {
+            let token = Socket::Acceptor(*at).token();
             parts
                 .poller
                 .add(&acceptor.socket, token, Interest::READABLE)?;
@@ -129,6 +140,9 @@ impl Worker {
             dtls: parts.dtls.take(),
             message: Vec::new(),
             parts,
+            listeners: sockets.listeners.into_iter().collect(),
+            acceptors: sockets.acceptors.into_iter().collect(),
+            retiring: Retiring::default(),
             relays: SecondaryMap::new(),
             slots: Slots::new(SLOTS),
             outbox: Outbox::new(),
@@ -137,6 +151,7 @@ impl Worker {
             errors: LogLimit::new(ERROR_INTERVAL),
             slow_readers: LogLimit::new(ERROR_INTERVAL),
             dropped: 0,
+            told: 0,
         })
     }
 
@@ -167,6 +182,15 @@ impl Worker {
             self.resume_streams(now);
             self.begin_handshakes(now);
             self.flush(now);
+            self.tell_allocations();
+        }
+    }
+
+    fn tell_allocations(&mut self) {
+        let allocations = self.parts.server.allocations();
+        if allocations != self.told {
+            self.told = allocations;
+            self.parts.live.set(self.parts.index, allocations);
         }
     }
 
@@ -174,7 +198,7 @@ impl Worker {
     /// their own, while all clients share that of a listener, which must not overflow meanwhile.
     fn hear_listeners(&mut self, now: Now) {
         if self.since_listeners >= SLOTS {
-            for at in 0..self.parts.listeners.len() {
+            for at in 0..self.listeners.len() {
                 self.read_listener(now, at);
             }
             self.since_listeners = 0;
@@ -188,6 +212,7 @@ impl Worker {
             server,
             self.next_stream_timeout(now),
             self.next_dtls_timeout(),
+            self.next_retiring_timeout(),
         ];
         let due = due.into_iter().flatten().min()?;
         Some(due.since(now))
@@ -201,6 +226,7 @@ impl Worker {
         }
         self.handle_stream_timeouts(now);
         self.handle_dtls_timeouts(now);
+        self.look_at_retiring(now);
     }
 
     /// Logs an error of a socket: transient, not fatal, and not more than once a minute.

@@ -73,7 +73,7 @@ impl Worker {
         if connection.expects_proxy_header {
             return;
         }
-        let takes = self.parts.acceptors[connection.acceptor].takes;
+        let takes = connection.takes;
         let tls = takes.secure && self.parts.stream_rules.tls.is_some();
         match look(&connection.stash, tls, takes.plain) {
             Opened::Wait => {}

@@ -38,8 +38,11 @@ impl Worker {
                 self.parts.log.write_reply(&to, &bytes);
                 self.reply(now, &to, &bytes);
             }
-            Output::Ask(id, Ask::FindKeys { user }) => {
-                let keys = self.parts.keys.find(&user, now.unix);
+            Output::Ask(id, Ask::FindKeys { user, owner_in }) => {
+                let keys = match owner_in {
+                    Some(realm) => self.parts.keys.of_owner(&user, &realm),
+                    None => self.parts.keys.find(&user, now.unix),
+                };
                 self.parts.server.handle_answer(now, id, Answer::Keys(keys));
             }
             Output::Ask(
@@ -194,6 +197,11 @@ impl Worker {
                 Letter::HelloAnswered { stream, answered } => {
                     self.hello_answered(now, stream, answered);
                 }
+                Letter::Order(order, done) => {
+                    self.obey(now, order);
+                    drop(done);
+                }
+                Letter::CloseListener(at) => self.close_listener(now, at),
                 Letter::ConnectionEnded(connection) => self.connection_ended(now, connection),
                 Letter::CloseConnection(connection) => self.close_connection(now, connection),
             }

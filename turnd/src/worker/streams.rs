@@ -30,8 +30,6 @@ use crate::{
 pub(super) const FIRST_MESSAGE: Duration = Duration::from_secs(10);
 /// By when TLS must be agreed on.
 pub(super) const HANDSHAKE: Duration = Duration::from_secs(5);
-/// How long a TLS hello may have to wait for its turn, in seconds, with all that came before it.
-const HELLO_SECONDS: usize = 2;
 /// How long a connection without an allocation may be silent.
 const IDLE: Duration = Duration::from_secs(60);
 /// How long a stream may take nothing of what waits for it.
@@ -66,6 +64,7 @@ pub struct StreamRules {
 }
 
 /// TLS as workers see it.
+#[derive(Clone)]
 pub struct Tls {
     /// What it is offered with.
     pub server: Arc<TlsServer>,
@@ -105,9 +104,7 @@ impl Streams {
             connections: SlotMap::with_key(),
             timers: BTreeSet::new(),
             hellos: VecDeque::new(),
-            most_hellos: usize::try_from(per_second)
-                .unwrap_or(usize::MAX)
-                .saturating_mul(HELLO_SECONDS),
+            most_hellos: super::reconfigure::most_hellos(per_second),
             answering: 0,
             // A second's worth may come at once.
             handshakes: Budget::new(per_second, per_second),

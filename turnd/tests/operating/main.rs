@@ -1,11 +1,23 @@
-//! What whoever runs the program sees and does: its log, its configuration, its signals. A new test goes into the
-//! module that names what it is about.
+//! What an operator does to a running turnd, and sees of it. A new test goes into the file that names what it
+//! is about.
 
+#[allow(dead_code, reason = "the tests of ways_in use the rest")]
+#[path = "../ways_in/client.rs"]
+mod client;
+#[allow(dead_code, reason = "the tests of ways_in use the rest")]
+#[path = "../ways_in/pki.rs"]
+mod pki;
+#[allow(dead_code, reason = "the tests of serving use the rest")]
+#[path = "../serving/session.rs"]
+mod session;
 #[path = "../support/mod.rs"]
 mod support;
 
-#[allow(dead_code, reason = "other binaries use the rest of it")]
-#[path = "../serving/session.rs"]
-mod session;
-
+mod drain;
 mod logs;
+mod reload;
+mod reload_certificates;
+mod reload_listeners;
+mod reload_rest;
+mod reload_under_load;
+mod tls;

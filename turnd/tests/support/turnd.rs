@@ -245,6 +245,24 @@ impl Turnd {
         self.stop_by("TERM")
     }
 
+    /// Waits until it ends by itself, which it has been given a reason for.
+    pub(crate) fn wait(mut self) -> Stopped {
+        let mut child = self.child.take().expect("it is waited for once");
+        let began = Instant::now();
+        let ended = self.output.wait_for_end();
+        if !ended {
+            let _ = child.kill();
+        }
+        let status = child.wait().expect("waiting for turnd");
+        assert!(ended, "turnd is still there after {STOP_LIMIT:?}");
+        self.output.join();
+        Stopped {
+            status,
+            took: began.elapsed(),
+            log: self.log(),
+        }
+    }
+
     /// Asks it to end with this signal and waits for that.
     pub(crate) fn stop_by(mut self, signal: &str) -> Stopped {
         let (status, took) = self.terminate(signal);

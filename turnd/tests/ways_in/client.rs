@@ -24,7 +24,7 @@ pub(crate) const CONFIG: &str = "listening-ip=127.0.0.1\nlistening-port=0\nrealm
      user=alice:secret\nrelay-threads=1\nallow-loopback-peers\n";
 
 /// What carries the messages.
-pub(crate) trait Stream: Read + Write {
+pub(crate) trait Stream: Read + Write + Send {
     /// The socket below it.
     fn socket(&self) -> &TcpStream;
 

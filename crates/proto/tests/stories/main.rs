@@ -17,4 +17,5 @@ mod limits;
 mod no_allocation;
 mod peer_policy;
 mod permissions;
+mod reconfigure;
 mod refresh;

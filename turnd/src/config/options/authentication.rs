@@ -57,7 +57,8 @@ pub(super) static TOPIC: Topic = Topic {
             Flag(to!(no_auth)),
             "DANGEROUS: relay for anyone who asks",
         )
-        .letter('z'),
+        .letter('z')
+        .restart(),
         obeyed(
             "stale-nonce",
             Number(COUNT, to!(stale_nonce)),

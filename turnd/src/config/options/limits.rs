@@ -66,11 +66,16 @@ pub(super) static TOPIC: Topic = Topic {
             "nothing is remembered before a valid credential",
         )
         .default("60"),
-        not_yet(
+        obeyed(
             "drain-min-allocations",
-            Number(COUNT, None),
+            Number(COUNT, to!(drain_min_allocations)),
             "exit at this number of allocations when draining",
-            "the server cannot drain",
+        )
+        .default("0"),
+        obeyed(
+            "drain-timeout",
+            Number(COUNT, to!(drain_timeout)),
+            "most seconds that a drain, also by SIGTERM, takes",
         )
         .default("0"),
         accepted(

@@ -31,7 +31,8 @@ pub(super) static TOPIC: Topic = Topic {
             Number(ANY, to!(socket_buffer)),
             "bytes of receive and send buffer per socket",
         )
-        .default("2097152"),
+        .default("2097152")
+        .restart(),
         obeyed(
             "tls-listening-port",
             Port(to!(tls_listening_port)),
@@ -61,7 +62,8 @@ pub(super) static TOPIC: Topic = Topic {
             Device(to!(listening_device)),
             "network interface to listen on, and no other",
         )
-        .letter('d'),
+        .letter('d')
+        .restart(),
         obeyed("no-udp", Flag(to!(no_udp)), "no clients over plain UDP"),
         obeyed("no-tcp", Flag(to!(no_tcp)), "no clients over plain TCP"),
         obeyed("no-tls", Flag(to!(no_tls)), "no clients over TLS"),

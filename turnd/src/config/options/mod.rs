@@ -3,6 +3,8 @@
 
 mod administration;
 mod authentication;
+#[cfg(test)]
+mod changes;
 mod connections;
 mod databases;
 mod limits;

@@ -49,13 +49,15 @@ pub(super) static TOPIC: Topic = Topic {
             "worker threads, at most 128; 0 is taken as 1",
         )
         .letter('m')
-        .default("one per core"),
+        .default("one per core")
+        .restart(),
         obeyed(
             "cpus",
             Number(SECONDS, to!(cpus)),
             "number of cores, where it is detected wrongly",
         )
-        .default("detected"),
+        .default("detected")
+        .restart(),
         obeyed(
             "relay-device",
             Device(to!(relay_device)),

@@ -12,7 +12,7 @@ use std::{
 use turnd_proto::{
     Access, Answer, Ask, AskId, ConnectFailure, ConnectionId, DefaultFamily, Event, Frame, Instant,
     Lifetimes, Limits, LiveRelays, LongTerm, Now, OpenedRelay, Output, OwnAddresses, PeerPolicy,
-    PeerRules, PortWish, Quotas, RelayId, RelayRefusal, Server, Settings,
+    PeerRules, PortWish, Quotas, RelayId, RelayRefusal, Server, Settings, Withdrawn,
 };
 use turnd_wire::{ChannelData, Class, Family, Message, Method, attr};
 
@@ -42,6 +42,9 @@ pub(crate) struct Setup {
     /// Addresses that the operator says are this machine's.
     pub(crate) named: Vec<&'static str>,
     pub(crate) servers: u8,
+    pub(crate) realm: &'static str,
+    /// Which state of the keys it is.
+    pub(crate) keys: u64,
 }
 
 impl Default for Setup {
@@ -66,6 +69,8 @@ impl Default for Setup {
             listeners: vec!["10.0.0.5:3478", "[2606::5]:3478"],
             named: vec![],
             servers: 1,
+            realm: REALM,
+            keys: 0,
         }
     }
 }
@@ -89,21 +94,25 @@ impl Setup {
         OwnAddresses::new(interfaces.collect(), self.named.iter().map(ip).collect())
     }
 
-    fn settings(&self, own: Arc<OwnAddresses>) -> Settings {
+    fn settings(&self, own: Arc<OwnAddresses>, before: Option<&Settings>) -> Settings {
         let ip = |text: &str| -> IpAddr { text.parse().expect("an address") };
         let relays = self
             .relays
             .iter()
             .map(|(inside, outside)| (ip(inside), ip(outside)));
-        let tcp_relays = Arc::new(LiveRelays::new(relays.clone()));
-        let relays = Arc::new(LiveRelays::new(relays));
+        let live = |before: Option<&Arc<LiveRelays>>| match before {
+            Some(before) => Arc::new(before.with(relays.clone())),
+            None => Arc::new(LiveRelays::new(relays.clone())),
+        };
+        let tcp_relays = live(before.map(|before| &before.tcp_relays));
+        let relays = live(before.map(|before| &before.relays));
         let listeners: Vec<SocketAddr> = self.listeners.iter().map(|text| at(text)).collect();
         let peers = |relays: &Arc<LiveRelays>| {
             let rules = self.rules.clone();
             PeerPolicy::new(rules, own.clone(), listeners.clone(), relays.clone())
         };
         let long_term = LongTerm::new(
-            REALM.to_owned(),
+            self.realm.to_owned(),
             &[42; 32],
             self.nonce_lifetime,
             self.sha256,
@@ -113,11 +122,14 @@ impl Setup {
             access: if self.open {
                 Access::DangerousAnyone
             } else {
-                Access::LongTerm(long_term)
+                Access::LongTerm(long_term.with_keys(self.keys))
             },
             lifetimes: self.lifetimes,
             limits: self.limits,
-            quotas: Arc::new(Quotas::new(self.quota, self.total_quota)),
+            quotas: match before {
+                Some(before) => before.quotas.clone(),
+                None => Arc::new(Quotas::new(self.quota, self.total_quota)),
+            },
             peers: peers(&relays),
             tcp_peers: peers(&tcp_relays),
             relays,
@@ -198,7 +210,7 @@ impl Network {
 
     pub(crate) fn with(setup: Setup) -> Self {
         let own = Arc::new(setup.own());
-        let settings = Arc::new(setup.settings(own.clone()));
+        let settings = Arc::new(setup.settings(own.clone(), None));
         let servers =
             (0..setup.servers).map(|index| Server::new(settings.clone(), index, &[index + 1; 32]));
         let inside = setup.relays.iter().map(|(inside, _)| inside.parse());
@@ -223,6 +235,21 @@ impl Network {
             stick: false,
             refused: HashSet::new(),
         }
+    }
+
+    /// Gives every server other settings; how many servers there are cannot change. Returns what each has
+    /// taken from its clients.
+    pub(crate) fn reconfigure(&mut self, setup: Setup) -> Vec<Withdrawn> {
+        let settings = setup.settings(self.own.clone(), Some(&self.settings));
+        settings.quotas.set_limits(setup.quota, setup.total_quota);
+        self.settings = Arc::new(settings);
+        let mut withdrawn = Vec::new();
+        for index in 0..self.servers.len() {
+            let settings = self.settings.clone();
+            withdrawn.push(self.servers[index].reconfigure(self.now, settings));
+            self.drain(index);
+        }
+        withdrawn
     }
 
     /// A client of a user that exists: `alice`, `bob` or `carol`.
@@ -401,7 +428,10 @@ impl Network {
 
     fn answer(&mut self, index: usize, id: AskId, ask: &Ask) {
         let answer = match ask {
-            Ask::FindKeys { user } => Answer::Keys(self.keys.find(user, self.now.unix)),
+            Ask::FindKeys { user, owner_in } => {
+                let unix = if owner_in.is_some() { 0 } else { self.now.unix };
+                Answer::Keys(self.keys.find(user, unix))
+            }
             _ if !self.servers[index].is_waiting(id) => return,
             &Ask::OpenRelay {
                 relay,
