@@ -21,6 +21,7 @@ mod privileges;
 mod reload;
 mod reload_certificates;
 mod reload_listeners;
+mod reload_rest;
 mod reload_under_load;
 mod systemd;
 mod tls;
