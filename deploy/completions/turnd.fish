@@ -108,9 +108,9 @@ complete -c turnd -n "__fish_turnd_needs_command" -l cli-password -d 'password o
 complete -c turnd -n "__fish_turnd_needs_command" -l cli-max-output-sessions -d 'sessions that the console lists' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l web-admin-ip -d 'its address' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l web-admin-port -d 'its port' -r -f
-complete -c turnd -n "__fish_turnd_needs_command" -l pidfile -d 'file for the process id' -r -F
-complete -c turnd -n "__fish_turnd_needs_command" -l proc-user -d 'user to become after start' -r -f
-complete -c turnd -n "__fish_turnd_needs_command" -l proc-group -d 'group to become after start' -r -f
+complete -c turnd -n "__fish_turnd_needs_command" -l pidfile -d 'file for the process\'s number, removed at the end' -r -F
+complete -c turnd -n "__fish_turnd_needs_command" -l proc-user -d 'user to become when ports and keys are open' -r -f
+complete -c turnd -n "__fish_turnd_needs_command" -l proc-group -d 'group to become then' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l secret-ts-exp-time -d 'expiry of secrets' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l ne -d 'number of the network engine' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -s n -l no-config -d 'read no file'
@@ -189,7 +189,7 @@ complete -c turnd -n "__fish_turnd_needs_command" -l cli -d 'telnet console'
 complete -c turnd -n "__fish_turnd_needs_command" -l no-cli -d 'no telnet console'
 complete -c turnd -n "__fish_turnd_needs_command" -l web-admin -d 'web administration'
 complete -c turnd -n "__fish_turnd_needs_command" -l web-admin-listen-on-workers -d 'web administration on the TURN ports'
-complete -c turnd -n "__fish_turnd_needs_command" -s o -l daemon -d 'run in the background'
+complete -c turnd -n "__fish_turnd_needs_command" -s o -l daemon -d 'run in the background; returns when all is served'
 complete -c turnd -n "__fish_turnd_needs_command" -l no-loopback-peers -d 'refuse loopback peers'
 complete -c turnd -n "__fish_turnd_needs_command" -l no-stun-backward-compatibility -d 'answer Binding in the new form only'
 complete -c turnd -n "__fish_turnd_needs_command" -l prod -d 'do not tell details of the server'
@@ -282,9 +282,9 @@ complete -c turnd -n "__fish_turnd_using_subcommand check" -l cli-password -d 'p
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l cli-max-output-sessions -d 'sessions that the console lists' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l web-admin-ip -d 'its address' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l web-admin-port -d 'its port' -r -f
-complete -c turnd -n "__fish_turnd_using_subcommand check" -l pidfile -d 'file for the process id' -r -F
-complete -c turnd -n "__fish_turnd_using_subcommand check" -l proc-user -d 'user to become after start' -r -f
-complete -c turnd -n "__fish_turnd_using_subcommand check" -l proc-group -d 'group to become after start' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l pidfile -d 'file for the process\'s number, removed at the end' -r -F
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l proc-user -d 'user to become when ports and keys are open' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l proc-group -d 'group to become then' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l secret-ts-exp-time -d 'expiry of secrets' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l ne -d 'number of the network engine' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l format -d 'form of the report' -r -f -a "text\t''
@@ -365,7 +365,7 @@ complete -c turnd -n "__fish_turnd_using_subcommand check" -l cli -d 'telnet con
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l no-cli -d 'no telnet console'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l web-admin -d 'web administration'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l web-admin-listen-on-workers -d 'web administration on the TURN ports'
-complete -c turnd -n "__fish_turnd_using_subcommand check" -s o -l daemon -d 'run in the background'
+complete -c turnd -n "__fish_turnd_using_subcommand check" -s o -l daemon -d 'run in the background; returns when all is served'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l no-loopback-peers -d 'refuse loopback peers'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l no-stun-backward-compatibility -d 'answer Binding in the new form only'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l prod -d 'do not tell details of the server'

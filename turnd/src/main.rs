@@ -8,12 +8,12 @@ use turnd::{app, commands, config};
 const CONFIGURATION_ERROR: u8 = 255;
 
 fn main() -> ExitCode {
-    let args: Vec<_> = std::env::args_os().collect();
-    if let Some(code) = commands::run(&args) {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    if let Some(code) = commands::run(&arguments) {
         return code;
     }
-    match config::load(args) {
-        config::Outcome::Run(loaded) => app::run(&loaded),
+    match config::load(arguments.iter().cloned()) {
+        config::Outcome::Run(loaded) => app::run(&loaded, arguments),
         config::Outcome::Print(text) => {
             print!("{text}");
             ExitCode::SUCCESS

@@ -9,6 +9,7 @@ use super::{
     access::{access, realm, shared_secrets, users},
     error::{About, Findings, Origin},
     listen::{self, connections, http, listen, relaying, stream_queue},
+    process::process,
     proxy::proxy,
     raw::{At, Raw, Slot},
     search::Machine,
@@ -76,6 +77,7 @@ pub(super) fn lower(
         stun_only,
         no_stun,
         log: log(raw, findings),
+        process: process(raw, findings),
     }
 }
 

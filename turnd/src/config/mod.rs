@@ -17,6 +17,7 @@ mod help;
 mod listen;
 mod lower;
 mod options;
+mod process;
 mod proxy;
 mod raw;
 mod reference;
@@ -35,6 +36,7 @@ use std::{
 };
 
 pub use error::{About, ConfigError, Note, Origin, Severity};
+pub use process::ProcessSettings;
 pub use reference::{Heading, OptionInfo, Standing, reference};
 pub use search::{Machine, ReadFile};
 pub use settings::{

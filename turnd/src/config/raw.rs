@@ -156,6 +156,11 @@ pub(super) struct Raw {
     pub(super) fingerprint: Slot<bool>,
     pub(super) stun_only: Slot<bool>,
     pub(super) no_stun: Slot<bool>,
+    // Process
+    pub(super) daemon: Slot<bool>,
+    pub(super) pid_file: Slot<String>,
+    pub(super) proc_user: Slot<String>,
+    pub(super) proc_group: Slot<String>,
     // Log
     pub(super) verbose: Slot<bool>,
     pub(super) extra_verbose: Slot<bool>,

@@ -28,6 +28,7 @@ use turnd_proto::{Instant, Now, RelayId, Server};
 use crate::{
     auth::KeySources,
     clock::Clock,
+    control::Live,
     dtls::{Dtls, MAX_MESSAGE},
     mailbox::{Mailbox, Sender},
     ports::{RelayPorts, RelaySocket},
@@ -74,6 +75,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Where events go.
     pub log: SessionLog,
+    /// Where to tell how many allocations there are.
+    pub live: Live,
 }
 
 /// One worker.
@@ -100,6 +103,8 @@ pub struct Worker {
     slow_readers: LogLimit,
     /// Datagrams that could not be sent since the last line about it.
     dropped: u64,
+    /// How many allocations there were when that was told last.
+    told: usize,
 }
 
 impl Worker {
@@ -137,6 +142,7 @@ impl Worker {
             errors: LogLimit::new(ERROR_INTERVAL),
             slow_readers: LogLimit::new(ERROR_INTERVAL),
             dropped: 0,
+            told: 0,
         })
     }
 
@@ -167,6 +173,15 @@ impl Worker {
             self.resume_streams(now);
             self.begin_handshakes(now);
             self.flush(now);
+            self.tell_allocations();
+        }
+    }
+
+    fn tell_allocations(&mut self) {
+        let allocations = self.parts.server.allocations();
+        if allocations != self.told {
+            self.told = allocations;
+            self.parts.live.set(self.parts.index, allocations);
         }
     }
 

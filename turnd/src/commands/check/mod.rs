@@ -1,8 +1,9 @@
 //! `turnd check`: what a configuration does on this machine, without serving anybody.
 //!
-//! `machine` looks at addresses, ports and files, as the user that will serve (`user`); `rules` says what is
+//! `machine` looks at addresses and ports, `files` at files, as the user that will serve (`user`); `rules` says what is
 //! unsafe, without effect or different from coturn; `text` and `json` are two forms of the same [`Report`].
 
+mod files;
 mod json;
 mod machine;
 mod report;

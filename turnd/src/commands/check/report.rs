@@ -172,7 +172,7 @@ impl Report {
         self.findings
             .extend(notes.into_iter().map(Finding::of_note));
         rules::apply(self, &settings, written);
-        let target = Target::of(written);
+        let target = Target::of(&settings.process);
         self.user = target.to_string();
         machine::look(self, machine, &settings, written, &target);
     }
