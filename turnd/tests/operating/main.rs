@@ -4,6 +4,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod check;
+mod convert;
 mod daemon;
 mod pid_file;
 mod privileges;

@@ -26,9 +26,9 @@ Says what a configuration does on this machine. Serves nobody.
 
 Usage: turnd check [--config FILE] [--format text|json] [OPTION]...
 
-Takes every option that turnd takes, and looks for the file where turnd would. Reads it, resolves what
-it says, opens certificates and keys, and asks for each port for a moment. Started by root, it opens the
-files again as the user that proc-user and proc-group name.
+Takes every option that turnd takes, and looks for the file where turnd would. Reads it, resolves
+what it says, opens certificates and keys, and asks for each port for a moment. Started by root, it
+opens the files again as the user that proc-user and proc-group name.
 
 It prints
   - every option in force with its value and where it comes from, secrets masked,
