@@ -13,3 +13,4 @@ mod templates;
 mod tls;
 mod toml;
 mod values;
+mod written;

@@ -36,7 +36,10 @@ It prints
   - what coturn would do differently with this very file,
   - what is unsafe in it, and what has no effect.
 
-      --format=json   the same for programs; fields may be added later, none is renamed
+      --format=json   the same for programs: an object with file, checked_as, verdict, exit_code,
+                      options, listeners, relays, files, findings and not_checked; a finding has
+                      a level (error, unsafe, warning, no-effect, coturn, info), a code, a text
+                      and its source. Fields may be added, none is renamed
   -h, --help          print this text
 
 Exit codes:
