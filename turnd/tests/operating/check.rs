@@ -174,6 +174,77 @@ fn what_turnd_cannot_start_with_check_ends_with_255_for_too() {
 }
 
 #[test]
+fn every_rule_speaks_where_it_should_and_is_silent_elsewhere() {
+    let good = data("good.conf");
+    let codes = |config: &str, args: &[&str]| {
+        let findings = Place::new(config).json(args)["findings"]
+            .as_array()
+            .unwrap()
+            .clone();
+        findings
+            .iter()
+            .map(|it| it["code"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let silent = codes(&good, &[]);
+    assert_eq!(silent, ["private-peers-refused"]);
+    let without = |name: &str| -> String {
+        good.split_inclusive('\n')
+            .filter(|line| !line.starts_with(name))
+            .collect()
+    };
+    for (config, code) in [
+        (
+            format!("{good}allowed-peer-ip=10.1.0.0-10.1.255.255\n"),
+            "private-peers",
+        ),
+        (
+            format!("{good}allowed-peer-ip=fd00::/64\n"),
+            "private-peers",
+        ),
+        (
+            format!("{good}allowed-peer-ip=10.1.0.0/16\n"),
+            "peer-blocks",
+        ),
+        (
+            format!("{good}user=a:long enough, this one\n"),
+            "users-and-secrets",
+        ),
+        (
+            format!("{good}external-ip=203.0.113.5/127.0.0.1\n"),
+            "external-pair",
+        ),
+        (format!("{good}cpus=1\nhttp-page\n"), "not-in-coturn"),
+        (
+            format!("{good}min-port=50000\nmax-port=50009\n"),
+            "quota-above-ports",
+        ),
+        (
+            format!("{good}self-signed\ntls-listening-port=0\n"),
+            "dtls-off",
+        ),
+        (
+            format!("{good}self-signed\ntls-listening-port=0\ncipher-list=ECDHE\n"),
+            "ciphers",
+        ),
+        (without("static-auth-secret"), "nobody-relays"),
+        (without("log-file"), "log-file"),
+    ] {
+        let said = codes(&config, &[]);
+        assert!(
+            said.iter().any(|it| it == code),
+            "{code}: {said:?}\n{config}"
+        );
+    }
+    // Few addresses may be named, and a file that denies local networks itself loses nothing.
+    let few = format!("{good}allowed-peer-ip=10.1.0.0-10.1.0.255\n");
+    assert!(!codes(&few, &[]).contains(&"private-peers".to_owned()));
+    let denied = "denied-peer-ip=10.0.0.0-10.255.255.255\ndenied-peer-ip=172.16.0.0-172.31.255.255\n\
+                  denied-peer-ip=192.168.0.0-192.168.255.255\n";
+    assert_eq!(codes(&format!("{good}{denied}"), &[]), [] as [&str; 0]);
+}
+
+#[test]
 fn no_secret_is_in_any_form_of_the_report() {
     let place = Place::new(
         "user=alice:hunter22\nstatic-auth-secret=hunter23\npkey-pwd=hunter24\nuser=x:0x1\n",
