@@ -236,6 +236,17 @@ fn every_rule_speaks_where_it_should_and_is_silent_elsewhere() {
             "{code}: {said:?}\n{config}"
         );
     }
+    let metrics = format!("{good}prometheus\nprometheus-port=0\n");
+    let is_served = !codes(&metrics, &[]).contains(&"no-effect".to_owned());
+    let is_told = |config: &str| codes(config, &[]).contains(&"open-metrics".to_owned());
+    assert_eq!(is_told(&metrics), is_served);
+    assert!(!is_told(&format!(
+        "{metrics}prometheus-address=127.0.0.1\n"
+    )));
+    assert_eq!(
+        is_told(&format!("{metrics}prometheus-address=0.0.0.0\n")),
+        is_served
+    );
     // Few addresses may be named, and a file that denies local networks itself loses nothing.
     let few = format!("{good}allowed-peer-ip=10.1.0.0-10.1.0.255\n");
     assert!(!codes(&few, &[]).contains(&"private-peers".to_owned()));

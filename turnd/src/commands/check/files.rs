@@ -168,7 +168,12 @@ fn secrecy(report: &mut Report, file: &Needed, written: &[Written]) {
     let what = match file.option {
         "config" if written.iter().any(|it| it.is_secret && is_ours(&it.origin)) => "secrets",
         "pkey" | "prometheus-key" => "the private key",
-        name if name.contains("secret") || name.contains("user-file") => "secrets",
+        name if ["secret", "password", "user-file"]
+            .iter()
+            .any(|it| name.contains(it)) =>
+        {
+            "secrets"
+        }
         _ => return,
     };
     let (option, path) = (file.option, file.path.display());
