@@ -17,9 +17,9 @@ Makes a configuration in TOML of a coturn file.
 
 Usage: turnd convert FILE [-o OUT]
 
-Comments, blank lines and the order stay; options that are commented out are converted too. An option
-that is written several times becomes one array. What turnd does not know becomes a comment, and what
-turnd refuses stays refused. Remarks go to standard error, each with its line.
+Comments, blank lines and the order stay; options that are commented out are converted too. An
+option that is written several times becomes one array. What turnd does not know becomes a comment,
+and what turnd refuses stays refused. Remarks go to standard error, each with its line.
 
   -o, --output OUT   write this file, which must not exist yet, with the permissions of FILE;
                      without it the result goes to standard output

@@ -16,6 +16,7 @@ Usage: turnd [--config FILE] [OPTION]...
 Every option but those of the program itself can stand in the file, one a line, without dashes.
 What is on the command line wins over the file; options marked * may be repeated and add up.
 Those without a value are on when they are named, and off with =no (or =0, =off, =false).
+A file whose name ends in .toml is read as TOML: the same names, true and false, numbers, arrays.
 A complete file:
 
     listening-port=3478

@@ -1,7 +1,7 @@
 //! The table of options for readers outside: what is written about each, and nothing of how it is done.
 //! The documents that are made from the table are made from this.
 
-use super::options::{Change, Kind, Opt, Status, TABLE};
+use super::options::{Change, Kind, Opt, Status, TABLE, coturn};
 
 /// Options under one heading.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ fn info(option: &Opt) -> OptionInfo {
         standing,
         note,
         coturn_ignores_value: option.coturn_ignores_value,
-        is_coturns: option.is_coturns(),
+        is_coturns: coturn::knows(option.name),
         command_line_only: option.command_line_only,
         reloads: option.change == Change::Reload,
     }

@@ -14,3 +14,4 @@ mod templates;
 mod tls;
 mod toml;
 mod values;
+mod written;

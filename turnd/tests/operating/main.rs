@@ -13,6 +13,8 @@ mod session;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod check;
+mod convert;
 mod daemon;
 mod drain;
 mod logs;

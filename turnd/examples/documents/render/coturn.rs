@@ -81,6 +81,9 @@ fn what(option: &OptionInfo) -> String {
         Standing::NotYet => format!("{help}: **not yet**, {note}"),
         Standing::Refused => format!("{help}: **refused**, {note}"),
     };
+    if !option.is_coturns && !text.contains("not in coturn") {
+        text.push_str(" (not in coturn)");
+    }
     if option.coturn_ignores_value {
         text.push_str("; `=0` switches it off, which coturn ignores");
     }

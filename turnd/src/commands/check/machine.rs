@@ -1,15 +1,8 @@
-//! What this machine makes of the settings: addresses, ports, certificates, files.
+//! What this machine makes of the settings: addresses, ports, certificates.
 
-use std::{
-    fs::{File, OpenOptions, metadata},
-    io,
-    net::SocketAddr,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-};
+use std::{io, net::SocketAddr};
 
 use nix::unistd::geteuid;
-use rustix::fs::{Access, access};
 use turnd_net::{TcpListener, TcpOptions, UdpOptions, UdpSocket};
 use x509_cert::{
     certificate::{CertificateInner, Raw},
@@ -17,12 +10,13 @@ use x509_cert::{
 };
 
 use super::{
+    files,
     report::{Finding, Level, Report, State},
     user::Target,
 };
 use crate::{
     addresses::Addresses,
-    config::{self, Machine, Origin, Settings, Standing, Written},
+    config::{Machine, Origin, Settings, Written},
     encryption::Encryption,
     listeners::{Bound, Listeners, Protocol},
     setup::StartError,
@@ -48,8 +42,9 @@ pub(super) fn look(
             report.findings.push(start_error("system", text));
         }
     }
-    files(report, machine, settings, written, target);
     remarks(report, written, target);
+    // The last: it may change who we are.
+    files::look(report, machine, settings, written, target);
 }
 
 fn start_error(code: &'static str, text: impl Into<String>) -> Finding {
@@ -198,160 +193,6 @@ fn encryption(report: &mut Report, settings: &Settings, addresses: &Addresses) {
     }
 }
 
-/// A file that the server needs, and for what.
-struct Needed {
-    option: &'static str,
-    path: PathBuf,
-    is_written_to: bool,
-}
-
-fn files(
-    report: &mut Report,
-    machine: &Machine,
-    settings: &Settings,
-    written: &[Written],
-    target: &Target,
-) {
-    let needed = needed(report, machine, settings, written);
-    // First as whoever checks, because what fails then fails at start, too.
-    let opened: Vec<_> = needed.iter().map(open).collect();
-    let later = match target {
-        Target::Other(_) => target.with(|| needed.iter().map(open).collect::<Vec<_>>()),
-        _ => Ok(needed.iter().map(|_| Ok(())).collect()),
-    };
-    let later = later.unwrap_or_else(|error| {
-        let text = format!("files: cannot become {target}: {error}");
-        report.unchecked.push(text);
-        needed.iter().map(|_| Ok(())).collect()
-    });
-    for ((file, opened), later) in needed.iter().zip(opened).zip(later) {
-        let verb = if file.is_written_to {
-            "written"
-        } else {
-            "read"
-        };
-        let (option, path) = (file.option, file.path.display());
-        let origin = report.origin_of_file(option);
-        let (state, finding) = match (opened, later) {
-            (Ok(()), Ok(())) => (State::Fine(format!("can be {verb}")), None),
-            (Err(error), _) => {
-                let text = format!("{option}: {path} cannot be {verb}: {error}");
-                let finding = Finding::new(Level::Error, "file", &origin, text);
-                (State::Bad(error.to_string()), Some(finding))
-            }
-            // Root opens it at start, and then it is found out by the next renewal or rotation.
-            (Ok(()), Err(error)) => {
-                let text = format!(
-                    "{option}: {path} cannot be {verb} as {target}: {error}; \
-                     that will fail whenever it is opened anew"
-                );
-                let finding = Finding::new(Level::Warning, "file-of-others", &origin, text);
-                (State::Bad(error.to_string()), Some(finding))
-            }
-        };
-        report.files.push((format!("{option} {path}"), state));
-        report.findings.extend(finding);
-        secrecy(report, file, written);
-    }
-}
-
-fn needed(
-    report: &Report,
-    machine: &Machine,
-    settings: &Settings,
-    written: &[Written],
-) -> Vec<Needed> {
-    let mut needed = Vec::new();
-    let mut add = |option, path: PathBuf, is_written_to| {
-        needed.push(Needed {
-            option,
-            path,
-            is_written_to,
-        });
-    };
-    if let Some(file) = &report.file {
-        add("config", file.clone(), false);
-    }
-    if let Some(tls) = &settings.tls {
-        if let config::Identity::Files { cert, key, .. } = &tls.identity {
-            add("cert", cert.clone(), false);
-            add("pkey", key.clone(), false);
-        }
-        if let Some(ca) = &tls.ca_file {
-            add("CA-file", ca.clone(), false);
-        }
-    }
-    let files = config::reference()
-        .into_iter()
-        .flat_map(|heading| heading.options);
-    let files: Vec<_> = files
-        .filter(|it| it.is_file && it.standing == Standing::Obeyed)
-        .collect();
-    for option in written {
-        let is_file = files.iter().any(|file| file.name == option.name);
-        match option.name {
-            _ if !is_file || option.value.is_empty() => {}
-            "config" | "cert" | "pkey" | "CA-file" => {}
-            "log-file" if matches!(option.value.as_str(), "stdout" | "-" | "syslog") => {}
-            name @ ("log-file" | "pidfile") => add(name, PathBuf::from(&option.value), true),
-            name => {
-                let path = config::locate(machine, &option.value);
-                add(
-                    name,
-                    path.unwrap_or_else(|| PathBuf::from(&option.value)),
-                    false,
-                );
-            }
-        }
-    }
-    needed
-}
-
-/// Opens it, and changes nothing.
-fn open(file: &Needed) -> io::Result<()> {
-    if !file.is_written_to {
-        return File::open(&file.path).map(drop);
-    }
-    match OpenOptions::new().append(true).open(&file.path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let parent = file.path.parent().filter(|parent| *parent != Path::new(""));
-            Ok(access(
-                parent.unwrap_or(Path::new(".")),
-                Access::WRITE_OK | Access::EXEC_OK,
-            )?)
-        }
-        opened => opened.map(drop),
-    }
-}
-
-/// A secret that every user of the machine can read is none.
-fn secrecy(report: &mut Report, file: &Needed, written: &[Written]) {
-    let Ok(metadata) = metadata(&file.path) else {
-        return;
-    };
-    let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o004 == 0 {
-        return;
-    }
-    let is_ours = |origin: &Origin| matches!(origin, Origin::File { .. } | Origin::Toml { .. });
-    let what = match file.option {
-        "config" if written.iter().any(|it| it.is_secret && is_ours(&it.origin)) => "secrets",
-        "pkey" | "prometheus-key" => "the private key",
-        name if name.contains("secret") || name.contains("user-file") => "secrets",
-        _ => return,
-    };
-    let (option, path) = (file.option, file.path.display());
-    let text =
-        format!("{option}: every user of this machine can read {what} in {path} (mode {mode:04o})");
-    let origin = report.origin_of_file(option);
-    report.findings.push(Finding::new(
-        Level::Unsafe,
-        "readable-secrets",
-        &origin,
-        text,
-    ));
-}
-
 /// What was not looked at.
 fn remarks(report: &mut Report, written: &[Written], target: &Target) {
     match target {
@@ -362,12 +203,11 @@ fn remarks(report: &mut Report, written: &[Written], target: &Target) {
                 .findings
                 .push(Finding::new(Level::Error, "no-such-user", &origin, why));
         }
-        Target::OutOfReach(why) => report.unchecked.push(why.clone()),
         Target::Oneself(_) if geteuid().is_root() => report.unchecked.push(
             "files were opened as root: where a unit's User= starts turnd, check as that user"
                 .to_owned(),
         ),
-        Target::Oneself(_) | Target::Other(_) => {}
+        Target::Oneself(_) | Target::Other(..) => {}
     }
     let databases = [
         "userdb",

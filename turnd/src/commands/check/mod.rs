@@ -1,8 +1,9 @@
 //! `turnd check`: what a configuration does on this machine, without serving anybody.
 //!
-//! `machine` looks at addresses, ports and files, as the user that will serve (`user`); `rules` says what is
+//! `machine` looks at addresses and ports, `files` at files, as the user that will serve (`user`); `rules` says what is
 //! unsafe, without effect or different from coturn; `text` and `json` are two forms of the same [`Report`].
 
+mod files;
 mod json;
 mod machine;
 mod report;
@@ -25,9 +26,9 @@ Says what a configuration does on this machine. Serves nobody.
 
 Usage: turnd check [--config FILE] [--format text|json] [OPTION]...
 
-Takes every option that turnd takes, and looks for the file where turnd would. Reads it, resolves what
-it says, opens certificates and keys, and asks for each port for a moment. Started by root, it opens the
-files again as the user that proc-user and proc-group name.
+Takes every option that turnd takes, and looks for the file where turnd would. Reads it, resolves
+what it says, opens certificates and keys, and asks for each port for a moment. Started by root, it
+opens the files again as the user that proc-user and proc-group name.
 
 It prints
   - every option in force with its value and where it comes from, secrets masked,
@@ -35,7 +36,10 @@ It prints
   - what coturn would do differently with this very file,
   - what is unsafe in it, and what has no effect.
 
-      --format=json   the same for programs; fields may be added later, none is renamed
+      --format=json   the same for programs: an object with file, checked_as, verdict, exit_code,
+                      options, listeners, relays, files, findings and not_checked; a finding has
+                      a level (error, unsafe, warning, no-effect, coturn, info), a code, a text
+                      and its source. Fields may be added, none is renamed
   -h, --help          print this text
 
 Exit codes:

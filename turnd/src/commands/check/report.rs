@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use super::{machine, rules, user::Target};
 use crate::config::{
-    About, Examined, Loaded, Machine, Note, OptionInfo, Origin, Outcome, Severity, Standing,
-    Written, reference,
+    About, Examined, Loaded, Machine, Note, OptionInfo, Origin, Outcome, Settings, Severity,
+    Standing, Written, reference,
 };
 
 /// Everything there is to say.
@@ -169,12 +169,24 @@ impl Report {
         let Loaded {
             settings, notes, ..
         } = loaded;
+        self.settle_defaults(&settings);
         self.findings
             .extend(notes.into_iter().map(Finding::of_note));
         rules::apply(self, &settings, written);
-        let target = Target::of(written);
+        let target = Target::of(&settings.process);
         self.user = target.to_string();
         machine::look(self, machine, &settings, written, &target);
+    }
+
+    /// Where a default is words, what they come to here.
+    fn settle_defaults(&mut self, settings: &Settings) {
+        for option in self.options.iter_mut().filter(|it| it.origin.is_none()) {
+            match option.name {
+                "realm" => option.value.clone_from(&settings.realm),
+                "relay-threads" => option.value = settings.relay_threads.to_string(),
+                _ => {}
+            }
+        }
     }
 
     /// What the process ends with.

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::report::{Finding, Level, Report};
+use super::report::{Finding, InForce, Level, Report};
 use crate::config::{Access, Identity, Origin, Settings, Standing, UserSecret, Written, reference};
 
 /// Characters of a shared secret that cannot be found by trying: whoever has seen one credential can try
@@ -39,6 +39,7 @@ pub(super) fn apply(report: &mut Report, settings: &Settings, written: &[Written
     rules.weak_secrets();
     rules.secrets_on_the_command_line();
     rules.open_doors();
+    rules.open_metrics();
     // Only who brings a file from coturn wants to know.
     if rules.report.file.is_some() {
         rules.other_access();
@@ -201,17 +202,24 @@ impl Rules<'_> {
                 "self-signed: nobody vouches for the certificate, and browsers refuse it",
             );
         }
-        let metrics = self
-            .report
-            .options
-            .iter()
-            .any(|it| it.name == "prometheus" && it.standing == Standing::Obeyed);
-        let is_closed = self.is_written("prometheus-address")
-            || self
-                .written
-                .iter()
-                .any(|it| it.name.starts_with("prometheus") && it.name.contains("password"));
-        if metrics && self.is_written("prometheus") && !is_closed {
+    }
+
+    /// From the options alone: what they come to is not known without them.
+    fn open_metrics(&mut self) {
+        let asking = ["prometheus", "prometheus-tls"];
+        let is_served = |it: &InForce| {
+            asking.contains(&it.name) && it.value == "on" && it.standing == Standing::Obeyed
+        };
+        let is_closed = |it: &InForce| match it.name {
+            "prometheus-password" | "prometheus-password-file" => true,
+            "prometheus-address" => {
+                let address = it.value.parse::<IpAddr>();
+                address.is_ok_and(|address| !address.is_unspecified())
+            }
+            _ => false,
+        };
+        let options = &self.report.options;
+        if options.iter().any(is_served) && !options.iter().any(is_closed) {
             self.danger(
                 "open-metrics",
                 "prometheus",

@@ -6,6 +6,7 @@ mod authentication;
 #[cfg(test)]
 mod changes;
 mod connections;
+pub(super) mod coturn;
 mod databases;
 mod limits;
 mod listeners;
@@ -52,14 +53,6 @@ pub(super) struct Opt {
     pub(super) command_line_only: bool,
     /// What a change of it needs to take effect.
     pub(super) change: Change,
-}
-
-impl Opt {
-    /// Whether coturn has it, too, or had it once. The help of those it never had says so, because who
-    /// reads it may know coturn.
-    pub(super) fn is_coturns(&self) -> bool {
-        !self.help.contains("not in coturn")
-    }
 }
 
 /// What a changed option needs to take effect.

@@ -1,0 +1,371 @@
+//! `turnd check`: what it prints for a good, an unsafe and a bad file, and what it finds out about this
+//! machine.
+
+use std::{
+    fs,
+    net::UdpSocket,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+
+use crate::support::certificates::{Certificates, KeyKind};
+
+/// A directory with a file `turnserver.conf` in it, which only its owner can read.
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new(config: &str) -> Self {
+        let place = Self(tempfile::tempdir().unwrap());
+        fs::write(place.file(), config).unwrap();
+        place.protect(0o600);
+        place
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.path().join("turnserver.conf")
+    }
+
+    fn protect(&self, mode: u32) {
+        fs::set_permissions(self.file(), fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn check(&self, args: &[&str]) -> Checked {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_turnd"));
+        let command = command
+            .current_dir(self.0.path())
+            .args(["check", "-c", "turnserver.conf"]);
+        Checked::from(command.args(args).output().unwrap())
+    }
+
+    fn json(&self, args: &[&str]) -> Value {
+        let args: Vec<_> = ["--format", "json"].iter().chain(args).copied().collect();
+        let checked = self.check(&args);
+        let value: Value = serde_json::from_str(&checked.text).unwrap();
+        assert_eq!(value["exit_code"], checked.code, "{}", checked.text);
+        value
+    }
+}
+
+struct Checked {
+    code: i32,
+    text: String,
+}
+
+impl From<Output> for Checked {
+    fn from(output: Output) -> Self {
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        Self {
+            code: output.status.code().unwrap(),
+            text: String::from_utf8(output.stdout).unwrap(),
+        }
+    }
+}
+
+fn data(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data/check")
+        .join(name);
+    fs::read_to_string(path).unwrap()
+}
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").unwrap().uid() == 0
+}
+
+/// Without what differs between machines and grows with the table: the defaults, the width of columns, the
+/// end of a certificate, and as whom files were opened.
+fn golden(text: &str) -> String {
+    let paragraphs = text.split("\n\n").filter(|paragraph| {
+        let machine_dependent = ["Defaults\n", "Not checked\n  files were opened as root"];
+        !machine_dependent
+            .iter()
+            .any(|start| paragraph.starts_with(start))
+    });
+    let text = paragraphs.collect::<Vec<_>>().join("\n\n");
+    let line = |line: &str| {
+        if line.starts_with("On this machine, as ") {
+            return "On this machine".to_owned();
+        }
+        let indent = line.len() - line.trim_start().len();
+        let columns = line
+            .split("  ")
+            .map(str::trim)
+            .filter(|column| !column.is_empty());
+        let columns = columns.map(|column| match column {
+            column if column.starts_with("certificate until ") => "certificate until ...",
+            column => column,
+        });
+        " ".repeat(indent) + &columns.collect::<Vec<_>>().join("  ")
+    };
+    text.lines().map(|text| line(text) + "\n").collect()
+}
+
+fn assert_golden(name: &str, checked: &Checked) {
+    let (expected, text) = (data(name), golden(&checked.text));
+    assert!(expected == text, "{name} should be:\n{text}");
+}
+
+#[test]
+fn a_good_file_is_told_whole_and_ends_with_0() {
+    let place = Place::new(&data("good.conf"));
+    let checked = place.check(&[]);
+    assert_golden("good.txt", &checked);
+    assert_eq!(checked.code, 0);
+    // What nobody wrote is there with its default.
+    let json = place.json(&[]);
+    let options = json["options"].as_array().unwrap();
+    let nonce = options
+        .iter()
+        .find(|it| it["name"] == "stale-nonce")
+        .unwrap();
+    assert_eq!(
+        (nonce["value"].as_str(), nonce["source"]["kind"].as_str()),
+        (Some("600"), Some("default"))
+    );
+    assert_eq!(json["verdict"], "fine");
+}
+
+#[test]
+fn an_unsafe_file_is_told_so_point_by_point_and_ends_with_1() {
+    let place = Place::new(&data("unsafe.conf"));
+    place.protect(0o644);
+    let checked = place.check(&["-u", "bob:builder"]);
+    assert_golden("unsafe.txt", &checked);
+    assert_eq!(checked.code, 1);
+}
+
+#[test]
+fn a_bad_file_ends_with_255_and_all_its_errors() {
+    let place = Place::new(&data("bad.conf"));
+    let checked = place.check(&[]);
+    assert_golden("bad.txt", &checked);
+    assert_eq!(checked.code, 255);
+    let json = place.json(&[]);
+    assert_eq!(json["verdict"], "cannot-start");
+    let errors = json["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|it| it["level"] == "error");
+    let lines: Vec<_> = errors
+        .filter_map(|it| it["source"]["line"].as_u64())
+        .collect();
+    assert_eq!(lines, [2, 3, 5, 6, 7]);
+}
+
+#[test]
+fn what_turnd_cannot_start_with_check_ends_with_255_for_too() {
+    for config in [
+        "listening-ip=192.0.2.77\nstun-only\n",
+        "listening-ip=127.0.0.1\nrelay-ip=192.0.2.77\n",
+    ] {
+        let place = Place::new(config);
+        let serving = Command::new(env!("CARGO_BIN_EXE_turnd"))
+            .arg("-c")
+            .arg(place.file())
+            .output()
+            .unwrap();
+        assert!(!serving.status.success());
+        assert_eq!(place.check(&[]).code, 255, "{config}");
+    }
+}
+
+#[test]
+fn every_rule_speaks_where_it_should_and_is_silent_elsewhere() {
+    let good = data("good.conf");
+    let codes = |config: &str, args: &[&str]| {
+        let findings = Place::new(config).json(args)["findings"]
+            .as_array()
+            .unwrap()
+            .clone();
+        findings
+            .iter()
+            .map(|it| it["code"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let silent = codes(&good, &[]);
+    assert_eq!(silent, ["private-peers-refused"]);
+    let without = |name: &str| -> String {
+        good.split_inclusive('\n')
+            .filter(|line| !line.starts_with(name))
+            .collect()
+    };
+    for (config, code) in [
+        (
+            format!("{good}allowed-peer-ip=10.1.0.0-10.1.255.255\n"),
+            "private-peers",
+        ),
+        (
+            format!("{good}allowed-peer-ip=fd00::/64\n"),
+            "private-peers",
+        ),
+        (
+            format!("{good}allowed-peer-ip=10.1.0.0/16\n"),
+            "peer-blocks",
+        ),
+        (
+            format!("{good}user=a:long enough, this one\n"),
+            "users-and-secrets",
+        ),
+        (
+            format!("{good}external-ip=203.0.113.5/127.0.0.1\n"),
+            "external-pair",
+        ),
+        (format!("{good}cpus=1\nhttp-page\n"), "not-in-coturn"),
+        (
+            format!("{good}min-port=50000\nmax-port=50009\n"),
+            "quota-above-ports",
+        ),
+        (
+            format!("{good}self-signed\ntls-listening-port=0\n"),
+            "dtls-off",
+        ),
+        (
+            format!("{good}self-signed\ntls-listening-port=0\ncipher-list=ECDHE\n"),
+            "ciphers",
+        ),
+        (without("static-auth-secret"), "nobody-relays"),
+        (without("log-file"), "log-file"),
+    ] {
+        let said = codes(&config, &[]);
+        assert!(
+            said.iter().any(|it| it == code),
+            "{code}: {said:?}\n{config}"
+        );
+    }
+    let metrics = format!("{good}prometheus\nprometheus-port=0\n");
+    let is_served = !codes(&metrics, &[]).contains(&"no-effect".to_owned());
+    let is_told = |config: &str| codes(config, &[]).contains(&"open-metrics".to_owned());
+    assert_eq!(is_told(&metrics), is_served);
+    assert!(!is_told(&format!(
+        "{metrics}prometheus-address=127.0.0.1\n"
+    )));
+    assert_eq!(
+        is_told(&format!("{metrics}prometheus-address=0.0.0.0\n")),
+        is_served
+    );
+    // Few addresses may be named, and a file that denies local networks itself loses nothing.
+    let few = format!("{good}allowed-peer-ip=10.1.0.0-10.1.0.255\n");
+    assert!(!codes(&few, &[]).contains(&"private-peers".to_owned()));
+    let denied = "denied-peer-ip=10.0.0.0-10.255.255.255\ndenied-peer-ip=172.16.0.0-172.31.255.255\n\
+                  denied-peer-ip=192.168.0.0-192.168.255.255\n";
+    assert_eq!(codes(&format!("{good}{denied}"), &[]), [] as [&str; 0]);
+}
+
+#[test]
+fn no_secret_is_in_any_form_of_the_report() {
+    let place = Place::new(
+        "user=alice:hunter22\nstatic-auth-secret=hunter23\npkey-pwd=hunter24\nuser=x:0x1\n",
+    );
+    for args in [
+        &[][..],
+        &["--format=json"],
+        &["-u", "bob:hunter25", "--min-port=hunter26"],
+    ] {
+        let text = place.check(args).text.replace("hunter26", "");
+        assert!(!text.contains("hunter"), "{text}");
+    }
+}
+
+#[test]
+fn a_port_that_a_server_has_is_left_to_it_and_told() {
+    let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = server.local_addr().unwrap().port();
+    let config = data("good.conf").replace("listening-port=0", &format!("listening-port={port}"));
+    let place = Place::new(&config);
+    let checked = place.check(&[]);
+    assert!(
+        checked
+            .text
+            .contains("in use, maybe by the turnd that runs"),
+        "{}",
+        checked.text
+    );
+    assert_eq!(checked.code, 0);
+}
+
+#[test]
+fn a_certificate_that_does_not_fit_its_key_is_found() {
+    let (one, other) = (
+        Certificates::new(KeyKind::Ecdsa),
+        Certificates::new(KeyKind::Ecdsa),
+    );
+    let tls = |key: &str| {
+        format!(
+            "{}cert={}\npkey={key}\ntls-listening-port=0\n",
+            data("good.conf"),
+            one.path("server.pem")
+        )
+    };
+    fs::set_permissions(one.path("server.key"), fs::Permissions::from_mode(0o600)).unwrap();
+    let fine = Place::new(&tls(&one.path("server.key"))).check(&[]);
+    assert_eq!(fine.code, 0, "{}", fine.text);
+    assert!(fine.text.contains("certificate until "), "{}", fine.text);
+    let mismatch = Place::new(&tls(&other.path("server.key"))).check(&[]);
+    assert_eq!(mismatch.code, 255, "{}", mismatch.text);
+    assert!(mismatch.text.contains("server.key"), "{}", mismatch.text);
+}
+
+#[test]
+fn files_are_opened_as_the_user_that_will_serve() {
+    if !is_root() {
+        assert!(std::env::var_os("CI").is_none(), "CI runs these as root");
+        return;
+    }
+    let certificates = Certificates::new(KeyKind::Ecdsa);
+    let key = certificates.path("server.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let config = format!(
+        "{}{}tls-listening-port=0\n",
+        data("good.conf"),
+        certificates.options()
+    );
+    let place = Place::new(&config);
+    assert_eq!(place.check(&[]).code, 0, "{}", place.check(&[]).text);
+
+    let json = place.json(&["--proc-user=nobody"]);
+    assert_eq!(
+        (&json["verdict"], &json["checked_as"]),
+        (&"doubtful".into(), &"nobody".into())
+    );
+    let findings = json["findings"].as_array().unwrap();
+    let of_others = findings.iter().filter(|it| it["code"] == "file-of-others");
+    let texts: String = of_others.map(|it| it["text"].as_str().unwrap()).collect();
+    assert!(
+        texts.contains(&format!("pkey: {key} cannot be read as nobody")),
+        "{texts}"
+    );
+    assert!(
+        texts.contains("config: turnserver.conf cannot be read as nobody"),
+        "{texts}"
+    );
+
+    let nobody = place.check(&["--proc-user=nobody-of-that-name"]);
+    assert_eq!(nobody.code, 255, "{}", nobody.text);
+}
+
+#[test]
+fn the_words_and_options_of_the_command_are_its_own() {
+    let run = |args: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_turnd"))
+            .args(args)
+            .output()
+            .unwrap()
+    };
+    let text = |output: Output| String::from_utf8(output.stdout).unwrap();
+    for command in ["check", "convert"] {
+        let help = text(run(&["help", command]));
+        assert_eq!(help, text(run(&[command, "--help"])));
+        assert!(help.contains("Exit codes:"));
+        assert!(help.lines().all(|line| line.len() <= 100), "{help}");
+        assert!(text(run(&["--help"])).contains(&format!("turnd {command} ")));
+    }
+    assert_eq!(run(&["check", "--format=xml"]).status.code(), Some(255));
+    assert_eq!(run(&["help", "nothing"]).status.code(), Some(255));
+    // A word that is no command is what it was before: a mistake.
+    assert_eq!(run(&["serve"]).status.code(), Some(255));
+    assert_eq!(run(&["-n", "check"]).status.code(), Some(255));
+}
