@@ -4,6 +4,7 @@ use std::{
     io,
     path::Path,
     process::ExitCode,
+    sync::Arc,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -22,6 +23,7 @@ use crate::{
     encryption::Encryption,
     log, mailbox,
     mailbox::{Letter, Mailbox, Sender},
+    report::{Pulse, Reporter},
     session_log::SessionLog,
     setup::{Setup, StartError, random_key, system},
     summary,
@@ -159,6 +161,9 @@ impl Signals {
 struct Workers {
     senders: Vec<Sender>,
     threads: Vec<JoinHandle<()>>,
+    /// Asks them what they have counted.
+    #[expect(dead_code, reason = "whoever shows the counts takes it from here")]
+    reporter: Reporter,
     /// A worker that ended without being told to says why.
     failures: mpsc::UnboundedReceiver<io::Error>,
 }
@@ -196,6 +201,8 @@ fn start_workers(settings: &Settings, setup: Setup) -> Result<Workers, StartErro
         .map_err(system("create a poller"))?;
     let senders: Vec<Sender> = doors.iter().map(|(_, sender, _)| sender.clone()).collect();
 
+    let pulses: Vec<Arc<Pulse>> = senders.iter().map(|_| Arc::default()).collect();
+    let reporter = Reporter::new(senders.iter().cloned().zip(pulses.clone()), clock);
     let mut threads = Vec::new();
     for (index, ((poller, _, mailbox), sockets)) in
         doors.into_iter().zip(setup.listeners.workers).enumerate()
@@ -219,6 +226,7 @@ fn start_workers(settings: &Settings, setup: Setup) -> Result<Workers, StartErro
             ports: setup.ports.clone(),
             clock,
             log: SessionLog::new(index, &settings.realm),
+            pulse: pulses[index].clone(),
         };
         let worker = Worker::new(parts).map_err(system("poll a listener"))?;
         let report = Report(report.clone());
@@ -230,6 +238,7 @@ fn start_workers(settings: &Settings, setup: Setup) -> Result<Workers, StartErro
     }
     Ok(Workers {
         senders,
+        reporter,
         threads,
         failures,
     })

@@ -16,6 +16,7 @@ pub mod log;
 pub mod mailbox;
 pub mod own_addresses;
 pub mod ports;
+pub mod report;
 pub mod session_log;
 pub mod setup;
 pub mod sockets;

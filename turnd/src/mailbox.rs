@@ -1,8 +1,8 @@
 //! The only door between threads. It wakes whoever it is for.
 //!
 //! It needs no bound of its own: a worker has no more than a fixed number of questions to others open
-//! at a time, each of which is one letter there and one back, and every other letter is the one about
-//! the end of a connection, or the order to stop, which must not be lost.
+//! at a time, each of which is one letter there and one back; reports are asked for a few at a time; and every
+//! other letter is the one about the end of a connection, or the order to stop, which must not be lost.
 
 use std::{
     io,
@@ -13,7 +13,7 @@ use rustls::ServerConnection;
 use turnd_net::{TcpStream, Waker};
 use turnd_proto::{AskId, BindRefusal, ConnectionId, RelayId, ReservationToken};
 
-use crate::{ports::RelaySocket, streams::StreamId};
+use crate::{ports::RelaySocket, report::Reply, streams::StreamId};
 
 /// What one thread tells a worker.
 pub enum Letter {
@@ -69,6 +69,8 @@ pub enum Letter {
         /// The connection, and how it took the hello.
         answered: Option<(Box<ServerConnection>, io::Result<()>)>,
     },
+    /// Say what you have counted.
+    Report(Reply),
     /// Finish.
     Stop,
 }

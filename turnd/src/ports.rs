@@ -34,6 +34,7 @@ pub enum Wish {
 pub struct PortPool {
     /// The even port of pair 0.
     first: u16,
+    size: usize,
     pairs: Vec<Pair>,
     /// The pairs with both halves free, with only the even one, with only the odd one.
     lists: [Vec<u16>; 3],
@@ -70,6 +71,7 @@ impl PortPool {
         let count = usize::from((range.end() | 1) - first) / 2 + 1;
         let mut pool = Self {
             first,
+            size: range.len(),
             pairs: vec![Pair::default(); count],
             lists: [Vec::new(), Vec::new(), Vec::new()],
         };
@@ -77,6 +79,12 @@ impl PortPool {
             pool.give_back(port);
         }
         pool
+    }
+
+    /// How many ports there are.
+    #[must_use]
+    pub const fn size(&self) -> usize {
+        self.size
     }
 
     /// How many ports are free.
@@ -139,6 +147,17 @@ impl PortPool {
         }
         self.pairs[usize::from(index)] = after;
     }
+}
+
+/// How full a relay address is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortUsage {
+    /// Which.
+    pub address: IpAddr,
+    /// Ports that relays may have there.
+    pub ports: usize,
+    /// Of those, ports that are not free: of allocations, or reserved.
+    pub used: usize,
 }
 
 /// The relay addresses with their free ports.
@@ -207,6 +226,21 @@ impl RelayPorts {
             .map(|&ip| (ip, Mutex::new(PortPool::new(range))))
             .collect();
         Self { addresses, options }
+    }
+
+    /// How full each relay address is.
+    pub fn usage(&self) -> impl Iterator<Item = PortUsage> {
+        self.addresses
+            .iter()
+            .enumerate()
+            .map(|(at, &(address, _))| {
+                let pool = self.pool(at);
+                PortUsage {
+                    address,
+                    ports: pool.size(),
+                    used: pool.size() - pool.free(),
+                }
+            })
     }
 
     /// Free ports of all addresses.

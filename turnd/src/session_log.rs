@@ -129,6 +129,8 @@ impl SessionLog {
                 user,
                 client,
                 cause,
+                traffic,
+                ..
             } => {
                 let (session, user) = (self.session(*allocation), Text(user));
                 let reason = match cause {
@@ -136,6 +138,15 @@ impl SessionLog {
                     Ending::Expired => "allocation timeout",
                     Ending::Disconnected => "connection closed",
                 };
+                for (side, flows) in [("usage", &traffic.client), ("peer usage", &traffic.peer)] {
+                    tracing::info!(
+                        "session {session}: {side}: realm=<{realm}>, username=<{user}>, rp={}, rb={}, sp={}, sb={}",
+                        flows.received.packets,
+                        flows.received.bytes,
+                        flows.sent.packets,
+                        flows.sent.bytes
+                    );
+                }
                 tracing::info!(
                     "session {session}: closed, user <{user}> realm <{realm}>, remote {client}, reason: {reason}"
                 );
@@ -260,6 +271,7 @@ mod tests {
     };
 
     use slotmap::SlotMap;
+    use turnd_proto::Traffic;
 
     use super::*;
 
@@ -330,6 +342,8 @@ mod tests {
                 user,
                 client,
                 cause: Ending::Deleted,
+                traffic: Traffic::default(),
+                life: Duration::ZERO,
             };
             log.write(now, &made);
             log.write(now, &deleted);
@@ -341,9 +355,9 @@ mod tests {
     fn a_client_that_comes_and_goes_in_a_loop_does_not_fill_the_log() {
         logged(Level::INFO, |log, lines| {
             churn(log, 1, 10_000);
-            // 250 of each, and the end of a session has two lines.
+            // 250 of each, and the end of a session has four lines.
             let written = lines.take();
-            assert_eq!(written.len(), 750);
+            assert_eq!(written.len(), 1250);
             assert_eq!(
                 written[0],
                 "session 003000000000000001: new, realm=<turn.org>, username=<alice>, lifetime=600"
@@ -358,7 +372,7 @@ mod tests {
                 "worker 3: 39500 events of sessions were not logged"
             );
             assert!(written[1].starts_with("session 003000000000020001: new"));
-            assert_eq!(written.len(), 4);
+            assert_eq!(written.len(), 6);
         });
     }
 

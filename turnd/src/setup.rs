@@ -281,6 +281,7 @@ fn server_settings(
         tcp_relay: settings.tcp_relay,
         stun: !settings.no_stun,
         turn: !settings.stun_only,
+        by_account: false,
     })
 }
 

@@ -1,10 +1,10 @@
 //! What goes into the state machine and what comes out of it: plain values.
 
-use core::{net::SocketAddr, ops::Range};
+use core::{net::SocketAddr, ops::Range, time::Duration};
 
 use turnd_wire::{ErrorCode, Family, Key, Method, TransactionId};
 
-use crate::{peers::Peer, refusal::Fault};
+use crate::{peers::Peer, refusal::Fault, traffic::Traffic};
 
 /// The socket that a message came in through and answers go out by: a name of the caller's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -330,6 +330,10 @@ pub enum Event {
         client: SocketAddr,
         /// Why.
         cause: Ending,
+        /// What has passed through it.
+        traffic: Traffic,
+        /// How long it lasted, from the success reply.
+        life: Duration,
     },
     /// A permission was installed or refreshed.
     Permitted {

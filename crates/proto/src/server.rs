@@ -8,12 +8,14 @@ use std::{
 
 use foldhash::fast::RandomState;
 use slotmap::SlotMap;
-use turnd_wire::{Class, Message, Method, Protocol, demultiplex};
+use turnd_wire::{Class, ErrorCode, Message, Method, Protocol, demultiplex};
 
 use crate::{
+    accounts::AccountTraffic,
     asks::Waiting,
-    auth::{Claim, Identity, Signer},
+    auth::{AuthFailure, Claim, Identity, Signer},
     connections::Connections,
+    counters::Counters,
     io::{
         AllocationId, AskId, Client, Credential, Ending, Event, FiveTuple, ListenerId, Output,
         PeerHop, RelayId, ReservationToken, UserId,
@@ -43,6 +45,8 @@ pub struct Server {
     pub(crate) connections: Connections,
     pub(crate) timers: Timers,
     pub(crate) outputs: VecDeque<Output>,
+    pub(crate) counters: Counters,
+    pub(crate) accounts: Option<AccountTraffic>,
 }
 
 impl Server {
@@ -62,6 +66,8 @@ impl Server {
             connections: Connections::new(index, seed),
             timers: Timers::default(),
             outputs: VecDeque::new(),
+            counters: Counters::default(),
+            accounts: settings.by_account.then(AccountTraffic::default),
             settings,
         }
     }
@@ -76,7 +82,10 @@ impl Server {
                 self.channel_to_peer(now, &from.path, datagram)
             }
             Protocol::Stun => self.handle_message(now, from, datagram),
-            _ => None,
+            _ => {
+                self.counters.malformed += 1;
+                None
+            }
         }
     }
 
@@ -157,6 +166,18 @@ impl Server {
         self.table.len()
     }
 
+    /// What this server has counted so far. Costs nothing to read, however many allocations there are.
+    #[must_use]
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Traffic by account, if [`Settings::by_account`] asks for it.
+    #[must_use]
+    pub const fn accounts(&self) -> Option<&AccountTraffic> {
+        self.accounts.as_ref()
+    }
+
     /// Fails if something is counted twice or not at all: one timer for each allocation, question,
     /// reservation and connection that waits.
     #[cfg(test)]
@@ -189,9 +210,16 @@ impl Server {
     }
 
     fn handle_message(&mut self, now: Instant, from: Client, datagram: &[u8]) -> Option<PeerHop> {
-        let message = Message::parse(datagram).ok()?;
-        if !is_plausible(from.path.client) || message.fingerprint() == Some(false) {
+        let message = Message::parse(datagram).ok();
+        let message = message.filter(|message| {
+            is_plausible(from.path.client) && message.fingerprint() != Some(false)
+        });
+        let Some(message) = message else {
+            self.counters.malformed += 1;
             return None;
+        };
+        if message.class() == Class::Request {
+            *self.counters.requests.of(message.method()) += 1;
         }
         match (message.class(), message.method()) {
             (Class::Indication, Method::SEND) => {
@@ -228,7 +256,10 @@ impl Server {
         };
         let claim = match long_term.claim(message, now, &from.path) {
             Ok(claim) => claim,
-            Err(refusal) => return self.refuse(now, &reply, None, &refusal),
+            Err((why, refusal)) => {
+                self.counters.auth_failures.count(why);
+                return self.refuse(now, &reply, None, &refusal);
+            }
         };
         if let Some((owner, signer)) = self.owner_of(long_term, from, message, &claim) {
             let signer = Some(signer);
@@ -284,6 +315,10 @@ impl Server {
                     UserId::Name(name) => Some(&**name),
                     UserId::Hash(_) => credentials.first().map(|known| &*known.name),
                 };
+                self.counters.auth_failures.count(match credentials {
+                    [] => AuthFailure::UnknownUser,
+                    _ => AuthFailure::WrongPassword,
+                });
                 self.refuse(now, &reply, user, &refusal);
             }
         }
@@ -345,8 +380,13 @@ impl Server {
         user: Option<&str>,
         refusal: &Refusal,
     ) {
+        *self.counters.errors.of(refusal.code) += 1;
+        *self.counters.errors_by_method.of(reply.method) += 1;
+        if refusal.code == ErrorCode::WRONG_CREDENTIALS {
+            self.counters.auth_failures.count(AuthFailure::WrongUser);
+        }
         let bytes = reply.error(&self.settings, now, refusal);
-        self.reply(reply, bytes);
+        self.send_reply(reply, bytes);
         self.event(Event::Refused {
             client: reply.client.path.client,
             user: user.map(str::to_owned),
@@ -356,7 +396,13 @@ impl Server {
         });
     }
 
+    /// Answers with a success reply.
     pub(crate) fn reply(&mut self, reply: &ReplyTo, bytes: Vec<u8>) {
+        *self.counters.successes.of(reply.method) += 1;
+        self.send_reply(reply, bytes);
+    }
+
+    fn send_reply(&mut self, reply: &ReplyTo, bytes: Vec<u8>) {
         if !bytes.is_empty() {
             let to = reply.client;
             self.outputs.push_back(Output::Reply { to, bytes });
@@ -419,11 +465,19 @@ impl Server {
             if let Some(timer) = ended.timer {
                 self.timers.unset(timer, Timer::Allocation(id));
             }
+            let (traffic, life) = (ended.traffic, now.since(ended.made));
+            if let Some(accounts) = &mut self.accounts {
+                accounts.add(ended.owner.account(), traffic - ended.told);
+            }
+            self.counters
+                .allocation_ended(ended.kind, cause, &traffic, life);
             self.event(Event::Deleted {
                 allocation: id,
                 user: ended.owner.name().to_owned(),
                 client: ended.client.path.client,
                 cause,
+                traffic,
+                life,
             });
         }
     }

@@ -11,6 +11,7 @@
 //! 5. what is to be sent leaves.
 
 mod accepting;
+mod counting;
 mod datagrams;
 mod dtls;
 mod opening;
@@ -31,6 +32,7 @@ use crate::{
     dtls::{Dtls, MAX_MESSAGE},
     mailbox::{Mailbox, Sender},
     ports::{RelayPorts, RelaySocket},
+    report::{LoopCounters, Pulse},
     session_log::SessionLog,
     sockets::{Acceptor, Listener, Socket},
 };
@@ -74,6 +76,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Where events go.
     pub log: SessionLog,
+    /// Where it shows that it goes on.
+    pub pulse: Arc<Pulse>,
 }
 
 /// One worker.
@@ -100,6 +104,7 @@ pub struct Worker {
     slow_readers: LogLimit,
     /// Datagrams that could not be sent since the last line about it.
     dropped: u64,
+    counts: LoopCounters,
 }
 
 impl Worker {
@@ -137,6 +142,7 @@ impl Worker {
             errors: LogLimit::new(ERROR_INTERVAL),
             slow_readers: LogLimit::new(ERROR_INTERVAL),
             dropped: 0,
+            counts: LoopCounters::default(),
         })
     }
 
@@ -149,7 +155,9 @@ impl Worker {
         loop {
             let timeout = self.timeout();
             self.parts.poller.wait(&mut events, timeout)?;
+            let began = std::time::Instant::now();
             let now = self.parts.clock.now();
+            self.parts.pulse.beat(now.instant);
             if events.woken() && self.read_letters(now) == Go::Stop {
                 return Ok(());
             }
@@ -167,6 +175,7 @@ impl Worker {
             self.resume_streams(now);
             self.begin_handshakes(now);
             self.flush(now);
+            self.counts.turn(began.elapsed());
         }
     }
 
