@@ -23,6 +23,7 @@ use crate::{
     encryption::Encryption,
     log, mailbox,
     mailbox::{Letter, Mailbox, Sender},
+    metrics::{Exporter, Sources, Stage},
     report::{Pulse, Reporter},
     session_log::SessionLog,
     setup::{Setup, StartError, random_key, system},
@@ -78,10 +79,24 @@ fn serve(settings: &Settings) -> Result<(), StartError> {
         Signals::new().map_err(system("watch for signals"))?
     };
 
+    // Before the rest, so that whoever waits for the server learns that it is on its way.
+    let exporter = settings.metrics.as_ref().map(Exporter::start).transpose();
+    let exporter = exporter.map_err(StartError::Metrics)?;
     let setup = Setup::new(settings)?;
     summary::log(settings, &setup);
     let encryption = setup.encryption.clone();
+    let ports = setup.ports.clone();
     let mut workers = start_workers(settings, setup)?;
+    if let Some(exporter) = &exporter {
+        exporter.attach(Sources {
+            reporter: workers.reporter.clone(),
+            ports,
+            tls: encryption.as_ref().map(|it| it.tls.clone()),
+            realm: settings.realm.clone(),
+        });
+        exporter.set_stage(Stage::Serving);
+        tracing::info!("metrics at {}", exporter.url());
+    }
     tracing::info!("turnd is ready");
 
     let failed = runtime.block_on(async {
@@ -93,7 +108,10 @@ fn serve(settings: &Settings) -> Result<(), StartError> {
                         return None;
                     }
                     // Files are read here, on a thread that relays nothing.
-                    Signal::Reload => reload(encryption.as_deref()),
+                    Signal::Reload => {
+                        reload(encryption.as_deref());
+                        reload_metrics(exporter.as_ref());
+                    }
                 },
                 failure = workers.failures.recv() => return failure,
             }
@@ -123,6 +141,19 @@ fn reload(encryption: Option<&Encryption>) {
         Err(error) => {
             tracing::error!("SIGUSR2 received: {error}");
         }
+    }
+}
+
+/// The certificate of the metrics may be another one.
+fn reload_metrics(exporter: Option<&Exporter>) {
+    match exporter.map(Exporter::reload) {
+        None => {}
+        Some(Ok(warnings)) => {
+            for warning in warnings {
+                tracing::warn!("metrics: {warning}");
+            }
+        }
+        Some(Err(error)) => tracing::error!("SIGUSR2 received: metrics: {error}"),
     }
 }
 
@@ -162,7 +193,6 @@ struct Workers {
     senders: Vec<Sender>,
     threads: Vec<JoinHandle<()>>,
     /// Asks them what they have counted.
-    #[expect(dead_code, reason = "whoever shows the counts takes it from here")]
     reporter: Reporter,
     /// A worker that ended without being told to says why.
     failures: mpsc::UnboundedReceiver<io::Error>,

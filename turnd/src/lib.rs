@@ -14,6 +14,7 @@ pub mod handshakes;
 pub mod listeners;
 pub mod log;
 pub mod mailbox;
+pub mod metrics;
 pub mod own_addresses;
 pub mod ports;
 pub mod report;

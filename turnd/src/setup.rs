@@ -22,6 +22,7 @@ use crate::{
     encryption::{Encryption, EncryptionError},
     handshakes::Handshakes,
     listeners::Listeners,
+    metrics::MetricsError,
     own_addresses,
     ports::RelayPorts,
     streams::{QueueLimits, http::HttpRules, limits::Connections},
@@ -58,6 +59,8 @@ pub enum StartError {
     },
     /// TLS or DTLS cannot be offered as it was asked for.
     Encryption(EncryptionError),
+    /// Metrics cannot be served as they were asked for.
+    Metrics(MetricsError),
     /// Nothing to listen on or to relay from.
     NoAddress(&'static str),
 }
@@ -83,6 +86,7 @@ impl fmt::Display for StartError {
                 )
             }
             Self::Encryption(error) => write!(f, "{error}"),
+            Self::Metrics(error) => write!(f, "{error}"),
             Self::Relay { address, error } => {
                 let option = if is_about_the_device(error) {
                     "relay-device"
@@ -281,7 +285,10 @@ fn server_settings(
         tcp_relay: settings.tcp_relay,
         stun: !settings.no_stun,
         turn: !settings.stun_only,
-        by_account: false,
+        by_account: settings
+            .metrics
+            .as_ref()
+            .is_some_and(|it| it.top_users.is_some()),
     })
 }
 

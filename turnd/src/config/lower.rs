@@ -9,6 +9,7 @@ use super::{
     access::{access, realm, shared_secrets, users},
     error::{Findings, Origin},
     listen::{self, connections, http, listen, relaying, stream_queue},
+    metrics::metrics,
     proxy::proxy,
     raw::{At, Raw, Slot},
     search::Machine,
@@ -40,6 +41,7 @@ pub(super) fn lower(
     let listen = listen(raw, &offer, findings);
     let proxy = proxy(raw, &listen, findings);
     let has_streams = listen.tcp || listen.tls_over_tcp || proxy.is_used();
+    let metrics = metrics(raw, &offer, machine, findings);
     let (udp_relay, tcp_relay) = relaying(raw, has_file, has_streams, findings);
     Settings {
         listening_ips: distinct(&raw.listening_ip),
@@ -75,6 +77,7 @@ pub(super) fn lower(
         socket_buffer: socket_buffer(raw),
         stun_only,
         no_stun,
+        metrics,
         log: log(raw, findings),
     }
 }

@@ -16,6 +16,7 @@ mod file;
 mod help;
 mod listen;
 mod lower;
+mod metrics;
 mod options;
 mod proxy;
 mod raw;
@@ -32,6 +33,7 @@ use std::{
 };
 
 pub use error::{ConfigError, Note, Origin, Severity};
+pub use metrics::{Login, Metrics};
 pub use search::{Machine, ReadFile};
 pub use settings::{
     Access, DefaultFamily, External, ExternalPair, LogSettings, Secret, Settings, StaticUser,

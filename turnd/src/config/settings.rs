@@ -11,6 +11,7 @@ use std::{
 
 use turnd_proto::PeerRules;
 
+use super::metrics::Metrics;
 use super::ways_in::{ConnectionLimits, Http, Listen, ProxyProtocol, StreamQueue, TlsSettings};
 
 /// A configuration that is complete and free of contradictions.
@@ -82,6 +83,8 @@ pub struct Settings {
     pub stun_only: bool,
     /// Do not answer Binding requests.
     pub no_stun: bool,
+    /// Metrics and health over HTTP. `None`: not served.
+    pub metrics: Option<Metrics>,
     /// What to log, and where.
     pub log: LogSettings,
 }
