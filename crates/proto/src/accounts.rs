@@ -29,7 +29,7 @@ struct Account {
 impl AccountTraffic {
     /// Adds what an account has moved. A new one takes the place of the one with the least weight,
     /// whose traffic goes to the sum of the others.
-    pub(crate) fn add(&mut self, name: &str, moved: Traffic) {
+    pub fn add(&mut self, name: &str, moved: Traffic) {
         let weight = moved.client.received.bytes + moved.client.sent.bytes;
         if let Some(account) = self.accounts.get_mut(name) {
             account.traffic += moved;

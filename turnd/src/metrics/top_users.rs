@@ -118,3 +118,77 @@ impl TopUsers {
 const fn bytes(traffic: &Traffic) -> u64 {
     traffic.client.received.bytes + traffic.client.sent.bytes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use turnd_proto::Flow;
+
+    /// What the workers say: each name with its bytes so far.
+    fn accounts(all: &[(&str, u64)]) -> AccountTraffic {
+        let mut accounts = AccountTraffic::default();
+        for &(name, bytes) in all {
+            let mut traffic = Traffic::default();
+            traffic.client.received = Flow { packets: 1, bytes };
+            accounts.add(name, traffic);
+        }
+        accounts
+    }
+
+    fn seen(users: &mut TopUsers, all: &[(&str, u64)]) -> Vec<(String, u64)> {
+        let accounts = accounts(all);
+        users.update(&accounts);
+        let shown = users.shown(&accounts);
+        shown
+            .each()
+            .map(|(name, traffic)| (name.to_owned(), bytes(traffic)))
+            .collect()
+    }
+
+    fn expect(seen: &[(String, u64)], wanted: &[(&str, u64)]) {
+        let seen: Vec<_> = seen.iter().map(|(name, it)| (name.as_str(), *it)).collect();
+        assert_eq!(seen, wanted);
+    }
+
+    #[test]
+    fn those_with_the_most_have_a_label_and_the_others_are_one_sum() {
+        let mut users = TopUsers::new(2);
+        let first = seen(&mut users, &[("a", 10), ("b", 30), ("c", 20)]);
+        // A label begins at nothing: what came before stays where it was.
+        expect(&first, &[("b", 0), ("c", 0), (OTHERS, 60)]);
+        let then = seen(&mut users, &[("a", 15), ("b", 35), ("c", 27)]);
+        expect(&then, &[("b", 5), ("c", 7), (OTHERS, 65)]);
+    }
+
+    #[test]
+    fn a_label_goes_to_whoever_has_twice_as_much_and_no_sum_falls() {
+        let mut users = TopUsers::new(1);
+        seen(&mut users, &[("a", 10)]);
+        let first = seen(&mut users, &[("a", 20), ("b", 40)]);
+        expect(&first, &[("a", 10), (OTHERS, 50)]);
+        let then = seen(&mut users, &[("a", 20), ("b", 41)]);
+        expect(&then, &[("b", 0), (OTHERS, 61)]);
+    }
+
+    #[test]
+    fn a_user_whom_the_workers_forgot_goes_on_where_he_was() {
+        let mut users = TopUsers::new(1);
+        seen(&mut users, &[("a", 10)]);
+        seen(&mut users, &[("a", 25)]);
+        let forgotten = seen(&mut users, &[("b", 25)]);
+        assert_eq!(forgotten.last().unwrap().0, OTHERS);
+        let mut users = TopUsers::new(2);
+        seen(&mut users, &[("a", 10)]);
+        seen(&mut users, &[("a", 25)]);
+        let again = seen(&mut users, &[("a", 5), ("rest", 25)]);
+        expect(&again, &[("a", 20), ("rest", 0), (OTHERS, 10)]);
+    }
+
+    #[test]
+    fn the_name_of_the_others_is_nobodys() {
+        let mut users = TopUsers::new(5);
+        seen(&mut users, &[(OTHERS, 10), ("a", 1)]);
+        let shown = seen(&mut users, &[(OTHERS, 12), ("a", 1)]);
+        expect(&shown, &[("a", 0), (OTHERS, 13)]);
+    }
+}

@@ -5,6 +5,7 @@ mod fuzz;
 mod helpers;
 mod listening;
 mod messages;
+mod metrics;
 mod mistakes;
 mod proxy;
 mod sources;
