@@ -8,8 +8,9 @@ use turnd::{app, config};
 const CONFIGURATION_ERROR: u8 = 255;
 
 fn main() -> ExitCode {
-    match config::load(std::env::args_os()) {
-        config::Outcome::Run(loaded) => app::run(&loaded),
+    let arguments: Vec<_> = std::env::args_os().collect();
+    match config::load(arguments.iter().cloned()) {
+        config::Outcome::Run(loaded) => app::run(&loaded, arguments),
         config::Outcome::Print(text) => {
             print!("{text}");
             ExitCode::SUCCESS

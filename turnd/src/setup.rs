@@ -4,6 +4,7 @@
 use std::{
     fmt, io,
     net::{IpAddr, SocketAddr},
+    path::PathBuf,
     sync::Arc,
 };
 
@@ -25,6 +26,7 @@ use crate::{
     metrics::MetricsError,
     own_addresses,
     ports::RelayPorts,
+    process::identity::IdentityError,
     streams::{QueueLimits, http::HttpRules, limits::Connections},
     worker::{StreamRules, Tls},
 };
@@ -61,6 +63,15 @@ pub enum StartError {
     Encryption(EncryptionError),
     /// Metrics cannot be served as they were asked for.
     Metrics(MetricsError),
+    /// The process cannot become who it is to be.
+    Identity(IdentityError),
+    /// The file for the process's number cannot be had.
+    PidFile {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
     /// Nothing to listen on or to relay from.
     NoAddress(&'static str),
 }
@@ -87,6 +98,10 @@ impl fmt::Display for StartError {
             }
             Self::Encryption(error) => write!(f, "{error}"),
             Self::Metrics(error) => write!(f, "{error}"),
+            Self::Identity(error) => write!(f, "{error}"),
+            Self::PidFile { path, error } => {
+                write!(f, "pidfile: cannot take {}: {error}", path.display())
+            }
             Self::Relay { address, error } => {
                 let option = if is_about_the_device(error) {
                     "relay-device"

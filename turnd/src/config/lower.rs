@@ -10,6 +10,7 @@ use super::{
     error::{Findings, Origin},
     listen::{self, connections, http, listen, relaying, stream_queue},
     metrics::metrics,
+    process::process,
     proxy::proxy,
     raw::{At, Raw, Slot},
     search::Machine,
@@ -79,6 +80,7 @@ pub(super) fn lower(
         no_stun,
         metrics,
         log: log(raw, findings),
+        process: process(raw, findings),
     }
 }
 

@@ -18,6 +18,7 @@ mod listen;
 mod lower;
 mod metrics;
 mod options;
+mod process;
 mod proxy;
 mod raw;
 mod search;
@@ -34,6 +35,7 @@ use std::{
 
 pub use error::{ConfigError, Note, Origin, Severity};
 pub use metrics::{Login, Metrics};
+pub use process::ProcessSettings;
 pub use search::{Machine, ReadFile};
 pub use settings::{
     Access, DefaultFamily, External, ExternalPair, LogSettings, Secret, Settings, StaticUser,

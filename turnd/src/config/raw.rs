@@ -166,6 +166,11 @@ pub(super) struct Raw {
     pub(super) prometheus_user: Slot<String>,
     pub(super) prometheus_password: Slot<Secret>,
     pub(super) prometheus_password_file: Slot<String>,
+    // Process
+    pub(super) daemon: Slot<bool>,
+    pub(super) pid_file: Slot<String>,
+    pub(super) proc_user: Slot<String>,
+    pub(super) proc_group: Slot<String>,
     // Log
     pub(super) verbose: Slot<bool>,
     pub(super) extra_verbose: Slot<bool>,

@@ -12,6 +12,7 @@ use std::{
 use turnd_proto::PeerRules;
 
 use super::metrics::Metrics;
+use super::process::ProcessSettings;
 use super::ways_in::{ConnectionLimits, Http, Listen, ProxyProtocol, StreamQueue, TlsSettings};
 
 /// A configuration that is complete and free of contradictions.
@@ -87,6 +88,8 @@ pub struct Settings {
     pub metrics: Option<Metrics>,
     /// What to log, and where.
     pub log: LogSettings,
+    /// What the process is to be.
+    pub process: ProcessSettings,
 }
 
 /// Addresses that clients are told instead of the relay's own, for machines behind 1:1 NAT.

@@ -15,10 +15,11 @@ use axum::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use subtle::ConstantTimeEq;
 
-use super::{Sources, collection::Collection, stage::CurrentStage, stage::Stage};
+use super::{Sources, collection::Collection};
 use crate::{
     clock::Clock,
     config::{self, Login},
+    control::{Handle, Phase},
     streams::limits::PerAddress,
     tls::TlsServer,
 };
@@ -32,7 +33,7 @@ const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub(super) struct Desk {
     pub(super) path: String,
     pub(super) tls: Option<Arc<TlsServer>>,
-    pub(super) stage: CurrentStage,
+    control: Handle,
     pub(super) counts: Counts,
     login: Option<Login>,
     tries: Mutex<PerAddress>,
@@ -65,11 +66,15 @@ impl Counts {
 }
 
 impl Desk {
-    pub(super) fn new(settings: &config::Metrics, tls: Option<Arc<TlsServer>>) -> Self {
+    pub(super) fn new(
+        settings: &config::Metrics,
+        tls: Option<Arc<TlsServer>>,
+        control: Handle,
+    ) -> Self {
         Self {
             path: settings.path.clone(),
             tls,
-            stage: CurrentStage::new(),
+            control,
             counts: Counts::default(),
             login: settings.login.clone(),
             tries: Mutex::new(PerAddress::new(TRIES)),
@@ -127,15 +132,18 @@ impl Desk {
     }
 
     fn why_not_ready(&self) -> Option<String> {
-        if self.stage.is(Stage::Serving) {
-            return None;
-        }
-        let why = if self.stage.is(Stage::Draining) {
-            "turnd is draining"
-        } else {
-            "turnd is starting"
+        let why = match self.phase() {
+            Phase::Ready | Phase::Reloading => return None,
+            Phase::Starting => "turnd is starting",
+            Phase::Draining => "turnd is draining",
+            Phase::Stopping => "turnd is stopping",
         };
         Some(why.to_owned())
+    }
+
+    /// What the program is doing.
+    pub(super) fn phase(&self) -> Phase {
+        self.control.phase()
     }
 
     /// What a request gets that may not read the metrics.

@@ -12,7 +12,6 @@ mod families;
 mod http;
 mod process;
 mod server;
-mod stage;
 mod top_users;
 mod worker;
 
@@ -27,13 +26,13 @@ use tokio::sync::oneshot;
 
 use crate::{
     config,
+    control::Handle,
     ports::RelayPorts,
     report::Reporter,
     tls::{TlsError, TlsServer},
 };
 
 use answers::Desk;
-pub use stage::Stage;
 
 /// What there is to tell.
 pub struct Sources {
@@ -92,11 +91,11 @@ impl std::error::Error for MetricsError {}
 
 impl Exporter {
     /// Binds the port, reads the certificate and begins to answer. Until [`Exporter::attach`] there is
-    /// nothing to tell but that the server is starting.
+    /// nothing to tell but that the server is starting. `control` says how far it is.
     ///
     /// # Errors
     /// See [`MetricsError`].
-    pub fn start(settings: &config::Metrics) -> Result<Self, MetricsError> {
+    pub fn start(settings: &config::Metrics, control: Handle) -> Result<Self, MetricsError> {
         let tls = match &settings.tls {
             Some(identity) => {
                 let (tls, warnings) = certificate::load(identity).map_err(MetricsError::Tls)?;
@@ -109,7 +108,7 @@ impl Exporter {
         };
         let listener = bind(settings)?;
         let address = listener.local_addr().map_err(MetricsError::System)?;
-        let desk = Arc::new(Desk::new(settings, tls.clone()));
+        let desk = Arc::new(Desk::new(settings, tls.clone(), control));
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -121,6 +120,7 @@ impl Exporter {
             .spawn(move || {
                 runtime.block_on(async {
                     tokio::select! {
+                        () = certificate::follow_files(tls.clone()) => {}
                         ended = http::serve(listener, tls, shared) => if let Err(error) = ended {
                             tracing::error!("metrics are not served any more: {error}");
                         },
@@ -142,20 +142,11 @@ impl Exporter {
         self.desk.attach(sources);
     }
 
-    /// Says how far the server is.
-    pub fn set_stage(&self, stage: Stage) {
-        self.desk.stage.set(stage);
-    }
-
-    /// Reads certificate and key of the metrics again. Waits for files: not for a worker. The texts are
-    /// warnings.
-    ///
-    /// # Errors
-    /// A file cannot be used; then everything stays as it was.
-    pub fn reload(&self) -> Result<Vec<String>, TlsError> {
-        match &self.desk.tls {
-            Some(tls) => tls.reload(),
-            None => Ok(Vec::new()),
+    /// Reads certificate and key of the metrics again, and logs what comes of it. Waits for files: not
+    /// for a worker.
+    pub fn reload(&self) {
+        if let Some(tls) = &self.desk.tls {
+            certificate::reload(tls);
         }
     }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 use procfs::{WithCurrentSystemInfo, process};
 use rustix::process::{Resource, getrlimit};
 
-use super::{answers::Desk, families::Families, stage::Stage};
+use super::{answers::Desk, families::Families};
+use crate::control::Phase;
 
 /// The process, as the kernel sees it.
 pub(super) struct Process {
@@ -80,6 +81,8 @@ pub(super) fn add_program(
     desk: &Desk,
     expiries: &[(&'static str, Option<Duration>)],
 ) {
+    let phase = desk.phase();
+    let is_ready = matches!(phase, Phase::Ready | Phase::Reloading);
     let dtls = if cfg!(feature = "dtls") { "yes" } else { "no" };
     families
         .gauge(
@@ -92,13 +95,13 @@ pub(super) fn add_program(
             "turnd_ready",
             "1 if new allocations are taken, 0 while the server starts or drains",
         )
-        .sample(&[], u64::from(desk.stage.is(Stage::Serving)));
+        .sample(&[], u64::from(is_ready));
     families
         .gauge(
             "turnd_draining",
             "1 while allocations end and no new ones are taken",
         )
-        .sample(&[], u64::from(desk.stage.is(Stage::Draining)));
+        .sample(&[], u64::from(phase == Phase::Draining));
     let mut certificates = families.gauge(
         "turnd_certificate_expiry_timestamp_seconds",
         "When a certificate expires, since 1970: that of TURN over TLS and DTLS, that of the metrics",

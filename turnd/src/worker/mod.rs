@@ -29,6 +29,7 @@ use turnd_proto::{Instant, Now, RelayId, Server};
 use crate::{
     auth::KeySources,
     clock::Clock,
+    control::Live,
     dtls::{Dtls, MAX_MESSAGE},
     mailbox::{Mailbox, Sender},
     ports::{RelayPorts, RelaySocket},
@@ -78,6 +79,8 @@ pub struct Parts {
     pub log: SessionLog,
     /// Where it shows that it goes on.
     pub pulse: Arc<Pulse>,
+    /// Where to tell how many allocations there are.
+    pub live: Live,
 }
 
 /// One worker.
@@ -105,6 +108,8 @@ pub struct Worker {
     /// Datagrams that could not be sent since the last line about it.
     dropped: u64,
     counts: LoopCounters,
+    /// How many allocations there were when that was told last.
+    told: usize,
 }
 
 impl Worker {
@@ -143,6 +148,7 @@ impl Worker {
             slow_readers: LogLimit::new(ERROR_INTERVAL),
             dropped: 0,
             counts: LoopCounters::default(),
+            told: 0,
         })
     }
 
@@ -176,6 +182,15 @@ impl Worker {
             self.begin_handshakes(now);
             self.flush(now);
             self.counts.turn(began.elapsed());
+            self.tell_allocations();
+        }
+    }
+
+    fn tell_allocations(&mut self) {
+        let allocations = self.parts.server.allocations();
+        if allocations != self.told {
+            self.told = allocations;
+            self.parts.live.set(self.parts.index, allocations);
         }
     }
 

@@ -8,8 +8,12 @@ mod support;
 #[path = "../serving/session.rs"]
 mod session;
 
+mod daemon;
 mod metrics;
 mod metrics_access;
 mod metrics_documents;
 mod metrics_health;
+mod pid_file;
+mod privileges;
 mod scrape;
+mod systemd;

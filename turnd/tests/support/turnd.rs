@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -99,6 +99,13 @@ impl Turnd {
         Self::start_with(command, config, &[])
     }
 
+    /// The same with an environment, or whatever else a command can have.
+    pub(crate) fn start_as(config: &str, prepare: impl FnOnce(&mut Command)) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_turnd"));
+        prepare(&mut command);
+        Self::start_with(command, config, &[])
+    }
+
     fn start_with(command: Command, config: &str, files: &[(&str, &str)]) -> Self {
         let turnd = Self::spawn(command, config, files);
         turnd.output.wait_for_ready();
@@ -127,6 +134,11 @@ impl Turnd {
             directory,
             output,
         }
+    }
+
+    /// Its working directory.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// Writes a file into its working directory, in place of one that is there.

@@ -3,37 +3,35 @@
 use super::{
     Kind::{File, Flag, Text},
     Topic,
-    row::not_yet,
+    row::obeyed,
+    to,
 };
 
 pub(super) static TOPIC: Topic = Topic {
     heading: "Process",
     options: &[
-        not_yet(
+        obeyed(
             "daemon",
-            Flag(None),
-            "run in the background",
-            "the server stays in the foreground",
+            Flag(to!(daemon)),
+            "run in the background; returns when all is served",
         )
-        .letter('o'),
-        not_yet(
+        .letter('o')
+        .restart(),
+        obeyed(
             "pidfile",
-            File(None),
-            "file for the process id",
-            "no file is written; systemd knows the process",
+            File(to!(pid_file)),
+            "file for the process's number, removed at the end",
         )
-        .default("/var/run/turnserver.pid"),
-        not_yet(
+        .default("none")
+        .restart(),
+        obeyed(
             "proc-user",
-            Text(None),
-            "user to become after start",
-            "the server stays the user that starts it",
-        ),
-        not_yet(
-            "proc-group",
-            Text(None),
-            "group to become after start",
-            "the server stays in the group that starts it",
-        ),
+            Text(to!(proc_user)),
+            "user to become when ports and keys are open",
+        )
+        .restart(),
+        obeyed("proc-group", Text(to!(proc_group)), "group to become then")
+            .default("that of proc-user")
+            .restart(),
     ],
 };

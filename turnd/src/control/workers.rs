@@ -1,0 +1,146 @@
+//! The worker threads: started, told to stop, and heard of when they fail.
+
+use std::{
+    io,
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use tokio::sync::mpsc;
+use turnd_net::Poller;
+use turnd_proto::Server;
+
+use super::Live;
+use crate::{
+    clock::Clock,
+    config::Settings,
+    dtls::Dtls,
+    mailbox::{self, Letter, Mailbox, Sender},
+    report::{Pulse, Reporter},
+    session_log::SessionLog,
+    setup::{Setup, StartError, random_key, system},
+    worker::{Parts, Worker},
+};
+
+/// How long workers may take to stop.
+const STOP: Duration = Duration::from_secs(5);
+
+/// The running workers.
+pub struct Workers {
+    senders: Vec<Sender>,
+    threads: Vec<JoinHandle<()>>,
+    /// Asks them what they have counted.
+    reporter: Reporter,
+    /// A worker that ended without being told to says why.
+    failures: mpsc::UnboundedReceiver<io::Error>,
+}
+
+impl Workers {
+    /// Starts a thread for each.
+    ///
+    /// # Errors
+    /// When the system does not give what a worker needs.
+    pub fn start(settings: &Settings, setup: Setup, live: &Live) -> Result<Self, StartError> {
+        let clock = Clock::start();
+        let (report, failures) = mpsc::unbounded_channel();
+        let doors = (0..settings.relay_threads)
+            .map(|_| {
+                let poller = Poller::new()?;
+                let (sender, mailbox) = mailbox::mailbox(poller.waker());
+                Ok((poller, sender, mailbox))
+            })
+            .collect::<io::Result<Vec<(Poller, Sender, Mailbox)>>>()
+            .map_err(system("create a poller"))?;
+        let senders: Vec<Sender> = doors.iter().map(|(_, sender, _)| sender.clone()).collect();
+
+        let pulses: Vec<Arc<Pulse>> = senders.iter().map(|_| Arc::default()).collect();
+        let reporter = Reporter::new(senders.iter().cloned().zip(pulses.clone()), clock);
+        let mut threads = Vec::new();
+        for (index, ((poller, _, mailbox), sockets)) in
+            doors.into_iter().zip(setup.listeners.workers).enumerate()
+        {
+            let number = u8::try_from(index).expect("at most 128 workers");
+            let parts = Parts {
+                index,
+                server: Server::new(setup.server.clone(), number, &random_key()?),
+                poller,
+                listeners: sockets.listeners,
+                acceptors: sockets.acceptors,
+                dtls: setup
+                    .encryption
+                    .as_ref()
+                    .and_then(|encryption| encryption.dtls.clone())
+                    .map(|context| Dtls::new(context, setup.dtls_limits)),
+                stream_rules: setup.stream_rules.clone(),
+                mailbox,
+                workers: senders.clone(),
+                keys: setup.keys.clone(),
+                ports: setup.ports.clone(),
+                clock,
+                log: SessionLog::new(index, &settings.realm),
+                live: live.clone(),
+                pulse: pulses[index].clone(),
+            };
+            let worker = Worker::new(parts).map_err(system("poll a listener"))?;
+            let report = Report(report.clone());
+            let thread = thread::Builder::new()
+                .name(format!("turnd-{index}"))
+                .spawn(move || report.watch(worker))
+                .map_err(system("start a worker"))?;
+            threads.push(thread);
+        }
+        Ok(Self {
+            senders,
+            threads,
+            reporter,
+            failures,
+        })
+    }
+
+    /// Asks them what they have counted.
+    #[must_use]
+    pub const fn reporter(&self) -> &Reporter {
+        &self.reporter
+    }
+
+    /// Why a worker has ended that was not told to.
+    pub async fn failed(&mut self) -> Option<io::Error> {
+        self.failures.recv().await
+    }
+
+    /// Tells all workers to stop and waits a while for it.
+    pub fn stop(self) {
+        for sender in &self.senders {
+            // A worker that is gone has stopped already.
+            let _ = sender.send(Letter::Stop);
+        }
+        let deadline = Instant::now() + STOP;
+        for thread in self.threads {
+            while !thread.is_finished() {
+                if Instant::now() >= deadline {
+                    tracing::warn!("a worker does not stop; it ends with the process");
+                    return;
+                }
+                thread::sleep(Duration::from_millis(1));
+            }
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Tells the control loop when a worker ends that should not have.
+struct Report(mpsc::UnboundedSender<io::Error>);
+
+impl Report {
+    fn watch(self, worker: Worker) {
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| worker.run()));
+        let error = match ended {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error,
+            Err(_) => io::Error::other("a worker panicked"),
+        };
+        // Nobody listens any more once the program is on its way out.
+        let _ = self.0.send(error);
+    }
+}

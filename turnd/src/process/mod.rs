@@ -1,0 +1,6 @@
+//! The process itself: who it is, where it writes its number, and how it leaves the terminal.
+
+pub mod background;
+pub mod identity;
+pub mod limits;
+pub mod pid_file;

@@ -1,0 +1,109 @@
+//! What systemd is told (sd_notify(3), `Type=notify-reload` of systemd.service(5)). Where nobody asked to
+//! be told, nothing is said.
+
+use std::{
+    env, io,
+    time::{Duration, Instant},
+};
+
+use sd_notify::NotifyState;
+
+use crate::control::Phase;
+
+/// How often a new status is told at most: it is for people.
+const STATUS_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The way to the service manager.
+#[derive(Debug)]
+pub struct Notify {
+    is_wanted: bool,
+    watchdog: Option<Duration>,
+    status: String,
+    told: Option<Instant>,
+}
+
+impl Notify {
+    /// As the environment says: `NOTIFY_SOCKET`, `WATCHDOG_USEC`, `WATCHDOG_PID`.
+    #[must_use]
+    pub fn from_environment() -> Self {
+        let is_wanted = env::var_os("NOTIFY_SOCKET").is_some();
+        Self {
+            is_wanted,
+            watchdog: sd_notify::watchdog_enabled().filter(|_| is_wanted),
+            status: String::new(),
+            told: None,
+        }
+    }
+
+    /// How long the manager waits for [`Self::alive`] before it takes the program for stuck and ends it.
+    #[must_use]
+    pub const fn watchdog(&self) -> Option<Duration> {
+        self.watchdog
+    }
+
+    /// What the program does from now on, with so many allocations.
+    pub fn enter(&mut self, phase: Phase, allocations: usize) {
+        let status = describe(phase, allocations);
+        let told = NotifyState::Status(&status);
+        match phase {
+            Phase::Starting | Phase::Draining => self.send(&[told]),
+            Phase::Ready => self.send(&[NotifyState::Ready, told]),
+            Phase::Stopping => self.send(&[NotifyState::Stopping, told]),
+            Phase::Reloading => match NotifyState::monotonic_usec_now() {
+                Ok(now) => self.send(&[NotifyState::Reloading, now, told]),
+                Err(error) => tell(&error),
+            },
+        }
+        self.status = status;
+        self.told = Some(Instant::now());
+    }
+
+    /// The same while it goes on; told only if it is new and the last one is old.
+    pub fn go_on(&mut self, phase: Phase, allocations: usize) {
+        let is_due = self
+            .told
+            .is_none_or(|told| told.elapsed() >= STATUS_INTERVAL);
+        if !self.is_wanted || !is_due {
+            return;
+        }
+        let status = describe(phase, allocations);
+        if status != self.status {
+            self.send(&[NotifyState::Status(&status)]);
+            self.status = status;
+            self.told = Some(Instant::now());
+        }
+    }
+
+    /// Every part of the program makes progress.
+    pub fn alive(&self) {
+        self.send(&[NotifyState::Watchdog]);
+    }
+
+    fn send(&self, states: &[NotifyState<'_>]) {
+        if !self.is_wanted {
+            return;
+        }
+        if let Err(error) = sd_notify::notify(states) {
+            tell(&error);
+        }
+    }
+}
+
+/// A manager that cannot be told ends us sooner or later, and this line says why.
+fn tell(error: &io::Error) {
+    tracing::warn!("cannot tell systemd how things stand: {error}");
+}
+
+fn describe(phase: Phase, allocations: usize) -> String {
+    let number = match allocations {
+        1 => "1 allocation".to_owned(),
+        other => format!("{other} allocations"),
+    };
+    match phase {
+        Phase::Starting => "starting".to_owned(),
+        Phase::Ready => format!("serving {number}"),
+        Phase::Reloading => format!("reading the configuration again, serving {number}"),
+        Phase::Draining => format!("draining: no new allocations, {number} left"),
+        Phase::Stopping => format!("stopping with {number}"),
+    }
+}
