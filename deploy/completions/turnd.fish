@@ -1,7 +1,7 @@
 # Made from the table of options by: cargo run -p turnd --example documents
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_turnd_global_optspecs
-    string join \n c/config= n/no-config h/help version p/listening-port= L/listening-ip= sock-buf-size= tls-listening-port= alt-listening-port= alt-tls-listening-port= aux-server= d/listening-device= no-udp no-tcp no-tls dtls no-dtls tcp-proxy-port= proxy-protocol-port= proxy-protocol-from= udp-self-balance acme-redirect= respond-http-unsupported http-page max-connections= max-connections-per-address= tls-handshakes-per-second= tls-handshakes-per-address= stream-queue-bytes= stream-queue-time= E/relay-ip= X/external-ip= min-port= max-port= A/allocation-default-address-family= K/keep-address-family m/relay-threads= cpus= i/relay-device= no-udp-relay tcp-relay no-tcp-relay server-relay mobility multiplex-peer multiplex-peer-port= multiplex-peer-max-peers= udp-recvmmsg udp-recvmmsg-log udp-sendmmsg-log udp-gso r/realm= u/user= static-auth-secret= use-auth-secret C/rest-api-separator= a/lt-cred-mech z/no-auth stale-nonce= stateless-nonce stateless-nonce-secret= secure-stun unauthorized-ratelimit unauthorized-ratelimit-rps= oauth server-name= check-origin-consistency no-auth-pings no-dynamic-ip-list no-dynamic-realms secret-key-file= allowed-peer-ip= denied-peer-ip= allow-private-peers allow-loopback-peers no-multicast-peers q/user-quota= Q/total-quota= max-allocate-lifetime= channel-lifetime= permission-lifetime= s/max-bps= B/bps-capacity= max-allocate-timeout= drain-min-allocations= drain-timeout= drop-invalid-packets drop-invalid-packets-log f/fingerprint S/stun-only no-stun rfc5766-channel-numbers software-attribute no-software-attribute rfc5780 no-rfc5780 response-origin-only-with-rfc5780 stun-backward-compatibility rfc3489-compatibility include-reason-string alternate-server= tls-alternate-server= tcp-alternate-server= udp-alternate-server= v/verbose V/Verbose l/log-file= simple-log no-stdout-log syslog syslog-facility= journald log-format= log-min-level= log-addresses= log-binding new-log-timestamp new-log-timestamp-format= cert= pkey= pkey-pwd= self-signed cipher-list= CA-file= ec-curve-name= dh-file= dh566 dh1066 dh2066 tlsv1 tlsv1_1 no-tlsv1 no-tlsv1_1 no-tlsv1_2 no-sslv2 no-sslv3 raw-public-keys b/userdb= db= e/psql-userdb= sql-userdb= M/mysql-userdb= J/mongo-userdb= N/redis-userdb= O/redis-statsdb= prometheus prometheus-port= prometheus-address= prometheus-path= prometheus-username-labels prometheus-tls prometheus-cert= prometheus-key= cli no-cli cli-ip= cli-port= cli-password= cli-max-output-sessions= web-admin web-admin-ip= web-admin-port= web-admin-listen-on-workers o/daemon pidfile= proc-user= proc-group= no-loopback-peers no-stun-backward-compatibility prod secret-ts-exp-time= no-http st-cred-mech sha256 ne=
+    string join \n c/config= n/no-config h/help version p/listening-port= L/listening-ip= sock-buf-size= tls-listening-port= alt-listening-port= alt-tls-listening-port= aux-server= d/listening-device= no-udp no-tcp no-tls dtls no-dtls tcp-proxy-port= proxy-protocol-port= proxy-protocol-from= udp-self-balance acme-redirect= respond-http-unsupported http-page max-connections= max-connections-per-address= tls-handshakes-per-second= tls-handshakes-per-address= stream-queue-bytes= stream-queue-time= E/relay-ip= X/external-ip= min-port= max-port= A/allocation-default-address-family= K/keep-address-family m/relay-threads= cpus= i/relay-device= no-udp-relay tcp-relay no-tcp-relay server-relay mobility multiplex-peer multiplex-peer-port= multiplex-peer-max-peers= udp-recvmmsg udp-recvmmsg-log udp-sendmmsg-log udp-gso r/realm= u/user= static-auth-secret= use-auth-secret C/rest-api-separator= a/lt-cred-mech z/no-auth stale-nonce= stateless-nonce stateless-nonce-secret= secure-stun unauthorized-ratelimit unauthorized-ratelimit-rps= oauth server-name= check-origin-consistency no-auth-pings no-dynamic-ip-list no-dynamic-realms secret-key-file= allowed-peer-ip= denied-peer-ip= allow-private-peers allow-loopback-peers no-multicast-peers q/user-quota= Q/total-quota= max-allocate-lifetime= channel-lifetime= permission-lifetime= s/max-bps= B/bps-capacity= max-allocate-timeout= drain-min-allocations= drain-timeout= drop-invalid-packets drop-invalid-packets-log f/fingerprint S/stun-only no-stun rfc5766-channel-numbers software-attribute no-software-attribute rfc5780 no-rfc5780 response-origin-only-with-rfc5780 stun-backward-compatibility rfc3489-compatibility include-reason-string alternate-server= tls-alternate-server= tcp-alternate-server= udp-alternate-server= v/verbose V/Verbose l/log-file= simple-log no-stdout-log syslog syslog-facility= journald log-format= log-min-level= log-addresses= log-binding new-log-timestamp new-log-timestamp-format= cert= pkey= pkey-pwd= self-signed cipher-list= CA-file= ec-curve-name= dh-file= dh566 dh1066 dh2066 tlsv1 tlsv1_1 no-tlsv1 no-tlsv1_1 no-tlsv1_2 no-sslv2 no-sslv3 raw-public-keys b/userdb= db= e/psql-userdb= sql-userdb= M/mysql-userdb= J/mongo-userdb= N/redis-userdb= O/redis-statsdb= prometheus prometheus-port= prometheus-address= prometheus-path= prometheus-username-labels prometheus-top-users= prometheus-tls prometheus-cert= prometheus-key= prometheus-user= prometheus-password= prometheus-password-file= cli no-cli cli-ip= cli-port= cli-password= cli-max-output-sessions= web-admin web-admin-ip= web-admin-port= web-admin-listen-on-workers o/daemon pidfile= proc-user= proc-group= no-loopback-peers no-stun-backward-compatibility prod secret-ts-exp-time= no-http st-cred-mech sha256 ne=
 end
 
 function __fish_turnd_needs_command
@@ -100,11 +100,15 @@ complete -c turnd -n "__fish_turnd_needs_command" -s M -l mysql-userdb -d 'MySQL
 complete -c turnd -n "__fish_turnd_needs_command" -s J -l mongo-userdb -d 'MongoDB database' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -s N -l redis-userdb -d 'Redis database' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -s O -l redis-statsdb -d 'Redis for status and traffic' -r -f
-complete -c turnd -n "__fish_turnd_needs_command" -l prometheus-port -d 'port of the metrics' -r -f
+complete -c turnd -n "__fish_turnd_needs_command" -l prometheus-port -d 'TCP port of the metrics' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l prometheus-address -d 'address of the metrics' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l prometheus-path -d 'path of the metrics' -r -f
-complete -c turnd -n "__fish_turnd_needs_command" -l prometheus-cert -d 'certificate of the metrics' -r -F
-complete -c turnd -n "__fish_turnd_needs_command" -l prometheus-key -d 'key of the metrics' -r -F
+complete -c turnd -n "__fish_turnd_needs_command" -l prometheus-top-users -d 'users that have a label of their own (not in coturn)' -r -f
+complete -c turnd -n "__fish_turnd_needs_command" -l prometheus-cert -d 'certificate of the metrics, PEM' -r -F
+complete -c turnd -n "__fish_turnd_needs_command" -l prometheus-key -d 'private key of the metrics, PEM' -r -F
+complete -c turnd -n "__fish_turnd_needs_command" -l prometheus-user -d 'who may read the metrics, by a password (not in coturn)' -r -f
+complete -c turnd -n "__fish_turnd_needs_command" -l prometheus-password -d 'the password for that (not in coturn)' -r -f
+complete -c turnd -n "__fish_turnd_needs_command" -l prometheus-password-file -d 'a file with the password (not in coturn)' -r -F
 complete -c turnd -n "__fish_turnd_needs_command" -l cli-ip -d 'address of the console' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l cli-port -d 'port of the console' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l cli-password -d 'password of the console' -r -f
@@ -186,9 +190,9 @@ complete -c turnd -n "__fish_turnd_needs_command" -l no-tlsv1_2 -d 'TLS 1.3 only
 complete -c turnd -n "__fish_turnd_needs_command" -l no-sslv2 -d 'no SSL 2'
 complete -c turnd -n "__fish_turnd_needs_command" -l no-sslv3 -d 'no SSL 3'
 complete -c turnd -n "__fish_turnd_needs_command" -l raw-public-keys -d 'keys without certificates (RFC 7250)'
-complete -c turnd -n "__fish_turnd_needs_command" -l prometheus -d 'serve metrics'
-complete -c turnd -n "__fish_turnd_needs_command" -l prometheus-username-labels -d 'metrics by user'
-complete -c turnd -n "__fish_turnd_needs_command" -l prometheus-tls -d 'metrics over HTTPS'
+complete -c turnd -n "__fish_turnd_needs_command" -l prometheus -d 'serve metrics and health over HTTP'
+complete -c turnd -n "__fish_turnd_needs_command" -l prometheus-username-labels -d 'traffic by user, of those with the most of it'
+complete -c turnd -n "__fish_turnd_needs_command" -l prometheus-tls -d 'metrics over HTTPS; switches prometheus on'
 complete -c turnd -n "__fish_turnd_needs_command" -l cli -d 'telnet console'
 complete -c turnd -n "__fish_turnd_needs_command" -l no-cli -d 'no telnet console'
 complete -c turnd -n "__fish_turnd_needs_command" -l web-admin -d 'web administration'
@@ -278,11 +282,15 @@ complete -c turnd -n "__fish_turnd_using_subcommand check" -s M -l mysql-userdb 
 complete -c turnd -n "__fish_turnd_using_subcommand check" -s J -l mongo-userdb -d 'MongoDB database' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -s N -l redis-userdb -d 'Redis database' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -s O -l redis-statsdb -d 'Redis for status and traffic' -r -f
-complete -c turnd -n "__fish_turnd_using_subcommand check" -l prometheus-port -d 'port of the metrics' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l prometheus-port -d 'TCP port of the metrics' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l prometheus-address -d 'address of the metrics' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l prometheus-path -d 'path of the metrics' -r -f
-complete -c turnd -n "__fish_turnd_using_subcommand check" -l prometheus-cert -d 'certificate of the metrics' -r -F
-complete -c turnd -n "__fish_turnd_using_subcommand check" -l prometheus-key -d 'key of the metrics' -r -F
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l prometheus-top-users -d 'users that have a label of their own (not in coturn)' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l prometheus-cert -d 'certificate of the metrics, PEM' -r -F
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l prometheus-key -d 'private key of the metrics, PEM' -r -F
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l prometheus-user -d 'who may read the metrics, by a password (not in coturn)' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l prometheus-password -d 'the password for that (not in coturn)' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l prometheus-password-file -d 'a file with the password (not in coturn)' -r -F
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l cli-ip -d 'address of the console' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l cli-port -d 'port of the console' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l cli-password -d 'password of the console' -r -f
@@ -366,9 +374,9 @@ complete -c turnd -n "__fish_turnd_using_subcommand check" -l no-tlsv1_2 -d 'TLS
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l no-sslv2 -d 'no SSL 2'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l no-sslv3 -d 'no SSL 3'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l raw-public-keys -d 'keys without certificates (RFC 7250)'
-complete -c turnd -n "__fish_turnd_using_subcommand check" -l prometheus -d 'serve metrics'
-complete -c turnd -n "__fish_turnd_using_subcommand check" -l prometheus-username-labels -d 'metrics by user'
-complete -c turnd -n "__fish_turnd_using_subcommand check" -l prometheus-tls -d 'metrics over HTTPS'
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l prometheus -d 'serve metrics and health over HTTP'
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l prometheus-username-labels -d 'traffic by user, of those with the most of it'
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l prometheus-tls -d 'metrics over HTTPS; switches prometheus on'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l cli -d 'telnet console'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l no-cli -d 'no telnet console'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l web-admin -d 'web administration'

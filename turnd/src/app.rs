@@ -6,6 +6,7 @@ use crate::{
     config::{Loaded, LogSettings, Settings, Severity},
     control::{self, Control, Running, Signals, Workers},
     log::{self, Log},
+    metrics::Exporter,
     process::{background, identity::Identity, limits, pid_file::PidFile},
     setup::{Setup, StartError, system},
     summary,
@@ -94,6 +95,10 @@ fn serve(
     // `handle` is for whoever has to know what the program is doing, or may ask for a reload.
     let (handle, desk) = control::handle(settings.relay_threads);
 
+    // Before the rest, so that whoever waits for the server learns that it is on its way.
+    let exporter = settings.metrics.as_ref();
+    let exporter = exporter.map(|wanted| Exporter::start(wanted, handle.clone()));
+    let exporter = exporter.transpose().map_err(StartError::Metrics)?;
     let mut setup = Setup::new(settings)?;
     summary::log(settings, &setup);
     let _pid_file = pid_file(settings, identity)?;
@@ -108,6 +113,10 @@ fn serve(
         tracing::info!("running as {identity}");
     }
     let workers = Workers::start(settings, &mut setup, handle.live())?;
+    if let Some(exporter) = &exporter {
+        exporter.attach(setup.sources(workers.reporter(), settings));
+        tracing::info!("metrics at {}", exporter.url());
+    }
     let control = Control {
         arguments,
         signals,
@@ -122,6 +131,7 @@ fn serve(
         handle,
         log,
         draining: None,
+        exporter,
     };
     if settings.process.daemon {
         background::tell_ready().map_err(system("leave the terminal"))?;

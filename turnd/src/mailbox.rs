@@ -1,9 +1,9 @@
 //! The only door between threads. It wakes whoever it is for.
 //!
 //! It needs no bound of its own: a worker has no more than a fixed number of questions to others open
-//! at a time, each of which is one letter there and one back, and every other letter is the one about
-//! the end of a connection, or an order of the control side, which must not be lost and comes no faster than
-//! an operator changes files.
+//! at a time, each of which is one letter there and one back; reports are asked for a few at a time; and every
+//! other letter is the one about the end of a connection, or an order of the control side, which must not be
+//! lost and comes no faster than an operator changes files.
 
 use std::{
     io,
@@ -14,7 +14,7 @@ use rustls::ServerConnection;
 use turnd_net::{TcpStream, Waker};
 use turnd_proto::{AskId, BindRefusal, ConnectionId, RelayId, ReservationToken};
 
-use crate::{ports::RelaySocket, streams::StreamId, worker::Reconfigure};
+use crate::{ports::RelaySocket, report::Reply, streams::StreamId, worker::Reconfigure};
 
 /// What one thread tells a worker.
 pub enum Letter {
@@ -74,6 +74,8 @@ pub enum Letter {
     Order(Order, Acknowledgement),
     /// Close the UDP socket at this place, on which no worker has an allocation.
     CloseListener(usize),
+    /// Say what you have counted.
+    Report(Reply),
     /// Finish.
     Stop,
 }

@@ -96,6 +96,12 @@ impl PortPool {
         }
     }
 
+    /// How many ports there are.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.range.len()
+    }
+
     /// How many ports are free.
     #[must_use]
     pub fn free(&self) -> usize {
@@ -172,6 +178,17 @@ impl PortPool {
         }
         self.pairs[usize::from(index)] = after;
     }
+}
+
+/// How full a relay address is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortUsage {
+    /// Which.
+    pub address: IpAddr,
+    /// Ports that relays may have there.
+    pub ports: usize,
+    /// Of those, ports that are not free: of allocations, or reserved.
+    pub used: usize,
 }
 
 /// The relay addresses with their free ports.
@@ -280,6 +297,21 @@ impl RelayPorts {
         for (_, pool) in &self.addresses {
             locked(pool).set_range(&self.range);
         }
+    }
+
+    /// How full each relay address is.
+    pub fn usage(&self) -> impl Iterator<Item = PortUsage> {
+        self.addresses
+            .iter()
+            .enumerate()
+            .map(|(at, &(address, _))| {
+                let pool = self.pool(at);
+                PortUsage {
+                    address,
+                    ports: pool.size(),
+                    used: pool.size() - pool.free(),
+                }
+            })
     }
 
     /// Free ports of all addresses.

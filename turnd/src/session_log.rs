@@ -228,6 +228,7 @@ impl SessionLog {
             client,
             server,
             cause,
+            traffic,
             ..
         } = event
         else {
@@ -240,6 +241,16 @@ impl SessionLog {
             Ending::Expired => "allocation timeout",
             Ending::Disconnected => "connection closed",
         };
+        for (side, flows) in [("usage", &traffic.client), ("peer usage", &traffic.peer)] {
+            tracing::info!(
+                target: SESSIONS, %session, realm, %user,
+                "session {session}: {side}: realm=<{realm}>, username=<{user}>, rp={}, rb={}, sp={}, sb={}",
+                flows.received.packets,
+                flows.received.bytes,
+                flows.sent.packets,
+                flows.sent.bytes
+            );
+        }
         tracing::info!(
             target: SESSIONS, %session, realm, %user, %client, %server, reason,
             "session {session}: closed (2nd stage), user <{user}> realm <{realm}> origin <>, \

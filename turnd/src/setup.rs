@@ -23,9 +23,12 @@ use crate::{
     encryption::{Encryption, EncryptionError},
     handshakes::Handshakes,
     listeners::Listeners,
+    metrics::MetricsError,
+    metrics::Sources,
     own_addresses,
     ports::RelayPorts,
     process::identity::IdentityError,
+    report::Reporter,
     streams::{QueueLimits, http::HttpRules, limits::Connections},
     worker::{StreamRules, Tls},
 };
@@ -60,6 +63,8 @@ pub enum StartError {
     },
     /// TLS or DTLS cannot be offered as it was asked for.
     Encryption(EncryptionError),
+    /// Metrics cannot be served as they were asked for.
+    Metrics(MetricsError),
     /// The process cannot become who it is to be.
     Identity(IdentityError),
     /// The file for the process's number cannot be had.
@@ -94,6 +99,7 @@ impl fmt::Display for StartError {
                 )
             }
             Self::Encryption(error) => write!(f, "{error}"),
+            Self::Metrics(error) => write!(f, "{error}"),
             Self::Identity(error) => write!(f, "{error}"),
             Self::PidFile { path, error } => {
                 write!(f, "pidfile: cannot take {}: {error}", path.display())
@@ -208,6 +214,17 @@ impl Setup {
             lasting,
             keys_state: 0,
         })
+    }
+
+    /// What metrics are told about.
+    #[must_use]
+    pub fn sources(&self, reporter: &Reporter, settings: &Settings) -> Sources {
+        Sources {
+            reporter: reporter.clone(),
+            ports: self.ports.clone(),
+            tls: self.encryption.as_ref().map(|it| it.tls.clone()),
+            realm: settings.realm.clone(),
+        }
     }
 }
 
@@ -361,6 +378,10 @@ pub(crate) fn server_settings(
         tcp_relay: settings.tcp_relay,
         stun: !settings.no_stun,
         turn: !settings.stun_only,
+        by_account: settings
+            .metrics
+            .as_ref()
+            .is_some_and(|it| it.top_users.is_some()),
     }
 }
 

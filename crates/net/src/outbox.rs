@@ -79,6 +79,10 @@ pub struct Flushed {
     pub gso_datagrams: u64,
     /// Datagrams that could not be sent.
     pub dropped: u64,
+    /// Of those, because the socket's buffer was full.
+    pub blocked: u64,
+    /// Of those, because there is no such socket any more.
+    pub closed: u64,
     /// Why, for the last of them.
     pub last_error: Option<io::Error>,
 }
@@ -148,7 +152,10 @@ impl Outbox {
                 .count();
             match socket(number) {
                 Some(socket) => self.send_group(slots, socket, next, group, &mut flushed),
-                None => flushed.dropped += group as u64,
+                None => {
+                    flushed.dropped += group as u64;
+                    flushed.closed += group as u64;
+                }
             }
             next += group;
         }
@@ -213,8 +220,10 @@ impl Outbox {
                     // The socket's buffer is full; so it is for the rest.
                     let rest = self.messages[sent..]
                         .iter()
-                        .map(|message| message.datagrams as u64);
-                    flushed.dropped += rest.sum::<u64>();
+                        .map(|message| message.datagrams as u64)
+                        .sum::<u64>();
+                    flushed.dropped += rest;
+                    flushed.blocked += rest;
                     flushed.last_error = Some(error);
                     return None;
                 }

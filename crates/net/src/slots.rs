@@ -33,6 +33,18 @@ pub struct Received {
     pub local: Option<IpAddr>,
 }
 
+impl Received {
+    /// How many datagrams it is.
+    #[must_use]
+    pub const fn datagrams(&self) -> usize {
+        if self.len <= self.stride {
+            // An empty datagram is one, too.
+            return 1;
+        }
+        self.len.div_ceil(self.stride)
+    }
+}
+
 /// The name of a byte range, in the slots or in an outbox's own memory. Good until that memory is
 /// cleared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -308,7 +308,9 @@ impl Server {
             birth,
             opening.opened,
             opening.place,
+            now,
         );
+        self.counters.allocation_made(allocation.kind);
         let id = self.table.insert(allocation);
         self.set_allocation_timer(id);
         self.reply(&opening.reply, bytes);

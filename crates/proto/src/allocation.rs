@@ -9,10 +9,12 @@ use turnd_wire::{Family, TransactionId};
 
 use crate::{
     auth::{Identity, Proof},
+    counters::{AllocationKind, RelayFamilies},
     io::{Client, ConnectionId, RelayId, RelayProtocol},
     peers::{Forbidden, Host, Peer},
     quota::Place,
     time::Instant,
+    traffic::Traffic,
 };
 
 /// An allocation, from the success reply to its end.
@@ -30,10 +32,18 @@ pub(crate) struct Allocation {
     pub(crate) birth: Birth,
     /// One or two relays of different families.
     pub(crate) relays: Vec<Relay>,
+    /// What has passed through it.
+    pub(crate) traffic: Traffic,
     permissions: Vec<Permission>,
     channels: Vec<Channel>,
     /// The earliest timer that is set for this allocation.
     pub(crate) timer: Option<Instant>,
+    /// How much of that has been added to its account.
+    pub(crate) told: Traffic,
+    /// What it counts as.
+    pub(crate) kind: AllocationKind,
+    /// When its success reply was sent.
+    pub(crate) made: Instant,
     /// Held for its end, when dropping it gives the place back.
     pub(crate) _place: Place,
 }
@@ -94,7 +104,14 @@ impl Allocation {
         birth: Birth,
         relays: Vec<Relay>,
         place: Place,
+        made: Instant,
     ) -> Self {
+        let families = relays.iter().map(|relay| Family::of(relay.address.ip()));
+        let kind = AllocationKind {
+            transport: client.path.transport,
+            families: RelayFamilies::of(families),
+            protocol,
+        };
         Self {
             client,
             owner,
@@ -106,6 +123,10 @@ impl Allocation {
             permissions: Vec::new(),
             channels: Vec::new(),
             timer: None,
+            traffic: Traffic::default(),
+            told: Traffic::default(),
+            kind,
+            made,
             _place: place,
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use turnd_wire::{Algorithm, Integrity, Key, Message, attr, integrity};
 
 use crate::{
+    counters::AuthFailures,
     io::{Credential, FiveTuple, UserId},
     refusal::Refusal,
     settings::{Access, LongTerm},
@@ -94,6 +95,33 @@ pub(crate) struct Signer {
     pub(crate) key: Key,
 }
 
+/// What was wrong with a request's credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AuthFailure {
+    NoCredential,
+    Malformed,
+    StaleNonce,
+    WrongRealm,
+    UnknownUser,
+    WrongPassword,
+    WrongUser,
+}
+
+impl AuthFailures {
+    pub(crate) const fn count(&mut self, why: AuthFailure) {
+        let count = match why {
+            AuthFailure::NoCredential => &mut self.no_credential,
+            AuthFailure::Malformed => &mut self.malformed,
+            AuthFailure::StaleNonce => &mut self.stale_nonce,
+            AuthFailure::WrongRealm => &mut self.wrong_realm,
+            AuthFailure::UnknownUser => &mut self.unknown_user,
+            AuthFailure::WrongPassword => &mut self.wrong_password,
+            AuthFailure::WrongUser => &mut self.wrong_user,
+        };
+        *count += 1;
+    }
+}
+
 impl LongTerm {
     /// Reads the claim out of a request. `allocated_in` is the realm that the client's allocation was made
     /// in: the owner need not notice that it has changed since.
@@ -103,10 +131,32 @@ impl LongTerm {
         now: Instant,
         path: &FiveTuple,
         allocated_in: Option<&str>,
-    ) -> Result<Claim, Refusal> {
+    ) -> Result<Claim, (AuthFailure, Refusal)> {
         let Some(integrity) = message.integrity() else {
-            return Err(Refusal::CHALLENGE);
+            return Err((AuthFailure::NoCredential, Refusal::CHALLENGE));
         };
+        let (mut claim, realm, nonce) = self
+            .parts(message, integrity)
+            .map_err(|refusal| (AuthFailure::Malformed, refusal))?;
+        if !self.nonces.is_good(nonce, now, path) {
+            return Err((AuthFailure::StaleNonce, Refusal::STALE_NONCE));
+        }
+        if realm != &*self.realm {
+            if Some(realm) != allocated_in {
+                return Err((AuthFailure::WrongRealm, Refusal::UNAUTHENTICATED));
+            }
+            claim.realm = Arc::from(realm);
+        }
+        Ok(claim)
+    }
+
+    /// The claim, as if it were for this realm, and the realm and nonce of a request, if they are well
+    /// formed.
+    fn parts<'a>(
+        &self,
+        message: &Message<'a>,
+        integrity: Integrity,
+    ) -> Result<(Claim, &'a str, &'a [u8]), Refusal> {
         let user = user_id(message)?;
         let realm = text(message, attr::REALM, MAX_TEXT * 4)?;
         let nonce = message.attribute(attr::NONCE).ok_or(Refusal::BAD_REQUEST)?;
@@ -119,24 +169,13 @@ impl LongTerm {
         {
             return Err(Refusal::BAD_REQUEST);
         }
-        let algorithm = self.algorithm(message)?;
-        if !self.nonces.is_good(nonce, now, path) {
-            return Err(Refusal::STALE_NONCE);
-        }
-        let is_own = realm == &*self.realm;
-        if !is_own && Some(realm) != allocated_in {
-            return Err(Refusal::UNAUTHENTICATED);
-        }
-        Ok(Claim {
+        let claim = Claim {
             user,
-            algorithm,
+            algorithm: self.algorithm(message)?,
             integrity,
-            realm: if is_own {
-                self.realm.clone()
-            } else {
-                Arc::from(realm)
-            },
-        })
+            realm: self.realm.clone(),
+        };
+        Ok((claim, realm, nonce))
     }
 
     /// Which key the client chose, with the checks against bidding down of RFC 8489 section 9.2.4.

@@ -1,6 +1,6 @@
 //! What goes into the state machine and what comes out of it: plain values.
 
-use core::{net::SocketAddr, ops::Range};
+use core::{net::SocketAddr, ops::Range, time::Duration};
 use std::sync::Arc;
 
 use turnd_wire::{ErrorCode, Family, Key, Method, TransactionId};
@@ -8,6 +8,7 @@ use turnd_wire::{ErrorCode, Family, Key, Method, TransactionId};
 use crate::{
     peers::{Forbidden, Peer},
     refusal::Fault,
+    traffic::Traffic,
 };
 
 /// The socket that a message came in through and answers go out by: a name of the caller's own.
@@ -339,6 +340,10 @@ pub enum Event {
         server: SocketAddr,
         /// Why.
         cause: Ending,
+        /// What has passed through it.
+        traffic: Traffic,
+        /// How long it lasted, from the success reply.
+        life: Duration,
     },
     /// A permission was installed or refreshed.
     Permitted {

@@ -49,6 +49,7 @@
 //!     tcp_relay: false,
 //!     stun: true,
 //!     turn: true,
+//!     by_account: false,
 //! };
 //! let mut server = Server::new(Arc::new(settings), 0, &[0; 32]);
 //!
@@ -83,6 +84,7 @@
 //! assert_eq!(bytes.len(), 32);
 //! ```
 
+mod accounts;
 mod address_class;
 mod allocate;
 mod allocate_request;
@@ -94,7 +96,9 @@ mod channel_bind;
 mod connect;
 mod connection_bind;
 mod connections;
+mod counters;
 mod frame;
+mod histogram;
 mod io;
 mod live_relays;
 mod nonce;
@@ -115,9 +119,16 @@ mod table;
 mod tests;
 mod time;
 mod timers;
+mod traffic;
 
+pub use accounts::{ACCOUNTS, AccountTraffic};
 pub use address_class::{Class, class, is_tunnel};
+pub use counters::{
+    AllocationBytes, AllocationKind, AllocationSeconds, AuthFailures, ByCode, ByEnding, ByKind,
+    ByMethod, ChallengeLimit, Counters, Drops, RelayFamilies,
+};
 pub use frame::Wrapping;
+pub use histogram::{BOUNDS, Histogram, Scale};
 pub use io::{
     AllocationId, Answer, Ask, AskId, BindRefusal, Client, ClientHop, ConnectFailure, ConnectionId,
     Credential, Ending, Event, FiveTuple, Frame, ListenerId, OpenedRelay, Output, PeerHop,
@@ -132,3 +143,4 @@ pub use refusal::Fault;
 pub use server::Server;
 pub use settings::{Access, DefaultFamily, Lifetimes, Limits, LongTerm, Settings};
 pub use time::{Instant, Now};
+pub use traffic::{Flow, Side, Traffic};

@@ -110,6 +110,12 @@ impl Quotas {
         self.counts().total
     }
 
+    /// Accounts that hold a place.
+    #[must_use]
+    pub fn accounts(&self) -> usize {
+        self.counts().accounts.len()
+    }
+
     /// Does something while nobody else gets at the ledger.
     #[cfg(test)]
     pub(crate) fn while_locked<T>(&self, work: impl FnOnce() -> T) -> T {

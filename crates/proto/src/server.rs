@@ -8,12 +8,14 @@ use std::{
 
 use foldhash::fast::RandomState;
 use slotmap::SlotMap;
-use turnd_wire::{Class, Message, Method, Protocol, demultiplex};
+use turnd_wire::{Class, ErrorCode, Message, Method, Protocol, demultiplex};
 
 use crate::{
+    accounts::AccountTraffic,
     asks::Waiting,
-    auth::{Claim, Identity, Proof, Signer},
+    auth::{AuthFailure, Claim, Identity, Proof, Signer},
     connections::Connections,
+    counters::Counters,
     io::{
         AllocationId, AskId, Client, Credential, Ending, Event, FiveTuple, ListenerId, Output,
         PeerHop, RelayId, ReservationToken, UserId,
@@ -45,6 +47,8 @@ pub struct Server {
     pub(crate) outputs: VecDeque<Output>,
     /// No new allocations: the process is about to end.
     pub(crate) refuses_allocations: bool,
+    pub(crate) counters: Counters,
+    pub(crate) accounts: Option<AccountTraffic>,
 }
 
 impl Server {
@@ -65,6 +69,8 @@ impl Server {
             timers: Timers::default(),
             outputs: VecDeque::new(),
             refuses_allocations: false,
+            counters: Counters::default(),
+            accounts: settings.by_account.then(AccountTraffic::default),
             settings,
         }
     }
@@ -79,7 +85,10 @@ impl Server {
                 self.channel_to_peer(now, &from.path, datagram)
             }
             Protocol::Stun => self.handle_message(now, from, datagram),
-            _ => None,
+            _ => {
+                self.counters.malformed += 1;
+                None
+            }
         }
     }
 
@@ -167,6 +176,18 @@ impl Server {
         self.table.len()
     }
 
+    /// What this server has counted so far. Costs nothing to read, however many allocations there are.
+    #[must_use]
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Traffic by account, if [`Settings::by_account`] asks for it.
+    #[must_use]
+    pub const fn accounts(&self) -> Option<&AccountTraffic> {
+        self.accounts.as_ref()
+    }
+
     /// Fails if something is counted twice or not at all: one timer for each allocation, question,
     /// reservation and connection that waits.
     #[cfg(test)]
@@ -199,9 +220,16 @@ impl Server {
     }
 
     fn handle_message(&mut self, now: Instant, from: Client, datagram: &[u8]) -> Option<PeerHop> {
-        let message = Message::parse(datagram).ok()?;
-        if !is_plausible(from.path.client) || message.fingerprint() == Some(false) {
+        let message = Message::parse(datagram).ok();
+        let message = message.filter(|message| {
+            is_plausible(from.path.client) && message.fingerprint() != Some(false)
+        });
+        let Some(message) = message else {
+            self.counters.malformed += 1;
             return None;
+        };
+        if message.class() == Class::Request {
+            *self.counters.requests.of(message.method()) += 1;
         }
         match (message.class(), message.method()) {
             (Class::Indication, Method::SEND) => {
@@ -240,7 +268,10 @@ impl Server {
         let realm = allocation.map(|allocation| &*allocation.proof.realm);
         let claim = match long_term.claim(message, now, &from.path, realm) {
             Ok(claim) => claim,
-            Err(refusal) => return self.refuse(now, &reply, None, &refusal),
+            Err((why, refusal)) => {
+                self.counters.auth_failures.count(why);
+                return self.refuse(now, &reply, None, &refusal);
+            }
         };
         if let Some((owner, signer)) = self.owner_of(long_term, from, message, &claim) {
             let signer = Some(signer);
@@ -312,6 +343,10 @@ impl Server {
                     UserId::Name(name) => Some(&**name),
                     UserId::Hash(_) => credentials.first().map(|known| &*known.name),
                 };
+                self.counters.auth_failures.count(match credentials {
+                    [] => AuthFailure::UnknownUser,
+                    _ => AuthFailure::WrongPassword,
+                });
                 self.refuse(now, &reply, user, &refusal);
             }
         }
@@ -384,8 +419,13 @@ impl Server {
         user: Option<&str>,
         refusal: &Refusal,
     ) {
+        *self.counters.errors.of(refusal.code) += 1;
+        *self.counters.errors_by_method.of(reply.method) += 1;
+        if refusal.code == ErrorCode::WRONG_CREDENTIALS {
+            self.counters.auth_failures.count(AuthFailure::WrongUser);
+        }
         let bytes = reply.error(&self.settings, now, refusal);
-        self.reply(reply, bytes);
+        self.send_reply(reply, bytes);
         self.event(Event::Refused {
             client: reply.client.path.client,
             user: user.map(str::to_owned),
@@ -395,7 +435,13 @@ impl Server {
         });
     }
 
+    /// Answers with a success reply.
     pub(crate) fn reply(&mut self, reply: &ReplyTo, bytes: Vec<u8>) {
+        *self.counters.successes.of(reply.method) += 1;
+        self.send_reply(reply, bytes);
+    }
+
+    fn send_reply(&mut self, reply: &ReplyTo, bytes: Vec<u8>) {
         if !bytes.is_empty() {
             let to = reply.client;
             self.outputs.push_back(Output::Reply { to, bytes });
@@ -458,12 +504,20 @@ impl Server {
             if let Some(timer) = ended.timer {
                 self.timers.unset(timer, Timer::Allocation(id));
             }
+            let (traffic, life) = (ended.traffic, now.since(ended.made));
+            if let Some(accounts) = &mut self.accounts {
+                accounts.add(ended.owner.account(), traffic - ended.told);
+            }
+            self.counters
+                .allocation_ended(ended.kind, cause, &traffic, life);
             self.event(Event::Deleted {
                 allocation: id,
                 user: ended.owner.name().to_owned(),
                 client: ended.client.path.client,
                 server: ended.client.path.server,
                 cause,
+                traffic,
+                life,
             });
         }
     }

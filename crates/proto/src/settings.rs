@@ -45,6 +45,8 @@ pub struct Settings {
     pub stun: bool,
     /// Serve TURN.
     pub turn: bool,
+    /// Count traffic by account.
+    pub by_account: bool,
 }
 
 /// Who may allocate.

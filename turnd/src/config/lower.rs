@@ -11,6 +11,7 @@ use super::{
     error::{About, Findings, Origin},
     listen::{self, connections, http, listen, relaying, stream_queue},
     logging::log,
+    metrics::metrics,
     process::process,
     proxy::proxy,
     raw::{At, Raw, Slot},
@@ -43,6 +44,7 @@ pub(super) fn lower(
     let listen = listen(raw, &offer, findings);
     let proxy = proxy(raw, &listen, findings);
     let has_streams = listen.tcp || listen.tls_over_tcp || proxy.is_used();
+    let metrics = metrics(raw, &offer, machine, findings);
     let (udp_relay, tcp_relay) = relaying(raw, has_file, has_streams, findings);
     Settings {
         listening_ips: distinct(&raw.listening_ip),
@@ -78,6 +80,7 @@ pub(super) fn lower(
         socket_buffer: socket_buffer(raw),
         stun_only,
         no_stun,
+        metrics,
         log: log(raw, findings),
         process: process(raw, findings),
         drain: drain(raw),

@@ -18,6 +18,7 @@ mod help;
 mod listen;
 mod logging;
 mod lower;
+mod metrics;
 mod options;
 mod process;
 mod proxy;
@@ -40,6 +41,7 @@ use std::{
 pub use draining::Drain;
 pub use error::{About, ConfigError, Note, Origin, Severity};
 pub use logging::{Facility, LogAddresses, LogFile, LogFormat, LogLevel, LogSettings, Verbosity};
+pub use metrics::{Login, Metrics};
 pub use process::ProcessSettings;
 pub use reference::{Heading, OptionInfo, Standing, reference};
 pub use search::{Machine, ReadFile};

@@ -13,6 +13,7 @@ use turnd_proto::PeerRules;
 use super::{
     draining::Drain,
     logging::LogSettings,
+    metrics::Metrics,
     process::ProcessSettings,
     ways_in::{ConnectionLimits, Http, Listen, ProxyProtocol, StreamQueue, TlsSettings},
 };
@@ -86,6 +87,8 @@ pub struct Settings {
     pub stun_only: bool,
     /// Do not answer Binding requests.
     pub no_stun: bool,
+    /// Metrics and health over HTTP. `None`: not served.
+    pub metrics: Option<Metrics>,
     /// What to log, and where.
     pub log: LogSettings,
     /// What the process is to be.

@@ -12,8 +12,8 @@ use super::{
 };
 
 /// What coturn looks for if no certificate or key is named.
-const USUAL_CERT: &str = "turn_server_cert.pem";
-const USUAL_KEY: &str = "turn_server_pkey.pem";
+pub(super) const USUAL_CERT: &str = "turn_server_cert.pem";
+pub(super) const USUAL_KEY: &str = "turn_server_pkey.pem";
 
 /// Which of the two are offered, and with what.
 pub(super) struct Offer {
@@ -222,7 +222,7 @@ impl Lookup<'_> {
 }
 
 /// The file that `option` names, which must be there.
-fn named(
+pub(super) fn named(
     option: &'static str,
     at: &At<String>,
     machine: &Machine,

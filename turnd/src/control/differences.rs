@@ -68,6 +68,7 @@ pub(crate) fn differences(old: &Settings, new: &Settings) -> Differences {
         log,
         drain,
         process,
+        metrics,
     } = new;
     let mut it = Comparison(Differences::default());
     it.live("listeners", &old.listening_ips, listening_ips);
@@ -109,6 +110,7 @@ pub(crate) fn differences(old: &Settings, new: &Settings) -> Differences {
     it.live("services", &old.no_stun, no_stun);
     it.live("log", &old.log, log);
     it.live("draining", &old.drain, drain);
+    it.start("prometheus and what begins with it", &old.metrics, metrics);
     compare_process(&mut it, &old.process, process);
     it.0
 }
@@ -164,6 +166,7 @@ pub(crate) fn without_restarts(old: &Settings, mut new: Settings) -> Settings {
     new.relay_threads = old.relay_threads;
     new.socket_buffer = old.socket_buffer;
     new.process.clone_from(&old.process);
+    new.metrics.clone_from(&old.metrics);
     new.listen
         .listening_device
         .clone_from(&old.listen.listening_device);

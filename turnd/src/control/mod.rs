@@ -27,6 +27,7 @@ use crate::{
     config::{self, Outcome, Severity},
     log::Log,
     mailbox::{Letter, Order},
+    metrics::Exporter,
     summary,
     systemd::Notify,
 };
@@ -71,6 +72,8 @@ pub struct Control {
     pub log: Log,
     /// Whether no new allocations are made.
     pub draining: Option<Draining>,
+    /// Metrics and health, if they are served.
+    pub exporter: Option<Exporter>,
 }
 
 impl Control {
@@ -113,7 +116,10 @@ impl Control {
             Happening::Signal(Signal::Drain) => self.drain("SIGUSR1 received").await,
             Happening::Signal(Signal::Reload) => self.reload("SIGHUP received").await,
             Happening::Asked(Request::Reload(why)) => self.reload(why).await,
-            Happening::Signal(Signal::Certificates) => self.read_certificates("SIGUSR2 received"),
+            Happening::Signal(Signal::Certificates) => {
+                self.read_certificates("SIGUSR2 received");
+                self.exporter.iter().for_each(Exporter::reload);
+            }
             Happening::Asked(Request::Certificates) => self.take_changed_certificates(),
             Happening::Tick => return Ok(self.look_around()),
         }
@@ -235,6 +241,13 @@ impl Control {
         self.order(letters).await;
         if !had_certificate {
             self.watch_certificates();
+        }
+        if let Some(exporter) = &self.exporter {
+            let Running {
+                setup, settings, ..
+            } = &self.running;
+            exporter.attach(setup.sources(self.workers.reporter(), settings));
+            exporter.reload();
         }
         changed.log(why);
     }

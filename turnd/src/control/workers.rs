@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    sync::Arc,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -16,6 +17,7 @@ use crate::{
     config::Settings,
     dtls::Dtls,
     mailbox::{self, Acknowledgement, Letter, Mailbox, Order, Sender},
+    report::{Pulse, Reporter},
     session_log::SessionLog,
     setup::{Setup, StartError, random_key, system},
     worker::{Parts, Worker},
@@ -30,6 +32,8 @@ const STOP: Duration = Duration::from_secs(5);
 pub struct Workers {
     senders: Vec<Sender>,
     threads: Vec<JoinHandle<()>>,
+    /// Asks them what they have counted.
+    reporter: Reporter,
     /// A worker that ended without being told to says why.
     failures: mpsc::UnboundedReceiver<io::Error>,
 }
@@ -53,6 +57,8 @@ impl Workers {
             .map_err(system("create a poller"))?;
         let senders: Vec<Sender> = doors.iter().map(|(_, sender, _)| sender.clone()).collect();
 
+        let pulses: Vec<Arc<Pulse>> = senders.iter().map(|_| Arc::default()).collect();
+        let reporter = Reporter::new(senders.iter().cloned().zip(pulses.clone()), clock);
         let mut threads = Vec::new();
         for (index, ((poller, _, mailbox), sockets)) in doors.into_iter().zip(sockets).enumerate() {
             let number = u8::try_from(index).expect("at most 128 workers");
@@ -74,6 +80,7 @@ impl Workers {
                 clock,
                 log: SessionLog::new(index, &settings.realm),
                 live: live.clone(),
+                pulse: pulses[index].clone(),
             };
             let worker = Worker::new(parts).map_err(system("poll a listener"))?;
             let report = Report(report.clone());
@@ -86,8 +93,15 @@ impl Workers {
         Ok(Self {
             senders,
             threads,
+            reporter,
             failures,
         })
+    }
+
+    /// Asks them what they have counted.
+    #[must_use]
+    pub const fn reporter(&self) -> &Reporter {
+        &self.reporter
     }
 
     /// Why a worker has ended that was not told to.

@@ -11,7 +11,7 @@ use std::{
 use turnd_proto::Instant;
 
 use super::{
-    DtlsContext, DtlsLimits, MAX_MESSAGE, Path, Received,
+    DtlsContext, DtlsLimits, HandshakeCounts, MAX_MESSAGE, Path, Received,
     association::{Association, Handshake, Read},
     hello::ClientHello,
     pipe::Buffers,
@@ -35,6 +35,10 @@ pub struct Dtls {
     sources: HashMap<IpAddr, usize>,
     half_open: usize,
     established: usize,
+    /// Handshakes that were begun, ever.
+    begun: u64,
+    /// Of those, the ones that were finished.
+    done: u64,
     /// Handshakes that may begin: each costs a signature.
     handshakes: Budget,
     handshakes_by_source: PerAddress,
@@ -88,6 +92,8 @@ impl Dtls {
             handshakes: Budget::new(limits.handshakes_per_second, limits.handshakes_per_second),
             handshakes_by_source: PerAddress::new(limits.handshakes_per_source),
             established: 0,
+            begun: 0,
+            done: 0,
             timers: Timers::default(),
             closed: VecDeque::new(),
             buffers: Buffers::default(),
@@ -244,6 +250,16 @@ impl Dtls {
         self.half_open
     }
 
+    /// What has become of handshakes.
+    #[must_use]
+    pub fn handshakes(&self) -> HandshakeCounts {
+        let open = u64::try_from(self.half_open).unwrap_or(u64::MAX);
+        HandshakeCounts {
+            done: self.done,
+            failed: self.begun - self.done - open,
+        }
+    }
+
     // ---- handshakes --------------------------------------------------------------------------------------
 
     /// A ClientHello, from anyone. Nothing is kept unless its cookie is good.
@@ -286,6 +302,7 @@ impl Dtls {
             let deadline = now + FIRST_WAIT.min(self.limits.handshake);
             self.timers.set(deadline, path, Stage::HalfOpen);
             self.half_open += 1;
+            self.begun += 1;
             *self.sources.entry(source).or_default() += 1;
             self.paths.entry(path).or_default().half_open = Some(HalfOpen {
                 association,
@@ -340,6 +357,7 @@ impl Dtls {
         let deadline = now + self.limits.idle;
         self.timers.set(deadline, path, Stage::Established);
         self.established += 1;
+        self.done += 1;
         self.paths.entry(path).or_default().established = Some(Established {
             association,
             listener,

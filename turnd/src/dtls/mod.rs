@@ -59,6 +59,15 @@ pub struct Path {
     pub server: SocketAddr,
 }
 
+/// What has become of handshakes since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HandshakeCounts {
+    /// Agreed on.
+    pub done: u64,
+    /// Given up, or replaced by another one.
+    pub failed: u64,
+}
+
 /// What the server shows to clients, and what it asks of them. All files as their bytes, in PEM.
 #[derive(Clone, Copy, Default)]
 pub struct Credentials<'a> {

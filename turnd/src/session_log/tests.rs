@@ -1,6 +1,7 @@
 //! Lines as they are written.
 
 use slotmap::SlotMap;
+use turnd_proto::Traffic;
 use turnd_wire::Method;
 
 use super::*;
@@ -40,6 +41,8 @@ fn churn(log: &mut SessionLog, second: u64, times: u32) {
             client,
             server: client,
             cause: Ending::Deleted,
+            traffic: Traffic::default(),
+            life: Duration::ZERO,
         };
         log.write(now, &made);
         log.write(now, &deleted);
@@ -54,18 +57,18 @@ fn a_client_that_comes_and_goes_in_a_loop_does_not_fill_the_log() {
         churn(log, 10, 10_000);
         churn(log, 11, 1);
     });
-    // 250 of each, and the end of a session has two lines.
-    assert_eq!(written.len(), 750 + 4);
+    // 250 of each, and the end of a session has four lines.
+    assert_eq!(written.len(), 1250 + 6);
     assert_eq!(
         written[0],
         "INFO session 003000000000000001: new, realm=<turn.org>, username=<alice>, lifetime=600"
     );
     // Later what was left out is told, once, and sessions keep their numbers.
     assert_eq!(
-        written[750],
+        written[1250],
         "INFO worker 3: 39500 events of sessions were not logged"
     );
-    assert!(written[751].starts_with("INFO session 003000000000020001: new"));
+    assert!(written[1251].starts_with("INFO session 003000000000020001: new"));
 }
 
 #[test]
@@ -78,7 +81,7 @@ fn what_the_level_hides_costs_no_line() {
     let now = Instant::from_millis(1000);
     for (verbosity, expected) in [
         (Verbosity::Quiet, 0),
-        (Verbosity::Verbose, 3),
+        (Verbosity::Verbose, 5),
         (Verbosity::Extra, 500),
     ] {
         let written = logged(verbosity, |log| {

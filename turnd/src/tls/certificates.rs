@@ -81,6 +81,18 @@ pub(super) fn authorities(
     Ok((Arc::new(store), warnings))
 }
 
+/// When a certificate expires, since 1970; nothing if that cannot be read.
+pub(super) fn expiry(leaf: &CertificateDer<'_>) -> Option<Duration> {
+    let parsed = CertificateInner::<Raw>::from_der(leaf).ok()?;
+    Some(
+        parsed
+            .tbs_certificate()
+            .validity()
+            .not_after
+            .to_unix_duration(),
+    )
+}
+
 /// What is to be said about the dates of this certificate at `now`: nothing, or that it is not valid yet,
 /// no longer, or not for much longer. Clients are who decides; the server starts all the same.
 pub(super) fn validity_warning(leaf: &CertificateDer<'_>, now: SystemTime) -> Option<String> {

@@ -1,6 +1,6 @@
 //! What the server proves itself with: a certificate chain and its private key.
 
-use std::{fmt, fmt::Write, path::Path, sync::Arc};
+use std::{fmt, fmt::Write, path::Path, sync::Arc, time::Duration};
 
 use pem::{EncodeConfig, LineEnding, Pem};
 use rustls::{
@@ -101,6 +101,12 @@ impl Identity {
             write!(text, "{colon}{byte:02X}").expect("a string takes what is written");
         }
         text
+    }
+
+    /// When the server's own certificate expires, since 1970; nothing if that cannot be read.
+    #[must_use]
+    pub fn expiry(&self) -> Option<Duration> {
+        certificates::expiry(self.leaf())
     }
 
     /// The whole chain in PEM, the server's own certificate first.

@@ -36,6 +36,7 @@ impl Worker {
         {
             self.report(now, "receive from clients", &error);
         }
+        self.counts.received(&self.received);
         for index in 0..self.received.len() {
             let received = self.received[index];
             let server = match received.local {
@@ -140,6 +141,7 @@ impl Worker {
         {
             self.report(now, "receive from peers", &error);
         }
+        self.counts.received(&self.received);
         self.since_listeners += self.received.len();
         for index in 0..self.received.len() {
             let received = self.received[index];
@@ -234,6 +236,7 @@ impl Worker {
                 Socket::Acceptor(_) | Socket::Stream(_) | Socket::PeerStream(_) => None,
             });
         self.dropped += flushed.dropped;
+        self.counts.flushed(&flushed);
         if let Some(error) = &flushed.last_error {
             self.report(now, "send", error);
         }

@@ -115,6 +115,7 @@ impl Worker {
                 .push(socket.number(), path.client, from, &[piece]);
         });
         self.dropped += u64::from(!sent);
+        self.counts.send_drops.slow_reader += u64::from(!sent);
         self.end_associations(now);
     }
 

@@ -11,6 +11,7 @@
 //! 5. what is to be sent leaves.
 
 mod accepting;
+mod counting;
 mod datagrams;
 mod dtls;
 mod opening;
@@ -34,6 +35,7 @@ use crate::{
     listeners::Sockets,
     mailbox::{Mailbox, Sender},
     ports::{RelayPorts, RelaySocket},
+    report::{LoopCounters, Pulse},
     session_log::SessionLog,
     sockets::{Acceptor, Listener, Numbered, Socket},
 };
@@ -77,6 +79,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Where events go.
     pub log: SessionLog,
+    /// Where it shows that it goes on.
+    pub pulse: Arc<Pulse>,
     /// Where to tell how many allocations there are.
     pub live: Live,
 }
@@ -108,6 +112,7 @@ pub struct Worker {
     slow_readers: LogLimit,
     /// Datagrams that could not be sent since the last line about it.
     dropped: u64,
+    counts: LoopCounters,
     /// How many allocations there were when that was told last.
     told: usize,
 }
@@ -151,6 +156,7 @@ impl Worker {
             errors: LogLimit::new(ERROR_INTERVAL),
             slow_readers: LogLimit::new(ERROR_INTERVAL),
             dropped: 0,
+            counts: LoopCounters::default(),
             told: 0,
         })
     }
@@ -164,7 +170,9 @@ impl Worker {
         loop {
             let timeout = self.timeout();
             self.parts.poller.wait(&mut events, timeout)?;
+            let began = std::time::Instant::now();
             let now = self.parts.clock.now();
+            self.parts.pulse.beat(now.instant);
             if events.woken() && self.read_letters(now) == Go::Stop {
                 return Ok(());
             }
@@ -182,6 +190,7 @@ impl Worker {
             self.resume_streams(now);
             self.begin_handshakes(now);
             self.flush(now);
+            self.counts.turn(began.elapsed());
             self.tell_allocations();
         }
     }

@@ -197,6 +197,7 @@ impl Worker {
         };
         connection.layer = Layer::tls(*tls);
         connection.path.transport = Transport::Tls;
+        self.counts.connections.tls += 1;
         connection.phase = Phase::Handshake;
         if let Err(error) = taken {
             return self.stream_failed(now, id, &error);

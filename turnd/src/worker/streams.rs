@@ -245,6 +245,7 @@ impl Worker {
             return;
         };
         if connection.phase == Phase::Handshake {
+            self.counts.handshakes.tls_done += 1;
             connection.phase = Phase::Serving { heard: false };
         }
         if connection.phase == (Phase::Serving { heard: false })
@@ -317,6 +318,7 @@ impl Worker {
             return self.close_stream(now, id);
         }
         if connection.phase == Phase::Handshake && !connection.layer.is_handshaking() {
+            self.counts.handshakes.tls_done += 1;
             connection.phase = Phase::Serving { heard: false };
         }
     }
@@ -355,6 +357,7 @@ impl Worker {
             Ok(left_out) if left_out > 0 && kind == Kind::Answer => self.close_stream(now, id),
             Ok(left_out) => {
                 self.streams.left_out += left_out;
+                self.counts.send_drops.slow_reader += left_out;
                 self.settle(now, id);
             }
             Err(_) => self.close_stream(now, id),
@@ -425,6 +428,7 @@ impl Worker {
         };
         self.streams.timers.remove(&(connection.due, id));
         self.streams.strange -= connection.strange;
+        self.counts.stream_closed(&connection);
         // Of two connections that a proxy says are of the same addresses, the other may have it.
         let listener = self.parts.server.listener_of(&connection.path);
         if listener.is_none_or(|it| Socket::of(it.0) == Socket::Stream(id)) {

@@ -7,6 +7,7 @@ mod helpers;
 mod listening;
 mod logging;
 mod messages;
+mod metrics;
 mod mistakes;
 mod proxy;
 mod sources;

@@ -11,6 +11,14 @@ use crate::{
 /// Good for most options.
 const BASE: &str = "user=alice:wonderland\nrealm=example.org\ncert=cert.pem\npkey=key.pem\n";
 
+/// Metrics are served, with a password.
+const METRICS: &str =
+    "user=alice:wonderland\nprometheus\nprometheus-user=reader\nprometheus-password=x\n";
+
+/// Metrics are served over TLS.
+const HTTPS: &str = "user=alice:wonderland\nrealm=example.org\nprometheus-tls\n\
+    prometheus-cert=cert.pem\nprometheus-key=key.pem\n";
+
 /// Options that need company, or a value of their own: the option, what stands beside it, and its line.
 const SPECIAL: &[(&str, &str, &str)] = &[
     ("no-auth", "realm=example.org\n", "no-auth"),
@@ -24,6 +32,33 @@ const SPECIAL: &[(&str, &str, &str)] = &[
         "use-auth-secret",
         "static-auth-secret=north\n",
         "use-auth-secret",
+    ),
+    ("prometheus-port", METRICS, "prometheus-port=5999"),
+    (
+        "prometheus-address",
+        METRICS,
+        "prometheus-address=192.0.2.7",
+    ),
+    ("prometheus-path", METRICS, "prometheus-path=/other"),
+    (
+        "prometheus-username-labels",
+        METRICS,
+        "prometheus-username-labels",
+    ),
+    (
+        "prometheus-top-users",
+        "user=alice:wonderland\nprometheus\nprometheus-username-labels\n",
+        "prometheus-top-users=7",
+    ),
+    ("prometheus-tls", BASE, "prometheus-tls"),
+    ("prometheus-cert", HTTPS, "prometheus-cert=other.pem"),
+    ("prometheus-key", HTTPS, "prometheus-key=other.pem"),
+    ("prometheus-user", METRICS, "prometheus-user=zed"),
+    ("prometheus-password", METRICS, "prometheus-password=other"),
+    (
+        "prometheus-password-file",
+        "prometheus\nprometheus-user=zed\nprometheus-password=other\n",
+        "prometheus-password-file=password",
     ),
     ("simple-log", "log-file=/tmp/a.log\n", "simple-log"),
     ("syslog-facility", "syslog\n", "syslog-facility=LOG_LOCAL3"),

@@ -232,6 +232,8 @@ fn a_self_signed_certificate_is_for_the_names_given_and_thirty_days() {
     let tbs = parsed.tbs_certificate();
     assert_eq!(tbs.subject().to_string(), "CN=turnd self-signed");
     let validity = tbs.validity();
+    let end = validity.not_after.to_unix_duration();
+    assert_eq!(identity.expiry(), Some(end));
     let life = validity.not_after.to_unix_duration() - validity.not_before.to_unix_duration();
     assert_eq!(life, 30 * DAY);
     let now = UnixTime::now().as_secs();

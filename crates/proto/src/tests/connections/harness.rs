@@ -91,6 +91,7 @@ impl Harness {
             legacy_channels: false,
             stun: true,
             turn: true,
+            by_account: false,
             udp_relay: true,
             tcp_relay: true,
         };

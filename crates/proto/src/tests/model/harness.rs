@@ -405,6 +405,7 @@ fn server() -> Server {
         tcp_relay: false,
         stun: true,
         turn: true,
+        by_account: false,
     };
     Server::new(Arc::new(settings), 0, &[3; 32])
 }

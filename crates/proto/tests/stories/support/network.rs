@@ -36,6 +36,7 @@ pub(crate) struct Setup {
     pub(crate) tcp_relay: bool,
     pub(crate) stun: bool,
     pub(crate) turn: bool,
+    pub(crate) by_account: bool,
     /// Relay addresses, inside and outside.
     pub(crate) relays: Vec<(&'static str, &'static str)>,
     pub(crate) listeners: Vec<&'static str>,
@@ -65,6 +66,7 @@ impl Default for Setup {
             tcp_relay: false,
             stun: true,
             turn: true,
+            by_account: false,
             relays: vec![("10.0.0.5", "9.9.9.9"), ("2606::5", "2606::5")],
             listeners: vec!["10.0.0.5:3478", "[2606::5]:3478"],
             named: vec![],
@@ -141,6 +143,7 @@ impl Setup {
             tcp_relay: self.tcp_relay,
             stun: self.stun,
             turn: self.turn,
+            by_account: self.by_account,
         }
     }
 }

@@ -1,0 +1,454 @@
+//! What a server counts. Plain numbers: a server belongs to one thread, and what several have counted
+//! is added up by whoever wants to know.
+//!
+//! Nothing here grows with what a client sends: every label is one of a fixed few.
+
+use core::{ops::AddAssign, time::Duration};
+
+use turnd_wire::{ErrorCode, Family, Method};
+
+use crate::{
+    histogram::{BOUNDS, Histogram, Scale},
+    io::{Ending, RelayProtocol, Transport},
+    traffic::Traffic,
+};
+
+/// Defines a set of counts, each with the label that it has in metrics.
+#[macro_export]
+macro_rules! counts {
+    ($(#[$about:meta])* $name:ident { $($(#[$what:meta])* $field:ident = $label:literal,)* }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct $name {
+            $($(#[$what])* pub $field: u64,)*
+        }
+
+        impl $name {
+            /// Each count with its label.
+            pub fn each(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$(($label, self.$field)),*].into_iter()
+            }
+
+            /// All of them together.
+            #[must_use]
+            pub const fn sum(&self) -> u64 {
+                0 $(+ self.$field)*
+            }
+        }
+
+        impl ::core::ops::AddAssign for $name {
+            fn add_assign(&mut self, other: Self) {
+                $(self.$field += other.$field;)*
+            }
+        }
+    };
+}
+
+counts! {
+    /// By the method of a request (RFC 8489 section 18.2, RFC 8656 section 17, RFC 6062 section 6.1).
+    ByMethod {
+        /// Binding.
+        binding = "binding",
+        /// Allocate.
+        allocate = "allocate",
+        /// Refresh.
+        refresh = "refresh",
+        /// CreatePermission.
+        create_permission = "create-permission",
+        /// ChannelBind.
+        channel_bind = "channel-bind",
+        /// Connect.
+        connect = "connect",
+        /// ConnectionBind.
+        connection_bind = "connection-bind",
+        /// Methods that this server does not have, and those that are switched off. Not answered.
+        other = "other",
+    }
+}
+
+impl ByMethod {
+    pub(crate) fn of(&mut self, method: Method) -> &mut u64 {
+        match method {
+            Method::BINDING => &mut self.binding,
+            Method::ALLOCATE => &mut self.allocate,
+            Method::REFRESH => &mut self.refresh,
+            Method::CREATE_PERMISSION => &mut self.create_permission,
+            Method::CHANNEL_BIND => &mut self.channel_bind,
+            Method::CONNECT => &mut self.connect,
+            Method::CONNECTION_BIND => &mut self.connection_bind,
+            _ => &mut self.other,
+        }
+    }
+}
+
+counts! {
+    /// By the code of an error reply.
+    ByCode {
+        /// 400
+        bad_request = "400",
+        /// 401
+        unauthenticated = "401",
+        /// 403
+        forbidden = "403",
+        /// 405
+        mobility_forbidden = "405",
+        /// 420
+        unknown_attribute = "420",
+        /// 437
+        allocation_mismatch = "437",
+        /// 438
+        stale_nonce = "438",
+        /// 440
+        address_family_not_supported = "440",
+        /// 441
+        wrong_credentials = "441",
+        /// 442
+        unsupported_transport = "442",
+        /// 443
+        peer_address_family_mismatch = "443",
+        /// 446
+        connection_already_exists = "446",
+        /// 447
+        connection_timeout_or_failure = "447",
+        /// 486
+        allocation_quota_reached = "486",
+        /// 508
+        insufficient_capacity = "508",
+        /// Any other.
+        other = "other",
+    }
+}
+
+impl ByCode {
+    pub(crate) fn of(&mut self, code: ErrorCode) -> &mut u64 {
+        match code {
+            ErrorCode::BAD_REQUEST => &mut self.bad_request,
+            ErrorCode::UNAUTHENTICATED => &mut self.unauthenticated,
+            ErrorCode::FORBIDDEN => &mut self.forbidden,
+            ErrorCode::MOBILITY_FORBIDDEN => &mut self.mobility_forbidden,
+            ErrorCode::UNKNOWN_ATTRIBUTE => &mut self.unknown_attribute,
+            ErrorCode::ALLOCATION_MISMATCH => &mut self.allocation_mismatch,
+            ErrorCode::STALE_NONCE => &mut self.stale_nonce,
+            ErrorCode::ADDRESS_FAMILY_NOT_SUPPORTED => &mut self.address_family_not_supported,
+            ErrorCode::WRONG_CREDENTIALS => &mut self.wrong_credentials,
+            ErrorCode::UNSUPPORTED_TRANSPORT => &mut self.unsupported_transport,
+            ErrorCode::PEER_ADDRESS_FAMILY_MISMATCH => &mut self.peer_address_family_mismatch,
+            ErrorCode::CONNECTION_ALREADY_EXISTS => &mut self.connection_already_exists,
+            ErrorCode::CONNECTION_TIMEOUT_OR_FAILURE => &mut self.connection_timeout_or_failure,
+            ErrorCode::ALLOCATION_QUOTA_REACHED => &mut self.allocation_quota_reached,
+            ErrorCode::INSUFFICIENT_CAPACITY => &mut self.insufficient_capacity,
+            _ => &mut self.other,
+        }
+    }
+}
+
+counts! {
+    /// Requests that did not show who sent them, by what was wrong (RFC 8489 section 9.2.4).
+    AuthFailures {
+        /// Not signed: the first request of every session (401).
+        no_credential = "no-credential",
+        /// Signed, but credentials are missing, too long or of the wrong form (400).
+        malformed = "malformed",
+        /// The nonce is too old or was made for somebody else (438).
+        stale_nonce = "stale-nonce",
+        /// Not our realm (401).
+        wrong_realm = "wrong-realm",
+        /// Nobody has that name, or the time-limited name has expired (401).
+        unknown_user = "unknown-user",
+        /// The signature does not fit any key of the user (401).
+        wrong_password = "wrong-password",
+        /// Signed by someone else than the owner of the allocation (441).
+        wrong_user = "wrong-user",
+    }
+}
+
+counts! {
+    /// Allocations that ended, by the reason.
+    ByEnding {
+        /// The client asked for life time 0.
+        deleted = "deleted",
+        /// Nobody refreshed it.
+        expired = "expired",
+        /// The connection that it was made on has ended.
+        disconnected = "disconnected",
+    }
+}
+
+impl ByEnding {
+    pub(crate) const fn of(&mut self, ending: Ending) -> &mut u64 {
+        match ending {
+            Ending::Deleted => &mut self.deleted,
+            Ending::Expired => &mut self.expired,
+            Ending::Disconnected => &mut self.disconnected,
+        }
+    }
+}
+
+counts! {
+    /// Data that was not relayed, by the reason.
+    Drops {
+        /// No message of TURN, or one whose parts do not fit.
+        malformed = "malformed",
+        /// There is no allocation of this client, or the relay serves none any more.
+        no_allocation = "no-allocation",
+        /// The channel is not bound, or its time is over.
+        no_channel = "no-channel",
+        /// There is no permission for the peer.
+        no_permission = "no-permission",
+        /// The peer is one that nobody may reach.
+        peer_forbidden = "peer-forbidden",
+        /// The allocation has no relay of the peer's family, or none any more.
+        no_relay = "no-relay",
+        /// More than `max-bps` lets through.
+        rate_limit = "rate-limit",
+    }
+}
+
+counts! {
+    /// What the allowance of 401 replies (`unauthorized-ratelimit`) did. Gauges are of this moment.
+    ChallengeLimit {
+        /// Replies that were not sent.
+        dropped = "dropped",
+        /// Sources that shared an entry of the table with another.
+        collisions = "collisions",
+        /// Gauge: entries of the table that hold a source.
+        occupied = "occupied",
+        /// Gauge: entries of the table; 0 if the limit is off.
+        entries = "entries",
+    }
+}
+
+/// The families of an allocation's relayed transport addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RelayFamilies {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+    /// One of each.
+    Both,
+}
+
+impl RelayFamilies {
+    pub(crate) fn of(families: impl Iterator<Item = Family>) -> Self {
+        let (mut v4, mut v6) = (false, false);
+        for family in families {
+            match family {
+                Family::V4 => v4 = true,
+                Family::V6 => v6 = true,
+            }
+        }
+        match (v4, v6) {
+            (true, true) => Self::Both,
+            (false, true) => Self::V6,
+            _ => Self::V4,
+        }
+    }
+
+    /// The label in metrics.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::V4 => "ipv4",
+            Self::V6 => "ipv6",
+            Self::Both => "dual",
+        }
+    }
+}
+
+/// What sort of allocation it was when it was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AllocationKind {
+    /// How the client is reached.
+    pub transport: Transport,
+    /// Which relayed transport addresses it has.
+    pub families: RelayFamilies,
+    /// What it relays.
+    pub protocol: RelayProtocol,
+}
+
+const TRANSPORTS: [Transport; 4] = [
+    Transport::Udp,
+    Transport::Tcp,
+    Transport::Tls,
+    Transport::Dtls,
+];
+const FAMILIES: [RelayFamilies; 3] = [RelayFamilies::V4, RelayFamilies::V6, RelayFamilies::Both];
+const PROTOCOLS: [RelayProtocol; 2] = [RelayProtocol::Udp, RelayProtocol::Tcp];
+
+/// Allocations by kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ByKind([[[u64; 2]; 3]; 4]);
+
+impl ByKind {
+    pub(crate) const fn of(&mut self, kind: AllocationKind) -> &mut u64 {
+        let of_transport = &mut self.0[kind.transport as usize];
+        &mut of_transport[kind.families as usize][kind.protocol as usize]
+    }
+
+    /// Each kind that there can be, with its count.
+    pub fn each(&self) -> impl Iterator<Item = (AllocationKind, u64)> {
+        let counts = *self;
+        TRANSPORTS.into_iter().flat_map(move |transport| {
+            FAMILIES.into_iter().flat_map(move |families| {
+                PROTOCOLS.into_iter().map(move |protocol| {
+                    let kind = AllocationKind {
+                        transport,
+                        families,
+                        protocol,
+                    };
+                    (kind, *{ counts }.of(kind))
+                })
+            })
+        })
+    }
+
+    /// All of them together.
+    #[must_use]
+    pub fn sum(&self) -> u64 {
+        self.0.iter().flatten().flatten().sum()
+    }
+}
+
+impl AddAssign for ByKind {
+    fn add_assign(&mut self, other: Self) {
+        let counts = self.0.iter_mut().flatten().flatten();
+        for (count, more) in counts.zip(other.0.iter().flatten().flatten()) {
+            *count += more;
+        }
+    }
+}
+
+/// Bytes that an allocation relayed, both ways, from a kilobyte to 64 gigabytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AllocationBytes;
+
+impl Scale for AllocationBytes {
+    const BOUNDS: [u64; BOUNDS] = [
+        1 << 10,
+        1 << 13,
+        1 << 16,
+        1 << 18,
+        1 << 20,
+        1 << 22,
+        1 << 24,
+        1 << 26,
+        1 << 28,
+        1 << 30,
+        1 << 33,
+        1 << 36,
+    ];
+}
+
+/// Seconds that an allocation lasted, from one to a day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AllocationSeconds;
+
+impl Scale for AllocationSeconds {
+    const BOUNDS: [u64; BOUNDS] = [
+        1, 10, 30, 60, 300, 600, 1800, 3600, 7200, 14_400, 28_800, 86_400,
+    ];
+}
+
+/// Everything that one server has counted since it was made. What is not called a gauge only grows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Requests that were whole messages of STUN, by method.
+    pub requests: ByMethod,
+    /// Success replies, by method.
+    pub successes: ByMethod,
+    /// Error replies, by method.
+    pub errors_by_method: ByMethod,
+    /// Error replies, by code. 486 are hits of a quota or of `bps-capacity`, 508 a lack of ports or
+    /// room.
+    pub errors: ByCode,
+    /// 486 because of a user's own quota.
+    pub user_quota_hits: u64,
+    /// 486 because of the quota of all users.
+    pub total_quota_hits: u64,
+    /// 486 because `bps-capacity` is handed out.
+    pub capacity_hits: u64,
+    /// Requests that did not show who sent them.
+    pub auth_failures: AuthFailures,
+    /// 401 replies that were not sent.
+    pub challenge_limit: ChallengeLimit,
+    /// Datagrams of clients that were no message of STUN and no ChannelData, or a broken one.
+    pub malformed: u64,
+    /// Allocations that were made.
+    pub allocations_made: u64,
+    /// Allocations that ended.
+    pub allocations_ended: ByEnding,
+    /// Gauge: allocations that live.
+    pub allocations: ByKind,
+    /// Permissions installed or refreshed, also by ChannelBind.
+    pub permissions_made: u64,
+    /// Gauge: permissions that live, with those whose end nobody has noticed yet.
+    pub permissions: u64,
+    /// Channels bound or refreshed.
+    pub channels_made: u64,
+    /// Gauge: channels that live, with those whose end nobody has noticed yet.
+    pub channels: u64,
+    /// Gauge: connections of TCP allocations with peers.
+    pub peer_connections: u64,
+    /// Peers that were refused by the peer policy.
+    pub peers_forbidden: u64,
+    /// What was relayed, of allocations that live and of those that ended.
+    pub traffic: Traffic,
+    /// Data of clients that did not reach a peer.
+    pub drops_to_peer: Drops,
+    /// Data of peers that did not reach a client.
+    pub drops_to_client: Drops,
+    /// Of allocations that ended: bytes relayed, both ways.
+    pub allocation_bytes: Histogram<AllocationBytes>,
+    /// Of allocations that ended: seconds from the success reply to the end.
+    pub allocation_seconds: Histogram<AllocationSeconds>,
+}
+
+impl Counters {
+    pub(crate) const fn allocation_made(&mut self, kind: AllocationKind) {
+        self.allocations_made += 1;
+        *self.allocations.of(kind) += 1;
+    }
+
+    pub(crate) fn allocation_ended(
+        &mut self,
+        kind: AllocationKind,
+        cause: Ending,
+        traffic: &Traffic,
+        life: Duration,
+    ) {
+        *self.allocations_ended.of(cause) += 1;
+        *self.allocations.of(kind) -= 1;
+        self.allocation_bytes.observe(traffic.relayed());
+        self.allocation_seconds.observe(life.as_secs());
+    }
+}
+
+impl AddAssign for Counters {
+    fn add_assign(&mut self, other: Self) {
+        self.requests += other.requests;
+        self.successes += other.successes;
+        self.errors_by_method += other.errors_by_method;
+        self.errors += other.errors;
+        self.user_quota_hits += other.user_quota_hits;
+        self.total_quota_hits += other.total_quota_hits;
+        self.capacity_hits += other.capacity_hits;
+        self.auth_failures += other.auth_failures;
+        self.challenge_limit += other.challenge_limit;
+        self.malformed += other.malformed;
+        self.allocations_made += other.allocations_made;
+        self.allocations_ended += other.allocations_ended;
+        self.allocations += other.allocations;
+        self.permissions_made += other.permissions_made;
+        self.permissions += other.permissions;
+        self.channels_made += other.channels_made;
+        self.channels += other.channels;
+        self.peer_connections += other.peer_connections;
+        self.peers_forbidden += other.peers_forbidden;
+        self.traffic += other.traffic;
+        self.drops_to_peer += other.drops_to_peer;
+        self.drops_to_client += other.drops_to_client;
+        self.allocation_bytes += other.allocation_bytes;
+        self.allocation_seconds += other.allocation_seconds;
+    }
+}

@@ -1,0 +1,199 @@
+//! What the state machine counts: requests and their ends, allocations, what was not relayed; and the
+//! relay ports.
+
+use turnd_proto::{Counters, RelayProtocol, Transport};
+
+use super::families::Families;
+use crate::ports::RelayPorts;
+
+pub(super) fn add(families: &mut Families, server: &Counters) {
+    add_requests(families, server);
+    add_refusals(families, server);
+    add_allocations(families, server);
+    add_rights(families, server);
+    add_drops(families, server);
+}
+
+fn add_requests(families: &mut Families, server: &Counters) {
+    families
+        .counter(
+            "turnd_requests_total",
+            "Requests received, by method; other: methods that this server does not have",
+        )
+        .by("method", server.requests.each());
+    let mut responses = families.counter(
+        "turnd_responses_total",
+        "Replies sent, by method and class of the reply",
+    );
+    for (class, counts) in [
+        ("success", &server.successes),
+        ("error", &server.errors_by_method),
+    ] {
+        for (method, count) in counts.each() {
+            responses = responses.sample(&[("method", method), ("class", class)], count);
+        }
+    }
+    families
+        .counter(
+            "turnd_malformed_messages_total",
+            "Datagrams of clients that were neither a message of STUN nor ChannelData",
+        )
+        .sample(&[], server.malformed);
+}
+
+fn add_refusals(families: &mut Families, server: &Counters) {
+    families
+        .counter("turnd_errors_total", "Error replies sent, by their code")
+        .by("code", server.errors.each());
+    families
+        .counter(
+            "turnd_auth_failures_total",
+            "Requests that did not show who sent them, by the reason; no-credential is the first request of every session",
+        )
+        .by("reason", server.auth_failures.each());
+    families
+        .counter(
+            "turnd_quota_hits_total",
+            "Allocations refused with 486, by the limit: user-quota, total-quota or bps-capacity",
+        )
+        .by(
+            "quota",
+            [
+                ("user", server.user_quota_hits),
+                ("total", server.total_quota_hits),
+                ("bandwidth", server.capacity_hits),
+            ],
+        );
+    families
+        .counter(
+            "turnd_peers_refused_total",
+            "Peers refused with 403 because nobody may reach them",
+        )
+        .sample(&[], server.peers_forbidden);
+}
+
+fn add_allocations(families: &mut Families, server: &Counters) {
+    let mut live = families.gauge(
+        "turnd_allocations",
+        "Allocations that live, by the client's transport, the family of the relayed address and what is relayed",
+    );
+    for (kind, count) in server.allocations.each() {
+        let labels = [
+            ("transport", transport(kind.transport)),
+            ("family", kind.families.label()),
+            ("relay", relay(kind.protocol)),
+        ];
+        live = live.sample(&labels, count);
+    }
+    families
+        .counter("turnd_allocations_created_total", "Allocations made")
+        .sample(&[], server.allocations_made);
+    families
+        .counter(
+            "turnd_allocations_ended_total",
+            "Allocations that ended, by the reason",
+        )
+        .by("reason", server.allocations_ended.each());
+    families
+        .histogram(
+            "turnd_allocation_relayed_bytes",
+            "Bytes of data that an allocation relayed in both directions, observed at its end",
+        )
+        .observed(&[], &server.allocation_bytes, 1.0);
+    families
+        .histogram(
+            "turnd_allocation_duration_seconds",
+            "How long an allocation lived, observed at its end",
+        )
+        .observed(&[], &server.allocation_seconds, 1.0);
+}
+
+fn add_rights(families: &mut Families, server: &Counters) {
+    for (name, help, value) in [
+        (
+            "turnd_permissions",
+            "Permissions that live",
+            server.permissions,
+        ),
+        (
+            "turnd_channels",
+            "Channel bindings that live",
+            server.channels,
+        ),
+        (
+            "turnd_peer_connections",
+            "Connections of TCP allocations with peers (RFC 6062)",
+            server.peer_connections,
+        ),
+    ] {
+        families.gauge(name, help).sample(&[], value);
+    }
+    for (name, help, value) in [
+        (
+            "turnd_permissions_installed_total",
+            "Permissions installed or refreshed",
+            server.permissions_made,
+        ),
+        (
+            "turnd_channels_bound_total",
+            "Channels bound or refreshed",
+            server.channels_made,
+        ),
+    ] {
+        families.counter(name, help).sample(&[], value);
+    }
+}
+
+fn add_drops(families: &mut Families, server: &Counters) {
+    let mut drops = families.counter(
+        "turnd_relay_drops_total",
+        "Messages with data that were not relayed, by direction and reason",
+    );
+    for (direction, counts) in [
+        ("to-peer", &server.drops_to_peer),
+        ("to-client", &server.drops_to_client),
+    ] {
+        for (reason, count) in counts.each() {
+            drops = drops.sample(&[("direction", direction), ("reason", reason)], count);
+        }
+    }
+}
+
+/// Adds how full the relay addresses are.
+pub(super) fn add_ports(families: &mut Families, ports: &RelayPorts) {
+    let usage: Vec<_> = ports
+        .usage()
+        .map(|usage| (usage.address.to_string(), usage))
+        .collect();
+    let count = |ports: usize| u64::try_from(ports).unwrap_or(u64::MAX);
+    let mut all = families.gauge(
+        "turnd_relay_ports",
+        "Ports that relays may have, by relay address",
+    );
+    for (address, usage) in &usage {
+        all = all.sample(&[("address", address)], count(usage.ports));
+    }
+    let mut used = families.gauge(
+        "turnd_relay_ports_used",
+        "Ports that allocations have or that are reserved (EVEN-PORT), by relay address",
+    );
+    for (address, usage) in &usage {
+        used = used.sample(&[("address", address)], count(usage.used));
+    }
+}
+
+const fn transport(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Udp => "udp",
+        Transport::Tcp => "tcp",
+        Transport::Tls => "tls",
+        Transport::Dtls => "dtls",
+    }
+}
+
+const fn relay(protocol: RelayProtocol) -> &'static str {
+    match protocol {
+        RelayProtocol::Udp => "udp",
+        RelayProtocol::Tcp => "tcp",
+    }
+}

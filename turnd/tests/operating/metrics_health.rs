@@ -1,0 +1,120 @@
+//! Health: what an orchestrator is told, also when a worker stands still.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    metrics::CONFIG,
+    scrape::{get, scrape},
+    session::Session,
+    support::{
+        foreign::{foreign, script},
+        turnd::Turnd,
+    },
+};
+
+/// A thread that is stopped until this is dropped.
+struct Stopped(Child);
+
+impl Stopped {
+    fn thread(python: &str, pid: u32, name: &str) -> Self {
+        let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+        let thread = tasks
+            .map(|task| task.unwrap().path())
+            .find(|path| fs::read_to_string(path.join("comm")).unwrap().trim() == name)
+            .expect("a thread of that name");
+        let mut child = Command::new(python)
+            .arg(script("stop_thread.py"))
+            .arg(thread.file_name().unwrap())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut printed = BufReader::new(child.stdout.take().unwrap());
+        printed.read_line(&mut line).unwrap();
+        assert_eq!(line.trim(), "stopped", "ptrace needs to be allowed");
+        Self(child)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_worker_that_stands_still_is_named_and_its_counters_do_not_fall() {
+    let Some(python) = foreign("python3") else {
+        return;
+    };
+    let turnd = Turnd::start(CONFIG);
+    let mut sessions = Vec::new();
+    for _ in 0..8 {
+        let session = Session::new(turnd.udp_v4(), "alice", "secret");
+        assert_eq!(session.allocate().error(), None);
+        sessions.push(session);
+    }
+    assert_eq!(get(&turnd, "/healthz").status, 200);
+    let before = scrape(&turnd);
+    assert!(before.value("turnd_worker_up{worker=\"1\"}") > 0.5);
+
+    let stopped = Stopped::thread(&python, turnd.pid(), "turnd-1");
+    let sick = get(&turnd, "/healthz");
+    assert_eq!(
+        (sick.status, sick.body.as_str()),
+        (503, "no answer from worker 1\n")
+    );
+    let began = Instant::now();
+    let during = scrape(&turnd);
+    assert!(began.elapsed() < Duration::from_secs(5));
+    during.expect(&[
+        ("turnd_worker_up{worker=\"0\"}", 1.0),
+        ("turnd_worker_up{worker=\"1\"}", 0.0),
+        ("turn_total_allocations{type=\"UDP\"}", 8.0),
+        ("turnd_allocations_created_total", 8.0),
+    ]);
+    // Clients may still be sent here: the other worker serves them.
+    assert_eq!(get(&turnd, "/readyz").status, 200);
+
+    drop(stopped);
+    let until = Instant::now() + Duration::from_secs(10);
+    while get(&turnd, "/healthz").status != 200 {
+        assert!(Instant::now() < until, "it does not get well again");
+    }
+    scrape(&turnd).expect(&[("turnd_worker_up{worker=\"1\"}", 1.0)]);
+}
+
+/// With real allocations; needs root for that many descriptors, and half a minute.
+#[test]
+#[ignore = "long: makes a hundred thousand allocations"]
+fn a_scrape_at_a_hundred_thousand_allocations_takes_less_than_five_milliseconds() {
+    const ALLOCATIONS: u32 = 100_000;
+    let relays = "relay-ip=127.0.0.2\nrelay-ip=127.0.0.3\nmin-port=1025\n";
+    let config = format!("{CONFIG}{relays}max-allocate-lifetime=3600\n");
+    let turnd = Turnd::start_with_few_files(&config, 120_000);
+    for number in 0..ALLOCATIONS {
+        let session = Session::new(turnd.udp_v4(), "alice", "secret");
+        let reply = session.allocate();
+        assert_eq!(reply.error(), None, "allocation {number}");
+    }
+    let mut times = Vec::new();
+    for _ in 0..20 {
+        let began = Instant::now();
+        let now = scrape(&turnd);
+        times.push(began.elapsed());
+        now.expect(&[(
+            "turn_total_allocations{type=\"UDP\"}",
+            f64::from(ALLOCATIONS),
+        )]);
+    }
+    times.sort_unstable();
+    println!("{} to {} us", times[0].as_micros(), times[19].as_micros());
+    assert!(times[10] < Duration::from_millis(5), "{times:?}");
+}
