@@ -5,8 +5,8 @@ use std::fmt::{self, Write as _};
 
 /// Characters of a text from the network that a line shows, before they are escaped.
 const MOST_CHARACTERS: usize = 64;
-/// Bytes that a text from the network takes in a line at most, so that a line has a bound.
-const MOST_BYTES: usize = 256;
+/// Bytes that a text from the network takes in a line at most: escaped it is longer.
+const MOST_BYTES: usize = 96;
 
 /// Text from the network: cut, with everything escaped that could forge a line, move the cursor, turn the
 /// direction of writing, or end the angle brackets that names stand in.

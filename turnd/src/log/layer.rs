@@ -132,6 +132,9 @@ impl<S: Subscriber> Layer<S> for LogLayer {
         thread_local! {
             static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
         }
+        if !self.0.samples.take(event.metadata()) {
+            return;
+        }
         let state = self.0.state.load();
         let record = Record::of(event);
         let mut longest = 0;
@@ -145,6 +148,6 @@ impl<S: Subscriber> Layer<S> for LogLayer {
                 }
             }
         });
-        self.0.samples.pay(event.metadata(), longest);
+        self.0.samples.settle(event.metadata(), longest);
     }
 }

@@ -15,6 +15,8 @@ mod samples;
 mod sink;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod time_stamp;
 mod torn;
 mod writer;
@@ -85,8 +87,8 @@ impl LogGuard {
 }
 
 impl Log {
-    /// Opens the log file anew, after someone has moved it. Lines that were logged before may go to either
-    /// file; none is lost. If it cannot be opened, the log goes on where it was and says so.
+    /// Opens the log file anew, after someone has moved it; also after [`Self::apply`], which leaves a file of
+    /// the same name alone. No line is lost. If it cannot be opened, the log goes on where it was and says so.
     pub fn reopen(&self) {
         self.layer.reopen();
     }

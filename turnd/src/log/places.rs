@@ -106,7 +106,7 @@ impl Place {
         let destination = match wanted {
             Wanted::Stdout => Destination::stdout().map_err(naming("use standard output"))?,
             Wanted::File(file) => {
-                let what = format!("write the log file {}", file.path.display());
+                let what = format!("write the log file {} (log-file)", file.path.display());
                 Destination::File(LogWriter::open(file).map_err(naming(&what))?)
             }
             // Whoever listens there may start later than this program.

@@ -15,9 +15,12 @@ pub const STRANGERS: &str = "turnd::strangers";
 /// Lines about Binding requests, of the budget of [`STRANGERS`], and only with `log-binding`.
 pub const BINDINGS: &str = "turnd::bindings";
 
-/// Bytes a second, and bytes at once after a silence. Together both stay below 2 kB in any second.
-const FAILURE_BUDGET: (u64, u64) = (800, 300);
-const STRANGER_BUDGET: (u64, u64) = (300, 200);
+/// Bytes a second, and bytes at once after a silence; a line may begin as long as those are not used up. With
+/// the longest line behind each, all together is less than 2 kB in any second.
+const FAILURE_BUDGET: (u64, u64) = (350, 350);
+const STRANGER_BUDGET: (u64, u64) = (120, 100);
+/// Bytes of the longest line: in JSON, with a user's name of which every character is escaped, twice.
+const LONGEST: u64 = 520;
 
 /// The budgets.
 #[derive(Debug)]
@@ -49,10 +52,16 @@ impl Samples {
         bucket.has_room(self.now())
     }
 
-    /// A line like this was written.
-    pub(super) fn pay(&self, metadata: &Metadata<'_>, bytes: usize) {
+    /// Takes the room for a line like this, if there still is some: another thread may have been quicker.
+    pub(super) fn take(&self, metadata: &Metadata<'_>) -> bool {
+        let bucket = self.bucket(metadata);
+        bucket.is_none_or(|bucket| bucket.take(self.now()))
+    }
+
+    /// Gives back what a line did not need of the room that it took, or pays for what it needed beyond that.
+    pub(super) fn settle(&self, metadata: &Metadata<'_>, bytes: usize) {
         if let Some(bucket) = self.bucket(metadata) {
-            bucket.pay(self.now(), bytes as u64);
+            bucket.settle(bytes as u64);
         }
     }
 
@@ -70,8 +79,7 @@ impl Samples {
     }
 }
 
-/// A leaky bucket that is one number: the time at which it will have run dry, in microseconds. Two threads
-/// that look at the same moment may both write a line; what is too much is paid for later.
+/// A leaky bucket that is one number: the time at which it will have run dry, in microseconds.
 #[derive(Debug)]
 struct Bucket {
     dry_at: AtomicU64,
@@ -92,16 +100,31 @@ impl Bucket {
         bytes.saturating_mul(1_000_000) / self.bytes_a_second
     }
 
-    fn has_room(&self, now: u64) -> bool {
-        self.dry_at.load(Ordering::Relaxed) <= now.saturating_add(self.time_for(self.burst))
+    fn is_room(&self, dry_at: u64, now: u64) -> bool {
+        dry_at <= now.saturating_add(self.time_for(self.burst))
     }
 
-    fn pay(&self, now: u64, bytes: u64) {
-        let time = self.time_for(bytes);
-        let add = |dry_at: u64| Some(dry_at.max(now).saturating_add(time));
-        let _ = self
-            .dry_at
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+    fn has_room(&self, now: u64) -> bool {
+        self.is_room(self.dry_at.load(Ordering::Relaxed), now)
+    }
+
+    fn take(&self, now: u64) -> bool {
+        let time = self.time_for(LONGEST);
+        let taken = |dry_at: u64| {
+            let is_room = self.is_room(dry_at, now);
+            is_room.then(|| dry_at.max(now).saturating_add(time))
+        };
+        self.dry_at
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken)
+            .is_ok()
+    }
+
+    fn settle(&self, bytes: u64) {
+        let left = self.time_for(LONGEST.saturating_sub(bytes));
+        self.dry_at.fetch_sub(left, Ordering::Relaxed);
+        // A long realm makes lines longer.
+        let more = self.time_for(bytes.saturating_sub(LONGEST));
+        self.dry_at.fetch_add(more, Ordering::Relaxed);
     }
 }
 
@@ -109,25 +132,39 @@ impl Bucket {
 mod tests {
     use super::*;
 
+    /// Writes a line of so many bytes, if there is room.
+    fn write(bucket: &Bucket, now: u64, bytes: u64) -> u64 {
+        if bucket.has_room(now) && bucket.take(now) {
+            bucket.settle(bytes);
+            return bytes;
+        }
+        0
+    }
+
     #[test]
     fn a_flood_gets_its_bytes_a_second_and_no_more() {
         let bucket = Bucket::new((800, 300));
-        let mut written = 0;
-        // A look every 10 microseconds for ten seconds.
-        for now in (0..10_000_000).step_by(10) {
-            if bucket.has_room(now) {
-                bucket.pay(now, 170);
-                written += 170;
-            }
-        }
+        // A try every 10 microseconds for ten seconds.
+        let tries = (0..10_000_000).step_by(10);
+        let written: u64 = tries.map(|now| write(&bucket, now, 170)).sum();
         assert!((8_000..=8_000 + 300 + 170).contains(&written), "{written}");
         // After a silence a few lines at once, not what was saved up for an hour.
         let now = 3_600_000_000;
-        let mut at_once = 0;
-        while bucket.has_room(now) {
-            bucket.pay(now, 170);
-            at_once += 170;
-        }
+        let at_once: u64 = (0..100).map(|_| write(&bucket, now, 170)).sum();
         assert_eq!(at_once, 340);
+    }
+
+    #[test]
+    fn who_comes_second_in_the_same_moment_gets_nothing() {
+        let bucket = Bucket::new(FAILURE_BUDGET);
+        assert!(bucket.has_room(0) && bucket.has_room(0));
+        assert!(bucket.take(0));
+        assert!(!bucket.take(0));
+    }
+
+    #[test]
+    fn all_together_is_less_than_two_kilobytes_in_any_second() {
+        let most = |(bytes_a_second, burst)| bytes_a_second + burst + LONGEST;
+        assert!(most(FAILURE_BUDGET) + most(STRANGER_BUDGET) < 2_000);
     }
 }

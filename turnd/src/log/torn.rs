@@ -5,6 +5,11 @@ use std::{
     io::{self, Write as _},
 };
 
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    io::Errno,
+};
+
 /// Writes lines to a file or a pipe.
 #[derive(Debug)]
 pub(super) struct LineWriter {
@@ -36,9 +41,45 @@ impl LineWriter {
                     self.is_torn = !rest.is_empty();
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // Whoever has the other end of a pipe or a terminal may have made it so.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.wait()?,
                 Err(error) => return Err(error),
             }
         }
         Ok(())
+    }
+
+    fn wait(&self) -> io::Result<()> {
+        match poll(&mut [PollFd::new(&self.file, PollFlags::OUT)], None) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::OwnedFd;
+
+    use rustix::io::ioctl_fionbio;
+
+    use super::*;
+
+    #[test]
+    fn a_pipe_that_does_not_block_loses_nothing() {
+        let (mut reader, pipe) = io::pipe().unwrap();
+        ioctl_fionbio(&pipe, true).unwrap();
+        let mut writer = LineWriter::new(OwnedFd::from(pipe).into());
+        let line = [b'x'; 1000];
+        let reading = std::thread::spawn(move || {
+            let mut all = Vec::new();
+            io::Read::read_to_end(&mut reader, &mut all).unwrap();
+            all.len()
+        });
+        for _ in 0..1000 {
+            writer.write(&line).unwrap();
+        }
+        drop(writer);
+        assert_eq!(reading.join().unwrap(), 1_000_000);
     }
 }

@@ -5,7 +5,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
-        mpsc::{self, Receiver, RecvTimeoutError, SyncSender},
+        mpsc::{self, Receiver, SyncSender},
     },
     thread,
     time::Duration,
@@ -37,6 +37,7 @@ pub(super) struct Flags {
 #[derive(Debug)]
 enum Order {
     Line(Vec<u8>),
+    Reopen,
     /// The flags have changed.
     Look,
 }
@@ -49,14 +50,16 @@ impl Queue {
         }
     }
 
-    /// Opens what is written to anew, if it can be.
+    /// Opens what is written to anew, if it can be, behind the lines that wait; at once if the queue is full.
     pub(super) fn reopen(&self) {
-        self.flags.reopen.store(true, Ordering::Release);
-        self.look();
+        if self.sender.try_send(Order::Reopen).is_err() {
+            self.flags.reopen.store(true, Ordering::Release);
+        }
     }
 
-    /// With a full queue there are lines enough for the writer to wake up.
-    fn look(&self) {
+    /// Ends the writer. With a full queue there are lines enough for it to wake up.
+    fn end(&self) {
+        self.flags.end.store(true, Ordering::Release);
         let _ = self.sender.try_send(Order::Look);
     }
 }
@@ -91,20 +94,25 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.queue.flags.end.store(true, Ordering::Release);
-        self.queue.look();
+        self.queue.end();
         // A thread that waits for a stuck reader is left to the end of the process.
-        let waited = self.ended.recv_timeout(END);
-        debug_assert_ne!(waited, Ok(()));
-        let _: Result<(), RecvTimeoutError> = waited;
+        let _ = self.ended.recv_timeout(END);
+    }
+}
+
+impl Order {
+    fn obey(&self, sink: &mut Sink) {
+        match self {
+            Self::Line(line) => sink.write(line),
+            Self::Reopen => sink.reopen(),
+            Self::Look => {}
+        }
     }
 }
 
 fn run(orders: &Receiver<Order>, flags: &Flags, mut sink: Sink) {
     while let Ok(order) = orders.recv() {
-        if let Order::Line(line) = order {
-            sink.write(&line);
-        }
+        order.obey(&mut sink);
         if flags.reopen.swap(false, Ordering::Acquire) {
             sink.reopen();
         }
@@ -114,9 +122,55 @@ fn run(orders: &Receiver<Order>, flags: &Flags, mut sink: Sink) {
         }
     }
     for order in orders.try_iter() {
-        if let Order::Line(line) = order {
-            sink.write(&line);
-        }
+        order.obey(&mut sink);
     }
     sink.finish(flags.dropped.load(Ordering::Relaxed));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{BufRead as _, BufReader, Write as _},
+        os::fd::OwnedFd,
+    };
+
+    use super::*;
+    use crate::log::{TimeStamp, form::Form, sink::Destination, torn::LineWriter};
+
+    #[test]
+    fn what_does_not_fit_into_the_queue_is_counted_and_told_when_there_is_room() {
+        const LINES: u64 = 20_000;
+        let (reader, mut pipe) = io::pipe().unwrap();
+        pipe.write_all(&[b'\n'; 65_536]).unwrap();
+        let form = Arc::new(Form::Text(TimeStamp::default()));
+        let stdout = Destination::Stdout(LineWriter::new(OwnedFd::from(pipe).into()));
+        let writer = Writer::start(Sink::new(stdout, form)).unwrap();
+        for number in 0..LINES {
+            writer.queue.push(format!("line {number}\n").as_bytes());
+        }
+        // Whoever reads at last gets what waited, in its order, and the number of what did not.
+        let reading = thread::spawn(move || {
+            let lines = BufReader::new(reader).lines().map(Result::unwrap);
+            lines.filter(|line| !line.is_empty()).collect::<Vec<_>>()
+        });
+        drop(writer);
+        let mut next = 0;
+        let mut lost = 0;
+        for line in reading.join().unwrap() {
+            if let Some(number) = line.strip_prefix("line ") {
+                let number: u64 = number.parse().unwrap();
+                assert!(number >= next, "{line}");
+                next = number + 1;
+            } else {
+                let (_, text) = line.split_once(" WARNING ").unwrap();
+                let (number, why) = text.split_once(' ').unwrap();
+                assert!(why.starts_with("lines of the log were lost here"), "{line}");
+                lost += number.parse::<u64>().unwrap();
+            }
+        }
+        // One line may be on its way when the queue is full.
+        let written = LINES - lost;
+        assert_eq!(next, written);
+        assert!((WAITING_LINES as u64..=WAITING_LINES as u64 + 1).contains(&written));
+    }
 }

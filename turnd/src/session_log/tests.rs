@@ -130,3 +130,18 @@ fn methods_have_coturns_names() {
         assert_eq!(MethodName(method).to_string(), name);
     }
 }
+
+#[test]
+fn nothing_turns_the_direction_of_a_line_not_even_the_realm() {
+    let settings = LogSettings {
+        verbosity: Verbosity::Verbose,
+        ..LogSettings::default()
+    };
+    let written = log::testing::logged(&settings, || {
+        churn(&mut SessionLog::new(0, "turn\u{202e}.org"), 1, 1);
+    });
+    assert!(
+        written[0].contains("realm=<turn\\u{202e}.org>"),
+        "{written:?}"
+    );
+}
