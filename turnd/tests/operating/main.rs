@@ -17,6 +17,8 @@ mod drain;
 mod logs;
 mod reload;
 mod reload_certificates;
+#[cfg(feature = "dtls")]
+mod reload_dtls;
 mod reload_listeners;
 mod reload_rest;
 mod reload_under_load;
