@@ -75,7 +75,7 @@ impl Tls {
 
     /// Reads the files again when one of them has changed. Never ends.
     pub async fn follow_files(self) {
-        let paths = self.server.paths().map(|(_, path)| path.to_owned());
+        let paths = self.server.paths().into_iter().map(|it| it.1);
         let paths = paths.collect::<Vec<PathBuf>>();
         let mut known = states(&paths);
         loop {

@@ -1,7 +1,7 @@
 //! The control side of the program, on a thread that relays nothing: signals, workers that fail, and
 //! what other parts ask for.
 //!
-//! Everything that can happen is a [`Happening`]; each is dealt with to its end before the next is heard.
+//! Everything that can happen is a `Happening`; each is dealt with to its end before the next is heard.
 //! What other parts of the program may know and ask is in [`Handle`].
 
 pub(crate) mod differences;

@@ -71,6 +71,11 @@ impl LogWriter {
     }
 }
 
+/// The name of today's file.
+pub(super) fn current_path(settings: &LogFile) -> PathBuf {
+    path(&settings.path, day(settings))
+}
+
 fn open(path: &Path) -> io::Result<LineWriter> {
     let mut options = OpenOptions::new();
     options.create(true).append(true).mode(MODE);

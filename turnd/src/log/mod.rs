@@ -94,6 +94,14 @@ impl LogGuard {
 }
 
 impl Log {
+    /// The files that are written to now, for who is to own them when the process changes its user. One that is
+    /// opened later, on another day or by [`Self::reopen`], is made by the user of that time.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.iter().filter_map(Place::file).collect()
+    }
+
     /// Opens the log file anew, after someone has moved it; also after [`Self::apply`], which leaves a file of
     /// the same name alone. No line is lost. If it cannot be opened, the log goes on where it was and says so.
     pub fn reopen(&self) {

@@ -5,13 +5,13 @@ use std::{
     fs::File,
     io,
     os::{fd::AsFd as _, unix::fs::MetadataExt as _},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
 use super::{
     datagrams::{self, Datagrams},
-    file::LogWriter,
+    file::{self, LogWriter},
     form::Form,
     layer::Output,
     sink::{Destination, Sink},
@@ -102,6 +102,14 @@ fn wanted(settings: &LogSettings) -> Vec<(Wanted, Form)> {
 }
 
 impl Place {
+    /// The file that is written to, if it is one.
+    pub(super) fn file(&self) -> Option<PathBuf> {
+        match &self.wanted {
+            Wanted::File(file) => Some(file::current_path(file)).filter(|path| path.is_file()),
+            Wanted::Stdout | Wanted::Syslog | Wanted::Journal => None,
+        }
+    }
+
     fn open(wanted: &Wanted, form: &Form) -> io::Result<Self> {
         let destination = match wanted {
             Wanted::Stdout => Destination::stdout().map_err(naming("use standard output"))?,

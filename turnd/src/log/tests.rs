@@ -161,3 +161,24 @@ fn a_panic_is_logged() {
     assert!(line.starts_with(shape), "{line}");
     assert!(line.ends_with(": this\\u{a}is a test"), "{line}");
 }
+
+#[test]
+fn the_files_of_the_log_are_those_that_are_written_to() {
+    let with_day = Files::new(|mut settings| {
+        settings.stdout = true;
+        settings.file.as_mut().unwrap().is_daily = true;
+        settings
+    });
+    let files = with_day.log.files();
+    let [file] = &files[..] else {
+        panic!("{files:?}");
+    };
+    let name = file.file_name().unwrap().to_str().unwrap();
+    assert!(name.starts_with("first_20") && file.exists(), "{name}");
+    // What is no file of ours belongs to nobody else either.
+    let device = Files::new(|mut settings| {
+        settings.file.as_mut().unwrap().path = "/dev/null".into();
+        settings
+    });
+    assert!(device.log.files().is_empty());
+}
