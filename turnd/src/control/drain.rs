@@ -49,12 +49,6 @@ impl Draining {
         }
         false
     }
-
-    /// When time is over.
-    #[must_use]
-    pub fn deadline(&self, rules: Drain) -> Option<Instant> {
-        self.began.checked_add(rules.timeout?)
-    }
 }
 
 #[cfg(test)]
@@ -78,7 +72,5 @@ mod tests {
         assert!(!draining.is_over(later, 3, rules(2, None)));
         assert!(!draining.is_over(later, 3, rules(2, Some(61))));
         assert!(draining.is_over(later, 3, rules(2, Some(60))));
-        assert_eq!(draining.deadline(rules(0, Some(60))), Some(later));
-        assert_eq!(draining.deadline(rules(0, None)), None);
     }
 }
