@@ -189,7 +189,10 @@ impl Workers {
 }
 
 fn start_workers(settings: &Settings, setup: Setup) -> Result<Workers, StartError> {
-    let clock = Clock::start();
+    let clock = match settings.nonce_secret {
+        Some(_) => Clock::start_at_unix_time(),
+        None => Clock::start(),
+    };
     let (report, failures) = mpsc::unbounded_channel();
     let doors = (0..settings.relay_threads)
         .map(|_| {

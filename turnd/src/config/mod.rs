@@ -18,6 +18,7 @@ mod listen;
 mod lower;
 mod options;
 mod proxy;
+mod rates;
 mod raw;
 mod search;
 mod settings;
@@ -32,6 +33,7 @@ use std::{
 };
 
 pub use error::{ConfigError, Note, Origin, Severity};
+pub use rates::Rates;
 pub use search::{Machine, ReadFile};
 pub use settings::{
     Access, DefaultFamily, External, ExternalPair, LogSettings, Secret, Settings, StaticUser,
