@@ -7,6 +7,7 @@ mod listening;
 mod messages;
 mod mistakes;
 mod proxy;
+mod rates;
 mod sources;
 mod templates;
 mod tls;
