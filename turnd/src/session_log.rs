@@ -97,6 +97,18 @@ impl SessionLog {
                 };
                 self.write_refusal(at, *fault, &refused);
             }
+            Event::ChallengesSuppressed { client } => {
+                if !tracing::enabled!(target: STRANGERS, Level::INFO) {
+                    self.strangers.missed += 1;
+                    return;
+                }
+                let client = Remote(*client);
+                tracing::info!(
+                    target: STRANGERS, %client,
+                    "401 rate-limit exceeded from {client}, suppressing..."
+                );
+                self.tell_of_strangers(at);
+            }
         }
     }
 
@@ -187,7 +199,9 @@ impl SessionLog {
                     "session {session}: channel {channel:#06x} bound to peer {peer}"
                 );
             }
-            Event::Refused { .. } | Event::PeerForbidden { .. } => {}
+            Event::Refused { .. }
+            | Event::PeerForbidden { .. }
+            | Event::ChallengesSuppressed { .. } => {}
         }
     }
 

@@ -10,8 +10,8 @@ use std::{
 
 use turnd_net::{Offload, UdpOptions, UdpSocket};
 use turnd_proto::{
-    Access, DefaultFamily, Lifetimes, Limits, LiveRelays, LongTerm, OwnAddresses, PeerPolicy,
-    Quotas, Settings as ServerSettings,
+    Access, Bandwidth, DefaultFamily, Lifetimes, Limits, LiveRelays, LongTerm, OwnAddresses,
+    PeerPolicy, Quotas, Settings as ServerSettings, nonce_key,
 };
 use turnd_wire::Family;
 
@@ -140,6 +140,8 @@ pub struct Lasting {
     nonce_key: [u8; 32],
     /// How many allocations there are, and whose.
     pub quotas: Arc<Quotas>,
+    /// How many bytes a second are granted.
+    pub bandwidth: Arc<Bandwidth>,
     /// This machine's addresses.
     pub own: Arc<OwnAddresses>,
 }
@@ -234,8 +236,15 @@ impl Lasting {
         let own = Arc::new(own.map_err(system("read this machine's addresses"))?);
         own_addresses::watch(&own).map_err(system("start a thread"))?;
         Ok(Self {
-            nonce_key: random_key()?,
+            nonce_key: match &settings.nonce_secret {
+                Some(secret) => nonce_key(secret.expose()),
+                None => random_key()?,
+            },
             quotas: Arc::new(Quotas::new(settings.user_quota, settings.total_quota)),
+            bandwidth: Arc::new(Bandwidth::new(
+                settings.rates.max_bps,
+                settings.rates.bps_capacity,
+            )),
             own,
         })
     }
@@ -358,6 +367,7 @@ pub(crate) fn server_settings(
         },
         limits: Limits::default(),
         quotas: lasting.quotas.clone(),
+        bandwidth: lasting.bandwidth.clone(),
         peers: PeerPolicy::new(
             settings.peers.clone(),
             own.clone(),
@@ -382,6 +392,7 @@ pub(crate) fn server_settings(
             .metrics
             .as_ref()
             .is_some_and(|it| it.top_users.is_some()),
+        unauthorized_per_second: settings.rates.unauthorized,
     }
 }
 

@@ -22,6 +22,7 @@ mod metrics;
 mod options;
 mod process;
 mod proxy;
+mod rates;
 mod raw;
 mod reference;
 mod search;
@@ -43,6 +44,7 @@ pub use error::{About, ConfigError, Note, Origin, Severity};
 pub use logging::{Facility, LogAddresses, LogFile, LogFormat, LogLevel, LogSettings, Verbosity};
 pub use metrics::{Login, Metrics};
 pub use process::ProcessSettings;
+pub use rates::Rates;
 pub use reference::{Heading, OptionInfo, Standing, reference};
 pub use search::{Machine, ReadFile};
 pub use settings::{

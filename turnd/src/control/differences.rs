@@ -69,6 +69,8 @@ pub(crate) fn differences(old: &Settings, new: &Settings) -> Differences {
         drain,
         process,
         metrics,
+        rates,
+        nonce_secret,
     } = new;
     let mut it = Comparison(Differences::default());
     it.live("listeners", &old.listening_ips, listening_ips);
@@ -110,6 +112,8 @@ pub(crate) fn differences(old: &Settings, new: &Settings) -> Differences {
     it.live("services", &old.no_stun, no_stun);
     it.live("log", &old.log, log);
     it.live("draining", &old.drain, drain);
+    it.live("rates", &old.rates, rates);
+    it.start("stateless-nonce-secret", &old.nonce_secret, nonce_secret);
     it.start("prometheus and what begins with it", &old.metrics, metrics);
     compare_process(&mut it, &old.process, process);
     it.0
@@ -165,6 +169,7 @@ fn opens(access: Access) -> bool {
 pub(crate) fn without_restarts(old: &Settings, mut new: Settings) -> Settings {
     new.relay_threads = old.relay_threads;
     new.socket_buffer = old.socket_buffer;
+    new.nonce_secret.clone_from(&old.nonce_secret);
     new.process.clone_from(&old.process);
     new.metrics.clone_from(&old.metrics);
     new.listen

@@ -174,6 +174,9 @@ impl Running {
             .quotas
             .set_limits(settings.user_quota, settings.total_quota);
         lasting
+            .bandwidth
+            .set_limits(settings.rates.max_bps, settings.rates.bps_capacity);
+        lasting
             .own
             .set_named(own_addresses::named(&settings.external));
         let connections = setup.stream_rules.connections.clone();

@@ -45,7 +45,11 @@ impl Workers {
     /// When the system does not give what a worker needs.
     pub fn start(settings: &Settings, setup: &mut Setup, live: &Live) -> Result<Self, StartError> {
         let sockets = std::mem::take(&mut setup.listeners.workers);
-        let clock = Clock::start();
+        let clock = match settings.nonce_secret {
+            // Others who have the secret make nonces too.
+            Some(_) => Clock::start_at_unix_time(),
+            None => Clock::start(),
+        };
         let (report, failures) = mpsc::unbounded_channel();
         let doors = (0..settings.relay_threads)
             .map(|_| {

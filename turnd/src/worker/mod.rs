@@ -222,6 +222,7 @@ impl Worker {
             self.next_stream_timeout(now),
             self.next_dtls_timeout(),
             self.next_retiring_timeout(),
+            self.peers.paused.first().map(|&(due, _)| due),
         ];
         let due = due.into_iter().flatten().min()?;
         Some(due.since(now))
@@ -236,6 +237,7 @@ impl Worker {
         self.handle_stream_timeouts(now);
         self.handle_dtls_timeouts(now);
         self.look_at_retiring(now);
+        self.wake_paused(now);
     }
 
     /// Logs an error of a socket: transient, not fatal, and not more than once a minute.

@@ -10,6 +10,7 @@ mod messages;
 mod metrics;
 mod mistakes;
 mod proxy;
+mod rates;
 mod sources;
 mod templates;
 mod tls;

@@ -5,6 +5,7 @@
 mod support;
 
 mod bad_input;
+mod counting;
 mod fairness;
 mod logs;
 mod relaying;

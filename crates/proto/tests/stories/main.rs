@@ -11,6 +11,7 @@ mod authentication;
 mod bad_input;
 mod binding;
 mod channels;
+mod counting;
 mod data;
 mod lifetimes;
 mod limits;
