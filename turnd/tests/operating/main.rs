@@ -22,6 +22,8 @@ mod pid_file;
 mod privileges;
 mod reload;
 mod reload_certificates;
+#[cfg(feature = "dtls")]
+mod reload_dtls;
 mod reload_listeners;
 mod reload_rest;
 mod reload_under_load;

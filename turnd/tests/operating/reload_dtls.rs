@@ -1,0 +1,135 @@
+//! SIGHUP: DTLS that comes, goes, and gets another certificate.
+
+use std::{
+    io::{self, Read, Write},
+    net::{SocketAddr, UdpSocket},
+    time::Duration,
+};
+
+use openssl::{
+    ssl::{Ssl, SslContext, SslMethod, SslOptions, SslStream, SslVerifyMode},
+    x509::X509,
+};
+use turnd_wire::{Class, Message, Method, TransactionId};
+
+use crate::{
+    client::{ask_for_udp, message},
+    pki::{Authority, Issued},
+    reload::{BASE, must_reload},
+    support::turnd::Turnd,
+};
+
+const PLAIN: &str = "no-auth\n";
+const DTLS: &str = "no-auth\ncert=cert.pem\npkey=key.pem\ntls-listening-port=0\ndtls\n";
+
+/// Longer than an answer takes on loopback. The handshake has no second try of its own here.
+const PATIENCE: Duration = Duration::from_millis(1500);
+
+/// One datagram a read and a write.
+#[derive(Debug)]
+struct Datagrams(UdpSocket);
+
+impl Read for Datagrams {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        self.0.recv(to)
+    }
+}
+
+impl Write for Datagrams {
+    fn write(&mut self, datagram: &[u8]) -> io::Result<usize> {
+        self.0.send(datagram)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A client over DTLS.
+struct Client(SslStream<Datagrams>);
+
+impl Client {
+    /// Shakes hands; `None` if nobody answers.
+    fn connect(server: SocketAddr) -> Option<Self> {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.connect(server).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut builder = SslContext::builder(SslMethod::dtls_client()).unwrap();
+        builder.set_verify(SslVerifyMode::NONE);
+        builder.set_options(SslOptions::NO_QUERY_MTU);
+        let mut ssl = Ssl::new(&builder.build()).unwrap();
+        ssl.set_mtu(1400).unwrap();
+        let mut stream = SslStream::new(ssl, Datagrams(socket)).unwrap();
+        stream.connect().ok()?;
+        Some(Self(stream))
+    }
+
+    /// Whether this is the certificate that it was shown.
+    fn was_shown(&self, issued: &Issued) -> bool {
+        let shown = self.0.ssl().peer_certificate().unwrap();
+        shown.to_der().unwrap()
+            == X509::from_pem(issued.cert.as_bytes())
+                .unwrap()
+                .to_der()
+                .unwrap()
+    }
+
+    /// Whether a request succeeds.
+    fn succeeds(&mut self, (id, request): (TransactionId, Vec<u8>)) -> bool {
+        self.0.ssl_write(&request).unwrap();
+        let mut buffer = [0; 1500];
+        let length = self.0.ssl_read(&mut buffer).expect("an answer");
+        let reply = Message::parse(&buffer[..length]).unwrap();
+        assert_eq!(reply.transaction_id(), id);
+        reply.class() == Class::Success
+    }
+
+    fn allocates(&mut self) -> bool {
+        self.succeeds(message(Class::Request, Method::ALLOCATE, ask_for_udp))
+    }
+
+    fn refreshes(&mut self) -> bool {
+        self.succeeds(message(Class::Request, Method::REFRESH, |_| ()))
+    }
+}
+
+#[test]
+fn dtls_comes_and_goes_and_associations_with_an_allocation_stay() {
+    let authority = Authority::new();
+    let first = authority.issue();
+    let turnd = Turnd::start_with_files(&format!("{BASE}{PLAIN}"), &first.files());
+    let server = turnd.udp_v4();
+    assert!(Client::connect(server).is_none());
+
+    must_reload(&turnd, &format!("{BASE}{DTLS}"));
+    let mut old = Client::connect(server).expect("a handshake");
+    assert!(old.was_shown(&first));
+    assert!(old.allocates());
+
+    must_reload(&turnd, &format!("{BASE}{PLAIN}"));
+    assert!(old.refreshes());
+    assert!(Client::connect(server).is_none());
+
+    let second = authority.issue();
+    for (name, text) in second.files() {
+        turnd.write_file(name, text);
+    }
+    must_reload(&turnd, &format!("{BASE}{DTLS}"));
+    let mut new = Client::connect(server).expect("a handshake");
+    assert!(new.was_shown(&second));
+    assert!(new.allocates());
+    assert!(old.refreshes());
+
+    // While it is on, another certificate is shown to who comes then.
+    let third = authority.issue();
+    for (name, text) in third.files() {
+        turnd.write_file(name, text);
+    }
+    must_reload(&turnd, &format!("{BASE}{DTLS}"));
+    assert!(
+        Client::connect(server)
+            .expect("a handshake")
+            .was_shown(&third)
+    );
+    assert!(old.refreshes() && new.refreshes());
+}
