@@ -72,11 +72,8 @@ impl Manager {
     fn status(&self) -> String {
         let began = Instant::now();
         while began.elapsed() < PATIENCE {
-            let status = self.next().into_iter();
-            if let Some(status) = status
-                .filter(|line| line.starts_with("STATUS="))
-                .next_back()
-            {
+            let mut told = self.next().into_iter();
+            if let Some(status) = told.find(|line| line.starts_with("STATUS=")) {
                 return status;
             }
         }
