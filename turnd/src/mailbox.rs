@@ -75,6 +75,8 @@ pub enum Letter {
     },
     /// Do this, and let go of the acknowledgement when it is done.
     Order(Order, Acknowledgement),
+    /// Answer as soon as this is read: it shows that your loop turns. There is one under way at most.
+    Beat(tokio::sync::oneshot::Sender<()>),
     /// Close the UDP socket at this place, on which no worker has an allocation.
     CloseListener(usize),
     /// Say what you have counted.

@@ -13,12 +13,17 @@ use crate::control::Phase;
 /// How often a new status is told at most: it is for people.
 const STATUS_INTERVAL: Duration = Duration::from_secs(5);
 
+/// Longest remark in characters. What is wrong with a file is told in full in the log.
+const REMARK: usize = 200;
+
 /// The way to the service manager.
 #[derive(Debug)]
 pub struct Notify {
     is_wanted: bool,
     watchdog: Option<Duration>,
     status: String,
+    /// What an operator should see beside what the program does.
+    remark: Option<String>,
     told: Option<Instant>,
 }
 
@@ -31,6 +36,7 @@ impl Notify {
             is_wanted,
             watchdog: sd_notify::watchdog_enabled().filter(|_| is_wanted),
             status: String::new(),
+            remark: None,
             told: None,
         }
     }
@@ -43,7 +49,7 @@ impl Notify {
 
     /// What the program does from now on, with so many allocations.
     pub fn enter(&mut self, phase: Phase, allocations: usize) {
-        let status = describe(phase, allocations);
+        let status = self.describe(phase, allocations);
         let told = NotifyState::Status(&status);
         match phase {
             Phase::Starting => self.send(&[told]),
@@ -59,6 +65,13 @@ impl Notify {
         self.told = Some(Instant::now());
     }
 
+    /// What stands behind the status from the next one on. One line, and not a long one: a line break
+    /// would begin another message of the protocol.
+    pub fn remark(&mut self, remark: Option<&str>) {
+        let printable = |it: char| if it.is_control() { ' ' } else { it };
+        self.remark = remark.map(|text| text.chars().map(printable).take(REMARK).collect());
+    }
+
     /// The same while it goes on; told only if it is new and the last one is old.
     pub fn go_on(&mut self, phase: Phase, allocations: usize) {
         let is_due = self
@@ -67,7 +80,7 @@ impl Notify {
         if !self.is_wanted || !is_due {
             return;
         }
-        let status = describe(phase, allocations);
+        let status = self.describe(phase, allocations);
         if status != self.status {
             self.send(&[NotifyState::Status(&status)]);
             self.status = status;
@@ -78,6 +91,24 @@ impl Notify {
     /// Every part of the program makes progress.
     pub fn alive(&self) {
         self.send(&[NotifyState::Watchdog]);
+    }
+
+    fn describe(&self, phase: Phase, allocations: usize) -> String {
+        let number = match allocations {
+            1 => "1 allocation".to_owned(),
+            other => format!("{other} allocations"),
+        };
+        let doing = match phase {
+            Phase::Starting => "starting".to_owned(),
+            Phase::Ready => format!("serving {number}"),
+            Phase::Reloading => format!("reading the configuration again, serving {number}"),
+            Phase::Draining => format!("draining: no new allocations, {number} left"),
+            Phase::Stopping => format!("stopping with {number}"),
+        };
+        match &self.remark {
+            Some(remark) => format!("{doing}; {remark}"),
+            None => doing,
+        }
     }
 
     fn send(&self, states: &[NotifyState<'_>]) {
@@ -93,18 +124,4 @@ impl Notify {
 /// A manager that cannot be told ends us sooner or later, and this line says why.
 fn tell(error: &io::Error) {
     tracing::warn!("cannot tell systemd how things stand: {error}");
-}
-
-fn describe(phase: Phase, allocations: usize) -> String {
-    let number = match allocations {
-        1 => "1 allocation".to_owned(),
-        other => format!("{other} allocations"),
-    };
-    match phase {
-        Phase::Starting => "starting".to_owned(),
-        Phase::Ready => format!("serving {number}"),
-        Phase::Reloading => format!("reading the configuration again, serving {number}"),
-        Phase::Draining => format!("draining: no new allocations, {number} left"),
-        Phase::Stopping => format!("stopping with {number}"),
-    }
 }

@@ -7,6 +7,7 @@
 pub(crate) mod differences;
 mod drain;
 mod handle;
+mod heartbeat;
 mod reload;
 mod signals;
 mod watch;
@@ -32,6 +33,7 @@ use crate::{
     systemd::Notify,
 };
 use drain::Draining;
+use heartbeat::Heartbeat;
 
 /// How often the loop looks at what changes by itself.
 const TICK: Duration = Duration::from_secs(1);
@@ -86,11 +88,19 @@ impl Control {
         self.enter(Phase::Ready);
         tracing::info!("turnd is ready");
         let mut tick = ticks(TICK);
+        let mut heartbeat = Heartbeat::new(self.notify.watchdog());
         let ended = loop {
             let happening = tokio::select! {
                 biased;
                 Some(error) = self.workers.failed() => Happening::WorkerFailed(error),
                 signal = self.signals.next() => Happening::Signal(signal),
+                // Nothing has happened: workers show that they make progress.
+                () = heartbeat.due() => {
+                    if heartbeat.beat(&self.workers) {
+                        self.notify.alive();
+                    }
+                    continue;
+                }
                 _ = tick.tick() => Happening::Tick,
                 Some(request) = self.desk.requests.recv() => Happening::Asked(request),
             };
@@ -191,12 +201,18 @@ impl Control {
         // Whatever becomes of the rest: whoever has moved the file expects that.
         self.log.reopen();
         match self.prepare().await {
-            Ok(prepared) => self.commit(prepared, why).await,
+            Ok(prepared) => {
+                self.commit(prepared, why).await;
+                self.notify.remark(None);
+            }
             Err(errors) => {
                 for error in &errors {
                     tracing::error!("{error}");
                 }
                 let count = errors.len();
+                let first = errors.first().map_or("", String::as_str);
+                self.notify
+                    .remark(Some(&format!("the last reload failed: {first}")));
                 tracing::error!("{why}: nothing has been changed, because of {count} errors");
             }
         }

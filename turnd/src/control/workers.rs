@@ -121,6 +121,20 @@ impl Workers {
         }
     }
 
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.senders.len()
+    }
+
+    /// Gives each worker a letter of its own.
+    pub fn tell_each(&self, letters: impl Iterator<Item = Letter>) {
+        for (sender, letter) in self.senders.iter().zip(letters) {
+            // A worker that is gone is missed elsewhere.
+            let _ = sender.send(letter);
+        }
+    }
+
     /// Gives each worker a letter and waits until all have done what it says; `false` if that takes too long.
     pub async fn order(&self, letters: impl Iterator<Item = Order>) -> bool {
         let (done, mut all_done) = mpsc::channel(1);

@@ -202,6 +202,10 @@ impl Worker {
                     self.obey(now, order);
                     drop(done);
                 }
+                Letter::Beat(answer) => {
+                    // Nobody waits for it any more once the program is on its way out.
+                    let _ = answer.send(());
+                }
                 Letter::CloseListener(at) => self.close_listener(now, at),
                 Letter::ConnectionEnded(connection) => self.connection_ended(now, connection),
                 Letter::CloseConnection(connection) => self.close_connection(now, connection),

@@ -1,12 +1,18 @@
-//! What a service manager is told. The test is the manager.
+//! What a service manager is told, and what its unit allows. The test is the manager.
 
-use std::{os::unix::net::UnixDatagram, time::Duration};
+use std::{
+    io::{BufRead, BufReader, Write},
+    os::unix::net::UnixDatagram,
+    path::Path,
+    process::{Child, ChildStdin, Command, Stdio},
+    time::{Duration, Instant},
+};
 
 use tempfile::TempDir;
 
-use crate::support::turnd::Turnd;
+use crate::{session::Session, support::turnd::Turnd};
 
-const CONFIG: &str = "listening-ip=127.0.0.1\nlistening-port=0\nuser=alice:wonderland\nrealm=x\n";
+const CONFIG: &str = "listening-ip=127.0.0.1\nlistening-port=0\nuser=alice:wonderland\nrealm=example.org\nrelay-threads=2\n";
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A socket that a program sends its state to.
@@ -49,4 +55,180 @@ fn it_is_told_of_the_start_and_of_the_end() {
         manager.next(),
         ["STOPPING=1", "STATUS=stopping with 0 allocations"]
     );
+}
+
+impl Manager {
+    /// The next message, if one comes in time.
+    fn next_within(&self, time: Duration) -> Option<Vec<String>> {
+        self.socket.set_read_timeout(Some(time)).unwrap();
+        let mut buffer = [0; 4096];
+        let length = self.socket.recv(&mut buffer).ok()?;
+        self.socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let text = str::from_utf8(&buffer[..length]).unwrap();
+        Some(text.lines().map(str::to_owned).collect())
+    }
+
+    /// The next status, whatever else is told before.
+    fn status(&self) -> String {
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
+            let mut told = self.next().into_iter();
+            if let Some(status) = told.find(|line| line.starts_with("STATUS=")) {
+                return status;
+            }
+        }
+        panic!("no status was told");
+    }
+}
+
+#[test]
+fn a_reload_is_told_with_its_time_and_ends_with_ready() {
+    let manager = Manager::new();
+    let turnd = manager.start(&[]);
+    manager.next();
+    let before = monotonic();
+    turnd.signal("HUP");
+    let told = manager.next();
+    assert_eq!(told[0], "RELOADING=1");
+    let time = told[1].strip_prefix("MONOTONIC_USEC=").expect("the time");
+    let time = Duration::from_micros(time.parse().unwrap());
+    assert!(before <= time && time <= monotonic(), "{before:?} {time:?}");
+    assert_eq!(
+        told[2],
+        "STATUS=reading the configuration again, serving 0 allocations"
+    );
+    assert_eq!(manager.next(), ["READY=1", "STATUS=serving 0 allocations"]);
+}
+
+/// CLOCK_MONOTONIC, to the microsecond as it is told.
+fn monotonic() -> Duration {
+    let ran = Command::new("python3")
+        .args(["-c", "import time; print(time.monotonic_ns() // 1000)"])
+        .output()
+        .expect("python3");
+    let text = String::from_utf8(ran.stdout).unwrap();
+    Duration::from_micros(text.trim().parse().unwrap())
+}
+
+#[test]
+fn a_reload_that_fails_stays_in_the_status_until_one_succeeds() {
+    let manager = Manager::new();
+    let turnd = manager.start(&[]);
+    manager.next();
+    turnd.write_file("turnserver.conf", "min-port=none\n");
+    turnd.signal("HUP");
+    assert_eq!(manager.next()[0], "RELOADING=1");
+    let told = manager.next();
+    assert_eq!(told[0], "READY=1");
+    let expected = "STATUS=serving 0 allocations; the last reload failed: ";
+    assert!(told[1].starts_with(expected), "{told:?}");
+    assert!(told[1].contains("turnserver.conf:1: min-port"), "{told:?}");
+
+    turnd.write_file("turnserver.conf", CONFIG);
+    turnd.signal("HUP");
+    assert_eq!(manager.next()[0], "RELOADING=1");
+    assert_eq!(manager.next(), ["READY=1", "STATUS=serving 0 allocations"]);
+}
+
+#[test]
+fn the_status_tells_of_allocations_and_of_a_drain() {
+    let manager = Manager::new();
+    let turnd = manager.start(&[]);
+    manager.next();
+    let client = Session::new(turnd.udp_v4(), "alice", "wonderland");
+    client.allocate().relayed();
+    assert_eq!(manager.status(), "STATUS=serving 1 allocation");
+    turnd.signal("USR1");
+    assert_eq!(
+        manager.status(),
+        "STATUS=draining: no new allocations, 1 allocation left"
+    );
+}
+
+/// A thread of another process that does not run, as if it hung; it goes on when this is dropped. A signal would
+/// stop all threads.
+struct Stopped {
+    tracer: Child,
+    order: Option<ChildStdin>,
+}
+
+impl Stopped {
+    fn thread(pid: u32, name: &str) -> Self {
+        let of = |task: &Path| std::fs::read_to_string(task.join("comm")).unwrap_or_default();
+        let mut tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+        let task = tasks
+            .find_map(|task| Some(task.ok()?.path()).filter(|task| of(task).trim() == name))
+            .expect("a thread of that name");
+        let thread = task.file_name().unwrap().to_str().unwrap();
+        // PTRACE_SEIZE and PTRACE_INTERRUPT stop this thread only. When the tracer ends, it goes on.
+        let program = "import ctypes, os, sys\n\
+            libc = ctypes.CDLL(None, use_errno=True)\n\
+            libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]\n\
+            thread = int(sys.argv[1])\n\
+            for request in (0x4206, 0x4207):\n    \
+                assert libc.ptrace(request, thread, None, None) == 0, os.strerror(ctypes.get_errno())\n\
+            os.waitpid(thread, 0x40000000)\n\
+            print('stopped', flush=True)\n\
+            sys.stdin.read()\n";
+        let mut tracer = Command::new("python3")
+            .args(["-c", program, thread])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python3");
+        let order = tracer.stdin.take();
+        let mut line = String::new();
+        let mut said = BufReader::new(tracer.stdout.take().unwrap());
+        said.read_line(&mut line).unwrap();
+        assert_eq!(line, "stopped\n");
+        Self { tracer, order }
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        if let Some(mut order) = self.order.take() {
+            let _ = order.flush();
+        }
+        let _ = self.tracer.wait();
+    }
+}
+
+#[test]
+fn the_watchdog_is_fed_until_one_worker_of_two_is_stuck_and_again_when_it_goes_on() {
+    const WATCHDOG: Duration = Duration::from_secs(2);
+    let manager = Manager::new();
+    let micros = WATCHDOG.as_micros().to_string();
+    let turnd = manager.start(&[("WATCHDOG_USEC", &micros)]);
+    assert_eq!(manager.next()[0], "READY=1");
+    for _ in 0..4 {
+        let fed = manager.next_within(WATCHDOG);
+        assert_eq!(fed.expect("fed in time"), ["WATCHDOG=1"]);
+    }
+
+    let seen = turnd.line_count();
+    let stopped = Stopped::thread(turnd.pid(), "turnd-1");
+    // An answer that was given before may still feed it.
+    let late = (0..3).take_while(|_| manager.next_within(WATCHDOG).is_some());
+    assert!(late.count() < 3, "it is fed while a worker is stuck");
+    turnd.wait_for_line_after(seen, "worker 1 makes no progress");
+    assert!(!turnd.log().contains("worker 0 makes no progress"));
+
+    drop(stopped);
+    assert_eq!(manager.next(), ["WATCHDOG=1"]);
+}
+
+#[test]
+fn the_units_leave_a_program_little_to_do_harm_with() {
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
+    for unit in ["turnd.service", "signaling.service"] {
+        let ran = Command::new("systemd-analyze")
+            .args(["security", "--offline=yes", "--threshold=15", "--no-pager"])
+            .arg(deploy.join(unit))
+            .output()
+            .expect("systemd-analyze, of the package systemd");
+        let told = String::from_utf8_lossy(&ran.stdout);
+        let score = told.lines().find(|line| line.contains("exposure level"));
+        assert!(ran.status.success(), "{unit}: {score:?}");
+    }
 }
