@@ -1,6 +1,6 @@
 //! The two clocks, read once a turn.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use turnd_proto::Now;
 
@@ -8,6 +8,8 @@ use turnd_proto::Now;
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     origin: Instant,
+    /// What the clock showed then.
+    shown: Duration,
 }
 
 impl Clock {
@@ -16,13 +18,26 @@ impl Clock {
     pub fn start() -> Self {
         Self {
             origin: Instant::now(),
+            shown: Duration::ZERO,
+        }
+    }
+
+    /// Starts with the time since 1970, for nonces that other servers make and take. It goes on by itself:
+    /// a step of the system's clock does not change it.
+    #[must_use]
+    pub fn start_at_unix_time() -> Self {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH);
+        Self {
+            shown: unix.unwrap_or_default(),
+            ..Self::start()
         }
     }
 
     /// What time it is.
     #[must_use]
     pub fn now(&self) -> Now {
-        let millis = u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let millis =
+            u64::try_from((self.shown + self.origin.elapsed()).as_millis()).unwrap_or(u64::MAX);
         let unix = SystemTime::now().duration_since(UNIX_EPOCH);
         Now {
             instant: turnd_proto::Instant::from_millis(millis),

@@ -6,12 +6,15 @@
 
 use std::{
     io,
-    sync::mpsc::{self, Receiver},
+    sync::{
+        Arc,
+        mpsc::{self, Receiver},
+    },
 };
 
 use rustls::ServerConnection;
 use turnd_net::{TcpStream, Waker};
-use turnd_proto::{AskId, BindRefusal, ConnectionId, RelayId, ReservationToken};
+use turnd_proto::{AskId, BindRefusal, ConnectionId, RelayId, ReservationToken, StreamMeter};
 
 use crate::{ports::RelaySocket, report::Reply, streams::StreamId};
 
@@ -54,8 +57,8 @@ pub enum Letter {
         ask: AskId,
         /// Which peer.
         connection: ConnectionId,
-        /// The socket, which is yours from now on.
-        claimed: Result<TcpStream, BindRefusal>,
+        /// The socket, which is yours from now on, and where what it carries is counted.
+        claimed: Result<(TcpStream, Arc<StreamMeter>), BindRefusal>,
     },
     /// A connection of yours, whose socket went to another worker, is over.
     ConnectionEnded(ConnectionId),

@@ -64,7 +64,9 @@ impl SessionLog {
                 fault: Fault::NotYetKnown,
                 ..
             } => {}
-            Event::Refused { .. } | Event::PeerForbidden { .. } => self.write_refusal(now, event),
+            Event::Refused { .. }
+            | Event::PeerForbidden { .. }
+            | Event::ChallengesSuppressed { .. } => self.write_refusal(now, event),
         }
     }
 
@@ -178,7 +180,9 @@ impl SessionLog {
                 let session = self.session(*allocation);
                 tracing::debug!("session {session}: channel {channel:#06x} bound to peer {peer}");
             }
-            Event::Refused { .. } | Event::PeerForbidden { .. } => {}
+            Event::Refused { .. }
+            | Event::PeerForbidden { .. }
+            | Event::ChallengesSuppressed { .. } => {}
         }
     }
 
@@ -208,6 +212,9 @@ impl SessionLog {
                 tracing::info!(
                     "realm <{realm}> user <{user}>: incoming packet {method:?} processed, error {code}, remote {client}{missed}"
                 );
+            }
+            Event::ChallengesSuppressed { client } => {
+                tracing::info!("401 rate-limit exceeded from {client}, suppressing{missed}");
             }
             _ => {}
         }

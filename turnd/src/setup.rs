@@ -10,8 +10,8 @@ use std::{
 
 use turnd_net::{Offload, UdpOptions, UdpSocket};
 use turnd_proto::{
-    Access, DefaultFamily, Lifetimes, Limits, LiveRelays, LongTerm, PeerPolicy, Quotas,
-    Settings as ServerSettings,
+    Access, Bandwidth, DefaultFamily, Lifetimes, Limits, LiveRelays, LongTerm, PeerPolicy, Quotas,
+    Settings as ServerSettings, nonce_key,
 };
 use turnd_wire::Family;
 
@@ -280,6 +280,10 @@ fn server_settings(
         },
         limits: Limits::default(),
         quotas: Arc::new(Quotas::new(settings.user_quota, settings.total_quota)),
+        bandwidth: Arc::new(Bandwidth::new(
+            settings.rates.max_bps,
+            settings.rates.bps_capacity,
+        )),
         peers: PeerPolicy::new(
             settings.peers.clone(),
             own.clone(),
@@ -304,6 +308,7 @@ fn server_settings(
             .metrics
             .as_ref()
             .is_some_and(|it| it.top_users.is_some()),
+        unauthorized_per_second: settings.rates.unauthorized,
     })
 }
 
@@ -319,9 +324,13 @@ fn access(settings: &Settings) -> Result<Access, StartError> {
         .any(|user| matches!(user.secret, UserSecret::Md5Key(_)));
     // A time-limited name cannot be found by its hash.
     let user_hashes = settings.shared_secrets.is_empty();
+    let nonce_key = match &settings.nonce_secret {
+        Some(secret) => nonce_key(secret.expose()),
+        None => random_key()?,
+    };
     Ok(Access::LongTerm(LongTerm::new(
         settings.realm.clone(),
-        &random_key()?,
+        &nonce_key,
         settings.nonce_lifetime,
         knows_passwords,
         user_hashes,

@@ -11,11 +11,12 @@ use crate::{
     allocation::{Allocation, Birth, Relay},
     asks::Waiting,
     auth::Identity,
+    bandwidth::{Grant, NothingLeft},
     io::{
         Ask, Event, OpenedRelay, Output, PortWish, RelayId, RelayProtocol, RelayRefusal,
         ReservationToken,
     },
-    quota::Place,
+    quota::{Place, QuotaReached},
     refusal::Refusal,
     request::ReplyTo,
     server::Server,
@@ -28,9 +29,7 @@ use crate::{
 pub(crate) struct Opening {
     pub(crate) reply: ReplyTo,
     owner: Identity,
-    place: Place,
-    /// The place of the port that is to be reserved.
-    next_place: Option<Place>,
+    share: Share,
     protocol: RelayProtocol,
     lifetime: Duration,
     /// The socket that is asked for now.
@@ -42,6 +41,15 @@ pub(crate) struct Opening {
     opened: Vec<Relay>,
     failed: Option<(Family, RelayRefusal)>,
     token: Option<ReservationToken>,
+}
+
+/// What an allocation takes of that which all share.
+#[derive(Debug)]
+struct Share {
+    place: Place,
+    /// The place of the port that is to be reserved.
+    next_place: Option<Place>,
+    grant: Option<Grant>,
 }
 
 /// A socket that is asked for.
@@ -78,15 +86,37 @@ impl Server {
         if is_tunnel(client.ip()) || self.settings.peers.is_live_relay(client) {
             return Err(Refusal::FORBIDDEN);
         }
-        let places = self.places(&request.relay, owner.account())?;
-        self.open(now, reply.clone(), owner, places, &request);
+        let (place, next_place) = self.places(&request.relay, owner.account())?;
+        let grant = self.settings.bandwidth.grant().map_err(|NothingLeft| {
+            self.counters.capacity_hits += 1;
+            Refusal::QUOTA_REACHED
+        })?;
+        let share = Share {
+            place,
+            next_place,
+            grant,
+        };
+        self.open(now, reply.clone(), owner, share, &request);
         Ok(())
+    }
+
+    /// Counts which quota it was.
+    pub(crate) const fn quota_reached(&mut self, which: QuotaReached) -> Refusal {
+        match which {
+            QuotaReached::Account => self.counters.user_quota_hits += 1,
+            QuotaReached::Total => self.counters.total_quota_hits += 1,
+        }
+        Refusal::QUOTA_REACHED
     }
 
     /// The places of an allocation and of the port reserved beside it, if one is. A token that the same
     /// account redeems brings the place of its port with it, from whatever server of the process.
-    fn places(&self, wish: &RelayWish, account: &str) -> Result<(Place, Option<Place>), Refusal> {
-        let quotas = &self.settings.quotas;
+    fn places(
+        &mut self,
+        wish: &RelayWish,
+        account: &str,
+    ) -> Result<(Place, Option<Place>), Refusal> {
+        let quotas = self.settings.quotas.clone();
         let brought = match wish {
             RelayWish::New {
                 port: Port::EvenAndNext,
@@ -98,8 +128,13 @@ impl Server {
             RelayWish::Reserved(token) => quotas.reserved(*token, account),
             RelayWish::New { .. } => None,
         };
-        let place = brought.or_else(|| quotas.take(account));
-        Ok((place.ok_or(Refusal::QUOTA_REACHED)?, None))
+        let place = match brought {
+            Some(place) => place,
+            None => quotas
+                .take(account)
+                .map_err(|which| self.quota_reached(which))?,
+        };
+        Ok((place, None))
     }
 
     /// Asks for the first socket.
@@ -108,7 +143,7 @@ impl Server {
         now: Instant,
         reply: ReplyTo,
         owner: Identity,
-        (place, next_place): (Place, Option<Place>),
+        share: Share,
         request: &AllocateRequest,
     ) {
         let relay = self.table.name_relay();
@@ -152,8 +187,7 @@ impl Server {
         let opening = Opening {
             reply,
             owner,
-            place,
-            next_place,
+            share,
             protocol: request.protocol,
             lifetime: request.lifetime,
             asked,
@@ -215,7 +249,7 @@ impl Server {
                     address: opened.address,
                     expires: now + opening.lifetime,
                 });
-                match (asked.next, opened.next, opening.next_place.take()) {
+                match (asked.next, opened.next, opening.share.next_place.take()) {
                     (Some(next), Some(address), Some(place)) => {
                         opening.token = Some(self.reserve(now, next, address, place));
                     }
@@ -302,7 +336,7 @@ impl Server {
             opening.protocol,
             birth,
             opening.opened,
-            opening.place,
+            (opening.share.place, opening.share.grant),
             now,
         );
         self.counters.allocation_made(allocation.kind);

@@ -1,13 +1,17 @@
 //! One allocation: its relays, permissions and channels (RFC 8656 section 3).
 
 use core::{net::SocketAddr, ops::RangeInclusive};
+use std::sync::Arc;
 
 use turnd_wire::{Family, TransactionId};
 
 use crate::{
+    accounts::AccountTraffic,
     auth::Identity,
+    bandwidth::Grant,
     counters::{AllocationKind, RelayFamilies},
     io::{Client, ConnectionId, RelayId, RelayProtocol},
+    pace::{Pace, StreamMeter},
     peers::{Host, Peer},
     quota::Place,
     time::Instant,
@@ -27,8 +31,12 @@ pub(crate) struct Allocation {
     pub(crate) birth: Birth,
     /// One or two relays of different families.
     pub(crate) relays: Vec<Relay>,
-    /// What has passed through it.
+    /// What has passed through it, but for its connections with peers.
     pub(crate) traffic: Traffic,
+    /// How fast it may relay; `None`: as fast as it comes.
+    pub(crate) pace: Option<Box<Pace>>,
+    /// What passes through its connections with peers. Only allocations for TCP have it.
+    pub(crate) streams: Option<Arc<StreamMeter>>,
     permissions: Vec<Permission>,
     channels: Vec<Channel>,
     /// The earliest timer that is set for this allocation.
@@ -98,7 +106,7 @@ impl Allocation {
         protocol: RelayProtocol,
         birth: Birth,
         relays: Vec<Relay>,
-        place: Place,
+        (place, grant): (Place, Option<Grant>),
         made: Instant,
     ) -> Self {
         let families = relays.iter().map(|relay| Family::of(relay.address.ip()));
@@ -106,6 +114,10 @@ impl Allocation {
             transport: client.path.transport,
             families: RelayFamilies::of(families),
             protocol,
+        };
+        let (pace, streams) = match protocol {
+            RelayProtocol::Udp => (grant.map(|grant| Box::new(Pace::new(grant))), None),
+            RelayProtocol::Tcp => (None, Some(Arc::new(StreamMeter::new(grant)))),
         };
         Self {
             client,
@@ -118,10 +130,40 @@ impl Allocation {
             channels: Vec::new(),
             timer: None,
             traffic: Traffic::default(),
+            pace,
+            streams,
             told: Traffic::default(),
             kind,
             made,
             _place: place,
+        }
+    }
+
+    /// What has passed through it.
+    pub(crate) fn total(&self) -> Traffic {
+        let mut total = self.traffic;
+        if let Some(streams) = &self.streams {
+            total += streams.traffic();
+        }
+        total
+    }
+
+    /// Adds to the owner's account what has passed since the last time, if that is at least so many
+    /// packets.
+    pub(crate) fn tell(&mut self, accounts: &mut AccountTraffic, packets: u64) {
+        let total = self.total();
+        let moved = total - self.told;
+        if moved.client.received.packets + moved.client.sent.packets >= packets {
+            self.told = total;
+            accounts.add(self.owner.account(), moved);
+        }
+    }
+
+    /// How many permissions and channels it holds.
+    pub(crate) fn held(&self) -> Held {
+        Held {
+            permissions: self.permissions.len() as u64,
+            channels: self.channels.len() as u64,
         }
     }
 
@@ -262,6 +304,13 @@ impl Allocation {
         let channels = self.channels.iter().map(|channel| channel.expires);
         relays.chain(permissions).chain(channels).min()
     }
+}
+
+/// How many permissions and channels there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) permissions: u64,
+    pub(crate) channels: u64,
 }
 
 /// When a channel and the permission that comes with it end.

@@ -66,8 +66,12 @@ impl Server {
             permission: now + self.settings.lifetimes.permission,
         };
         if let Some(allocation) = self.table.allocation_mut(id) {
+            let before = allocation.held();
             allocation.bind(request.channel, peer, now, life);
+            let after = allocation.held();
+            self.counters.held(before, after);
         }
+        self.counters.channels_made += 1;
         self.set_allocation_timer(id);
         self.event(Event::Bound {
             allocation: id,

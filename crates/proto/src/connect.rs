@@ -120,6 +120,7 @@ impl Server {
             .check(asked)
             .and_then(|host| peers.peer(host, asked.port()));
         found.map_err(|_| {
+            self.counters.peers_forbidden += 1;
             self.event(Event::PeerForbidden {
                 allocation: id,
                 user: user.to_owned(),

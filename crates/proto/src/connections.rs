@@ -2,7 +2,7 @@
 //! there are and what each waits for. Their sockets, and all their bytes, are the caller's.
 
 use core::net::SocketAddr;
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use foldhash::fast::RandomState;
 use hmac::{Hmac, KeyInit, Mac};
@@ -10,6 +10,7 @@ use sha2::Sha256;
 
 use crate::{
     io::{AllocationId, AskId, BindRefusal, ConnectionId, Ending, Output},
+    pace::StreamMeter,
     refusal::Refusal,
     server::Server,
     settings::Lifetimes,
@@ -122,6 +123,7 @@ impl Server {
             ask: None,
         };
         connections.connections.insert(id, connection);
+        self.counters.peer_connections += 1;
         self.set_stage(id, stage);
         Ok(id)
     }
@@ -149,6 +151,7 @@ impl Server {
     /// Forgets a connection and everything that names it.
     pub(crate) fn forget_connection(&mut self, id: ConnectionId) -> Option<Connection> {
         let connection = self.connections.connections.remove(&id)?;
+        self.counters.peer_connections -= 1;
         if let Stage::Unbound(until) = connection.stage {
             self.timers.unset(until, Timer::Connection(id));
         }
@@ -174,7 +177,8 @@ impl Server {
     }
 
     /// Gives a connection of this server to a client that binds its own to it, at whichever server of
-    /// the process that is. It can be given once.
+    /// the process that is. It can be given once. Whoever carries its bytes counts them, and keeps to
+    /// the pace, by the meter that is returned.
     ///
     /// # Errors
     /// See [`BindRefusal`].
@@ -183,7 +187,7 @@ impl Server {
         now: Now,
         id: ConnectionId,
         user: &str,
-    ) -> Result<(), BindRefusal> {
+    ) -> Result<Arc<StreamMeter>, BindRefusal> {
         let connection = self.connections.get(id).ok_or(BindRefusal::Unknown)?;
         let allocation = connection.allocation;
         self.expire_allocation(now.instant, allocation, Ending::Expired);
@@ -195,11 +199,13 @@ impl Server {
             }
         }
         let owner = self.table.allocation(connection.allocation);
-        if owner.ok_or(BindRefusal::Unknown)?.owner.name() != user {
+        let owner = owner.ok_or(BindRefusal::Unknown)?;
+        if owner.owner.name() != user {
             return Err(BindRefusal::WrongUser);
         }
+        let meter = owner.streams.clone().ok_or(BindRefusal::Unknown)?;
         self.set_stage(id, Stage::Bound);
-        Ok(())
+        Ok(meter)
     }
 
     /// A connection has ended by itself. [`Output::CloseConnection`] does not follow.

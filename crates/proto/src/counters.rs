@@ -8,6 +8,7 @@ use core::{ops::AddAssign, time::Duration};
 use turnd_wire::{ErrorCode, Family, Method};
 
 use crate::{
+    allocation::Held,
     histogram::{BOUNDS, Histogram, Scale},
     io::{Ending, RelayProtocol, Transport},
     traffic::Traffic,
@@ -204,6 +205,33 @@ counts! {
     }
 }
 
+/// Why data was not relayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dropped {
+    Malformed,
+    NoAllocation,
+    NoChannel,
+    NoPermission,
+    PeerForbidden,
+    NoRelay,
+    RateLimit,
+}
+
+impl Drops {
+    pub(crate) const fn count(&mut self, why: Dropped, datagrams: u64) {
+        let count = match why {
+            Dropped::Malformed => &mut self.malformed,
+            Dropped::NoAllocation => &mut self.no_allocation,
+            Dropped::NoChannel => &mut self.no_channel,
+            Dropped::NoPermission => &mut self.no_permission,
+            Dropped::PeerForbidden => &mut self.peer_forbidden,
+            Dropped::NoRelay => &mut self.no_relay,
+            Dropped::RateLimit => &mut self.rate_limit,
+        };
+        *count += datagrams;
+    }
+}
+
 counts! {
     /// What the allowance of 401 replies (`unauthorized-ratelimit`) did. Gauges are of this moment.
     ChallengeLimit {
@@ -372,7 +400,7 @@ pub struct Counters {
     pub auth_failures: AuthFailures,
     /// 401 replies that were not sent.
     pub challenge_limit: ChallengeLimit,
-    /// Datagrams of clients that were no message of STUN and no ChannelData, or a broken one.
+    /// Messages of clients that were neither STUN nor ChannelData, or broken STUN.
     pub malformed: u64,
     /// Allocations that were made.
     pub allocations_made: u64,
@@ -408,6 +436,12 @@ impl Counters {
     pub(crate) const fn allocation_made(&mut self, kind: AllocationKind) {
         self.allocations_made += 1;
         *self.allocations.of(kind) += 1;
+    }
+
+    /// An allocation holds more or fewer permissions and channels than before.
+    pub(crate) const fn held(&mut self, before: Held, after: Held) {
+        self.permissions = self.permissions + after.permissions - before.permissions;
+        self.channels = self.channels + after.channels - before.channels;
     }
 
     pub(crate) fn allocation_ended(

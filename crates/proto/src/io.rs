@@ -98,6 +98,11 @@ pub struct PeerHop {
     pub data: Range<usize>,
     /// Whether the datagram must leave with DF set (RFC 8656 section 14).
     pub dont_fragment: bool,
+    /// Whose data it is.
+    pub allocation: AllocationId,
+    /// Whether ChannelData with the same header and length that follows at once goes the same way. Who
+    /// sends it without asking says how much it was: [`crate::Server::count_repeated`].
+    pub may_repeat: bool,
 }
 
 /// One hop towards a client: send the peer's datagram, framed.
@@ -107,6 +112,8 @@ pub struct ClientHop {
     pub to: Client,
     /// What to put around the data.
     pub frame: Frame,
+    /// How many of the datagrams to send, the first ones: not more than may pass at the allocation's pace.
+    pub datagrams: u32,
 }
 
 /// How a peer's datagram is wrapped for the client.
@@ -372,6 +379,11 @@ pub enum Event {
         code: ErrorCode,
         /// Whose fault it was.
         fault: Fault,
+    },
+    /// A source has had as many 401 replies as it gets in a second; told once a second.
+    ChallengesSuppressed {
+        /// From where.
+        client: SocketAddr,
     },
     /// A peer was refused by the peer policy.
     PeerForbidden {

@@ -38,6 +38,7 @@
 //!     lifetimes: Lifetimes::default(),
 //!     limits: Limits::default(),
 //!     quotas: Arc::new(Quotas::default()),
+//!     bandwidth: Arc::default(),
 //!     peers: PeerPolicy::new(PeerRules::default(), own.clone(), vec![], relays.clone()),
 //!     tcp_peers: PeerPolicy::new(PeerRules::default(), own, vec![], tcp_relays.clone()),
 //!     relays,
@@ -50,6 +51,7 @@
 //!     stun: true,
 //!     turn: true,
 //!     by_account: false,
+//!     unauthorized_per_second: None,
 //! };
 //! let mut server = Server::new(Arc::new(settings), 0, &[0; 32]);
 //!
@@ -91,7 +93,9 @@ mod allocate_request;
 mod allocation;
 mod asks;
 mod auth;
+mod bandwidth;
 mod binding;
+mod challenge_limit;
 mod channel_bind;
 mod connect;
 mod connection_bind;
@@ -103,6 +107,7 @@ mod io;
 mod live_relays;
 mod nonce;
 mod own_addresses;
+mod pace;
 mod peers;
 mod permission;
 mod quota;
@@ -122,6 +127,7 @@ mod traffic;
 
 pub use accounts::{ACCOUNTS, AccountTraffic};
 pub use address_class::{Class, class, is_tunnel};
+pub use bandwidth::{Bandwidth, Grant, NothingLeft};
 pub use counters::{
     AllocationBytes, AllocationKind, AllocationSeconds, AuthFailures, ByCode, ByEnding, ByKind,
     ByMethod, ChallengeLimit, Counters, Drops, RelayFamilies,
@@ -134,10 +140,13 @@ pub use io::{
     PortWish, RelayId, RelayProtocol, RelayRefusal, ReservationToken, Transport, UserId,
 };
 pub use live_relays::LiveRelays;
+pub use nonce::nonce_key;
 pub use own_addresses::OwnAddresses;
+pub use pace::{Direction, StreamMeter};
 pub use peers::{Forbidden, Host, Peer, PeerPolicy, PeerRules};
-pub use quota::Quotas;
+pub use quota::{QuotaReached, Quotas};
 pub use refusal::Fault;
+pub use relay::Run;
 pub use server::Server;
 pub use settings::{Access, DefaultFamily, Lifetimes, Limits, LongTerm, Settings};
 pub use time::{Instant, Now};

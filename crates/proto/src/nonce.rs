@@ -21,6 +21,8 @@ use crate::{io::FiveTuple, time::Instant};
 const COOKIE: &[u8; 9] = b"obMatJos2";
 /// Time stamps count seconds and wrap after 194 days.
 const TIME_MASK: u64 = 0xFF_FFFF;
+/// Seconds by which the clock of another server that shares the key may be ahead.
+const SKEW: u64 = 10;
 const CODE_LENGTH: usize = 8;
 const BODY_LENGTH: usize = 3 + CODE_LENGTH;
 /// Length of every nonce made here, in bytes.
@@ -56,6 +58,16 @@ pub(crate) struct Nonces {
     features: Features,
 }
 
+/// The key of servers that share a secret and take each other's nonces. Their clocks must agree, too.
+#[must_use]
+pub fn nonce_key(secret: &str) -> [u8; 32] {
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
+    // The same secret may be in use elsewhere.
+    mac.update(b"turnd NONCE");
+    mac.finalize().into_bytes().into()
+}
+
 impl Nonces {
     /// `lifetime` of `None`: nonces never go stale.
     pub(crate) fn new(key: &[u8; 32], lifetime: Option<Duration>, features: Features) -> Self {
@@ -80,7 +92,8 @@ impl Nonces {
         if !bool::from(subtle::ConstantTimeEq::ct_eq(&made[..], nonce)) {
             return false;
         }
-        let age = now.as_secs().wrapping_sub(stamp) & TIME_MASK;
+        let now = now.as_secs().wrapping_add(SKEW);
+        let age = (now.wrapping_sub(stamp) & TIME_MASK).saturating_sub(SKEW);
         self.lifetime
             .is_none_or(|lifetime| age < lifetime.as_secs())
     }
@@ -197,6 +210,20 @@ mod tests {
         assert!(!nonces().is_good(&nonce, Instant::from_millis(8_000_000), &client()));
         let other = Nonces::new(&[8; 32], None, FEATURES);
         assert!(!other.is_good(&nonce, Instant::from_millis(9_000_000), &client()));
+    }
+
+    #[test]
+    fn servers_that_share_a_secret_take_each_others_nonces() {
+        let server = |secret| {
+            let lifetime = Some(Duration::from_secs(600));
+            Nonces::new(&nonce_key(secret), lifetime, FEATURES)
+        };
+        let (now, client) = (Instant::from_millis(5_000_000), client());
+        let nonce = server("north").make(now + Duration::from_secs(SKEW), &client);
+        assert!(server("north").is_good(&nonce, now, &client));
+        assert!(!server("south").is_good(&nonce, now, &client));
+        let nonce = server("north").make(now + Duration::from_secs(SKEW + 1), &client);
+        assert!(!server("north").is_good(&nonce, now, &client));
     }
 
     #[test]

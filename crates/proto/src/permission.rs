@@ -62,6 +62,7 @@ impl Server {
             return Ok(host);
         }
         let user = allocation.owner.name().to_owned();
+        self.counters.peers_forbidden += 1;
         self.event(Event::PeerForbidden {
             allocation: id,
             user,
@@ -80,9 +81,13 @@ impl Server {
         let until = now + self.settings.lifetimes.permission;
         let limit = self.settings.limits.permissions;
         let allocation = self.table.allocation_mut(id).ok_or(Refusal::MISMATCH)?;
-        allocation
-            .permit(hosts, now, until, limit)
-            .map_err(|_| Refusal::NO_CAPACITY)?;
+        let before = allocation.held();
+        let permitted = allocation.permit(hosts, now, until, limit);
+        // Also what is refused lets go of permissions that have expired.
+        let after = allocation.held();
+        self.counters.held(before, after);
+        permitted.map_err(|_| Refusal::NO_CAPACITY)?;
+        self.counters.permissions_made += hosts.len() as u64;
         self.set_allocation_timer(id);
         Ok(())
     }

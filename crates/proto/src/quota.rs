@@ -13,13 +13,22 @@ use crate::io::ReservationToken;
 /// The ledger of live allocations and of ports that wait for one.
 #[derive(Debug, Default)]
 pub struct Quotas {
-    per_account: Option<u32>,
-    total: Option<u32>,
     counts: Mutex<Counts>,
+}
+
+/// Which limit leaves no room for one more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QuotaReached {
+    /// That of the account.
+    Account,
+    /// That of all together.
+    Total,
 }
 
 #[derive(Debug, Default)]
 struct Counts {
+    per_account: Option<u32>,
+    limit: Option<u32>,
     accounts: HashMap<Arc<str>, u32>,
     total: u32,
     /// The places of reserved ports, found by whichever server the token is redeemed at.
@@ -30,26 +39,33 @@ impl Quotas {
     /// `None`: no limit.
     #[must_use]
     pub fn new(per_account: Option<u32>, total: Option<u32>) -> Self {
-        Self {
-            per_account,
-            total,
-            counts: Mutex::default(),
-        }
+        let quotas = Self::default();
+        quotas.set_limits(per_account, total);
+        quotas
     }
 
-    /// Takes a place for one allocation of `account`; `None` if there is none left. The place is
-    /// given back when the value is dropped.
-    #[must_use]
-    pub fn take(self: &Arc<Self>, account: &str) -> Option<Place> {
+    /// Changes the limits. Whoever holds more than the new ones allow keeps it and gets nothing more.
+    pub fn set_limits(&self, per_account: Option<u32>, total: Option<u32>) {
+        let mut counts = self.counts();
+        (counts.per_account, counts.limit) = (per_account, total);
+    }
+
+    /// Takes a place for one allocation of `account`. The place is given back when the value is dropped.
+    ///
+    /// # Errors
+    /// When there is none left.
+    pub fn take(self: &Arc<Self>, account: &str) -> Result<Place, QuotaReached> {
         let account = self.count(account, 1)?;
-        Some(self.place(account))
+        Ok(self.place(account))
     }
 
     /// Takes two places, for an allocation and the port that is reserved beside it, or none.
-    #[must_use]
-    pub fn take_pair(self: &Arc<Self>, account: &str) -> Option<(Place, Place)> {
+    ///
+    /// # Errors
+    /// When there are not two left.
+    pub fn take_pair(self: &Arc<Self>, account: &str) -> Result<(Place, Place), QuotaReached> {
         let account = self.count(account, 2)?;
-        Some((self.place(account.clone()), self.place(account)))
+        Ok((self.place(account.clone()), self.place(account)))
     }
 
     /// Lets `place` be found by the token of the port that holds it, until the value is dropped.
@@ -71,7 +87,7 @@ impl Quotas {
     }
 
     /// Counts so many more for an account, all or none.
-    fn count(&self, account: &str, places: u32) -> Option<Arc<str>> {
+    fn count(&self, account: &str, places: u32) -> Result<Arc<str>, QuotaReached> {
         let mut counts = self.counts();
         let (account, held) = match counts.accounts.get_key_value(account) {
             Some((account, &held)) => (account.clone(), held),
@@ -80,12 +96,15 @@ impl Quotas {
         let fits = |held: u32, limit: Option<u32>| {
             limit.is_none_or(|limit| held.saturating_add(places) <= limit)
         };
-        if !fits(held, self.per_account) || !fits(counts.total, self.total) {
-            return None;
+        if !fits(held, counts.per_account) {
+            return Err(QuotaReached::Account);
+        }
+        if !fits(counts.total, counts.limit) {
+            return Err(QuotaReached::Total);
         }
         counts.total += places;
         counts.accounts.insert(account.clone(), held + places);
-        Some(account)
+        Ok(account)
     }
 
     fn place(self: &Arc<Self>, account: Arc<str>) -> Place {
@@ -168,17 +187,35 @@ mod tests {
         let quotas = Arc::new(Quotas::new(Some(2), None));
         let first = quotas.take("alice").unwrap();
         let _second = quotas.take("alice").unwrap();
-        assert!(quotas.take("alice").is_none());
-        assert!(quotas.take("bob").is_some());
+        assert!(quotas.take("alice").is_err());
+        assert!(quotas.take("bob").is_ok());
         drop(first);
-        assert!(quotas.take("alice").is_some());
+        assert!(quotas.take("alice").is_ok());
+    }
+
+    #[test]
+    fn limits_change_while_counts_stay() {
+        let quotas = Arc::new(Quotas::new(None, None));
+        let mut places = [(); 3]
+            .into_iter()
+            .map(|()| quotas.take("alice").unwrap())
+            .collect::<Vec<_>>();
+        quotas.set_limits(Some(2), Some(4));
+        assert_eq!(quotas.take("alice").unwrap_err(), QuotaReached::Account);
+        places.push(quotas.take("bob").unwrap());
+        assert_eq!(quotas.take("bob").unwrap_err(), QuotaReached::Total);
+        assert_eq!((quotas.total(), quotas.accounts()), (4, 2));
+        places.drain(..2);
+        assert!(quotas.take("alice").is_ok());
+        quotas.set_limits(None, None);
+        assert!(quotas.take_pair("bob").is_ok());
     }
 
     #[test]
     fn the_total_counts_everybody() {
         let quotas = Arc::new(Quotas::new(None, Some(2)));
         let places = (quotas.take("alice").unwrap(), quotas.take("bob").unwrap());
-        assert!(quotas.take("carol").is_none());
+        assert!(quotas.take("carol").is_err());
         drop(places);
         assert_eq!(quotas.total(), 0);
         assert!(quotas.counts().accounts.is_empty());
@@ -188,12 +225,12 @@ mod tests {
     fn a_pair_of_places_is_taken_whole_or_not_at_all() {
         let quotas = Arc::new(Quotas::new(Some(2), Some(3)));
         let pair = quotas.take_pair("alice").unwrap();
-        assert!(quotas.take_pair("bob").is_none());
+        assert!(quotas.take_pair("bob").is_err());
         assert_eq!(quotas.total(), 2);
         drop(pair);
         let _one = quotas.take("alice").unwrap();
-        assert!(quotas.take_pair("alice").is_none());
-        assert!(quotas.take_pair("bob").is_some());
+        assert!(quotas.take_pair("alice").is_err());
+        assert!(quotas.take_pair("bob").is_ok());
     }
 
     #[test]

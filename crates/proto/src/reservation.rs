@@ -83,12 +83,12 @@ impl Reservations {
 
 impl Server {
     /// The places that an allocation and the port reserved beside it need: both or none.
-    pub(crate) fn places_for_pair(&self, account: &str) -> Result<(Place, Place), Refusal> {
+    pub(crate) fn places_for_pair(&mut self, account: &str) -> Result<(Place, Place), Refusal> {
         if self.reservations.len() >= self.settings.limits.reservations {
             return Err(Refusal::NO_CAPACITY);
         }
         let places = self.settings.quotas.take_pair(account);
-        places.ok_or(Refusal::QUOTA_REACHED)
+        places.map_err(|which| self.quota_reached(which))
     }
 
     /// Keeps a relay for whoever presents the token that is returned.

@@ -14,6 +14,7 @@ use crate::{
     accounts::AccountTraffic,
     asks::Waiting,
     auth::{AuthFailure, Claim, Identity, Signer},
+    challenge_limit::ChallengeTable,
     connections::Connections,
     counters::Counters,
     io::{
@@ -47,6 +48,7 @@ pub struct Server {
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) counters: Counters,
     pub(crate) accounts: Option<AccountTraffic>,
+    pub(crate) challenges: Option<ChallengeTable>,
 }
 
 impl Server {
@@ -68,6 +70,7 @@ impl Server {
             outputs: VecDeque::new(),
             counters: Counters::default(),
             accounts: settings.by_account.then(AccountTraffic::default),
+            challenges: None,
             settings,
         }
     }
@@ -168,8 +171,13 @@ impl Server {
 
     /// What this server has counted so far. Costs nothing to read, however many allocations there are.
     #[must_use]
-    pub const fn counters(&self) -> &Counters {
-        &self.counters
+    pub fn counters(&self, now: Now) -> Counters {
+        let mut counters = self.counters;
+        if let Some(challenges) = &self.challenges {
+            counters.challenge_limit.occupied = challenges.occupied(now.instant);
+            counters.challenge_limit.entries = ChallengeTable::size();
+        }
+        counters
     }
 
     /// Traffic by account, if [`Settings::by_account`] asks for it.
@@ -198,6 +206,28 @@ impl Server {
         assert_eq!(self.table.connections(), self.connections.iter().count());
         let timed = self.table.len() + self.waiting.len() + self.reservations.len() + unbound;
         assert_eq!(self.timers.len(), timed);
+        self.check_counters();
+    }
+
+    /// Fails if a gauge is not what it stands for, or something was made that neither is nor has ended.
+    #[cfg(test)]
+    fn check_counters(&self) {
+        let counters = &self.counters;
+        let held = self.table.held();
+        assert_eq!(counters.allocations.sum(), self.table.len() as u64);
+        assert_eq!(
+            counters.allocations_made,
+            counters.allocations.sum() + counters.allocations_ended.sum()
+        );
+        assert_eq!(
+            counters.allocation_seconds.count(),
+            counters.allocations_ended.sum()
+        );
+        assert_eq!(
+            (counters.permissions, counters.channels),
+            (held.permissions, held.channels)
+        );
+        assert_eq!(counters.peer_connections, self.table.connections() as u64);
     }
 
     /// Fails if anything is left of what ever was.
@@ -380,13 +410,15 @@ impl Server {
         user: Option<&str>,
         refusal: &Refusal,
     ) {
-        *self.counters.errors.of(refusal.code) += 1;
-        *self.counters.errors_by_method.of(reply.method) += 1;
+        if self.may_refuse(now, reply, refusal) {
+            *self.counters.errors.of(refusal.code) += 1;
+            *self.counters.errors_by_method.of(reply.method) += 1;
+            let bytes = reply.error(&self.settings, now, refusal);
+            self.send_reply(reply, bytes);
+        }
         if refusal.code == ErrorCode::WRONG_CREDENTIALS {
             self.counters.auth_failures.count(AuthFailure::WrongUser);
         }
-        let bytes = reply.error(&self.settings, now, refusal);
-        self.send_reply(reply, bytes);
         self.event(Event::Refused {
             client: reply.client.path.client,
             user: user.map(str::to_owned),
@@ -455,8 +487,15 @@ impl Server {
     /// Ends what has expired of an allocation.
     pub(crate) fn expire_allocation(&mut self, now: Instant, id: AllocationId, cause: Ending) {
         let expired = self.table.expire(id, now);
+        self.counters.permissions -= expired.permissions;
+        self.counters.channels -= expired.channels;
         for relay in expired.relays {
             self.close_relay(relay.id);
+        }
+        if let (Some(accounts), Some(allocation)) =
+            (&mut self.accounts, self.table.allocation_mut(id))
+        {
+            allocation.tell(accounts, 1);
         }
         if let Some(ended) = expired.ended {
             for connection in &ended.connections {
@@ -465,7 +504,7 @@ impl Server {
             if let Some(timer) = ended.timer {
                 self.timers.unset(timer, Timer::Allocation(id));
             }
-            let (traffic, life) = (ended.traffic, now.since(ended.made));
+            let (traffic, life) = (ended.total(), now.since(ended.made));
             if let Some(accounts) = &mut self.accounts {
                 accounts.add(ended.owner.account(), traffic - ended.told);
             }

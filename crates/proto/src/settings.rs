@@ -6,6 +6,7 @@ use std::sync::Arc;
 use turnd_wire::Family;
 
 use crate::{
+    bandwidth::Bandwidth,
     live_relays::LiveRelays,
     nonce::{Features, Nonces},
     peers::PeerPolicy,
@@ -22,6 +23,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How many allocations and reserved ports there may be.
     pub quotas: Arc<Quotas>,
+    /// How many bytes a second they may relay.
+    pub bandwidth: Arc<Bandwidth>,
     /// Whom clients may reach.
     pub peers: PeerPolicy,
     /// Whom clients may reach over TCP: the same rules, with the relays of TCP for those of UDP, so
@@ -47,6 +50,8 @@ pub struct Settings {
     pub turn: bool,
     /// Count traffic by account.
     pub by_account: bool,
+    /// Most 401 replies to one source in a second; `None`: no limit.
+    pub unauthorized_per_second: Option<u32>,
 }
 
 /// Who may allocate.

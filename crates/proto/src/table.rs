@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 use slotmap::SlotMap;
 
 use crate::{
-    allocation::{Allocation, Relay},
+    allocation::{Allocation, Held, Relay},
     io::{AllocationId, FiveTuple, RelayId, RelayProtocol},
     live_relays::LiveRelays,
     time::Instant,
@@ -64,9 +64,19 @@ impl Table {
         self.allocations.get(self.find(path)?)
     }
 
-    /// The allocation that a relay serves.
-    pub(crate) fn of_relay(&self, relay: RelayId) -> Option<&Allocation> {
-        self.allocations.get(self.id_of_relay(relay)?)
+    /// The allocation that a relay serves, to be counted in.
+    pub(crate) fn of_relay_mut(&mut self, relay: RelayId) -> Option<&mut Allocation> {
+        let id = self.id_of_relay(relay)?;
+        self.allocations.get_mut(id)
+    }
+
+    /// The same, to be counted in.
+    pub(crate) fn of_client_mut(
+        &mut self,
+        path: &FiveTuple,
+    ) -> Option<(AllocationId, &mut Allocation)> {
+        let id = self.find(path)?;
+        Some((id, self.allocations.get_mut(id)?))
     }
 
     /// The name of the allocation that a relay serves.
@@ -134,7 +144,13 @@ impl Table {
         let Some(allocation) = self.allocations.get_mut(id) else {
             return Expired::default();
         };
+        let before = allocation.held();
         let relays = allocation.expire(now);
+        let after = if allocation.relays.is_empty() {
+            Held::default()
+        } else {
+            allocation.held()
+        };
         let protocol = allocation.protocol;
         let is_over = allocation.relays.is_empty();
         let live = self.live(protocol).clone();
@@ -146,12 +162,28 @@ impl Table {
         if let Some(ended) = &ended {
             self.by_client.remove(&ended.client.path);
         }
-        Expired { relays, ended }
+        Expired {
+            relays,
+            ended,
+            permissions: before.permissions - after.permissions,
+            channels: before.channels - after.channels,
+        }
     }
 
     /// Forgets a relay that serves nobody. The caller closes its socket.
     pub(crate) fn forget_relay(&mut self, relay: RelayId) {
         self.relays.remove(relay);
+    }
+
+    /// What allocations hold together.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> Held {
+        let mut all = Held::default();
+        for held in self.allocations.values().map(Allocation::held) {
+            all.permissions += held.permissions;
+            all.channels += held.channels;
+        }
+        all
     }
 
     #[cfg(test)]
@@ -194,4 +226,8 @@ pub(crate) struct Expired {
     pub(crate) relays: Vec<Relay>,
     /// The allocation, if that was its end.
     pub(crate) ended: Option<Allocation>,
+    /// How many permissions.
+    pub(crate) permissions: u64,
+    /// How many channels.
+    pub(crate) channels: u64,
 }

@@ -45,6 +45,20 @@ impl Flow {
 }
 
 impl Traffic {
+    /// What connections with peers carry is the same on both sides.
+    pub(crate) const fn of_streams(to_peer: Flow, to_client: Flow) -> Self {
+        Self {
+            client: Side {
+                received: to_peer,
+                sent: to_client,
+            },
+            peer: Side {
+                received: to_client,
+                sent: to_peer,
+            },
+        }
+    }
+
     /// Bytes of data that were relayed, both ways.
     #[must_use]
     pub const fn relayed(&self) -> u64 {

@@ -55,6 +55,8 @@ impl Family {
 
 /// Longest address value: 4 bytes in front and an IPv6 address.
 pub const MAX_LENGTH: usize = 20;
+/// Length of the value for IPv4.
+pub(crate) const V4_LENGTH: usize = 8;
 
 /// Reads the value of a plain address attribute.
 #[must_use]

@@ -72,6 +72,17 @@ impl DataIndication {
         })
     }
 
+    /// How long the whole message is with so much data, in bytes.
+    #[must_use]
+    pub fn length(peer: SocketAddr, data: usize, fingerprint: bool) -> usize {
+        let address = match peer {
+            SocketAddr::V4(_) => address::V4_LENGTH,
+            SocketAddr::V6(_) => address::MAX_LENGTH,
+        };
+        let fingerprint = if fingerprint { FINGERPRINT_LENGTH } else { 0 };
+        HEADER_LENGTH + 4 + address + 4 + padded(data) + fingerprint
+    }
+
     /// What goes in front of the data.
     #[must_use]
     pub fn prefix(&self) -> &[u8] {
@@ -105,6 +116,8 @@ mod tests {
                 let frame = DataIndication::new([3; 12].into(), peer, &data, fingerprint).unwrap();
                 let bytes = [frame.prefix(), &data, frame.suffix()].concat();
                 let message = Message::parse(&bytes).unwrap();
+                let told = DataIndication::length(peer, length, fingerprint);
+                assert_eq!(told, bytes.len());
                 assert_eq!(message.method(), Method::DATA);
                 assert_eq!(message.class(), Class::Indication);
                 assert_eq!(message.xor_address(attr::XOR_PEER_ADDRESS), Some(peer));

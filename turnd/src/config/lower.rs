@@ -12,6 +12,7 @@ use super::{
     metrics::metrics,
     process::process,
     proxy::proxy,
+    rates::rates,
     raw::{At, Raw, Slot},
     search::Machine,
     settings::{DefaultFamily, External, ExternalPair, LogSettings, Settings, Verbosity},
@@ -67,8 +68,10 @@ pub(super) fn lower(
         fingerprint: raw.fingerprint.is_on(),
         nonce_lifetime: limit(raw.stale_nonce.or(600))
             .map(|seconds| Duration::from_secs(seconds.into())),
+        nonce_secret: raw.nonce_secret.last().map(|at| at.value.clone()),
         user_quota: limit(raw.user_quota.or(0)),
         total_quota: limit(raw.total_quota.or(0)),
+        rates: rates(raw, findings),
         max_allocate_lifetime: max_allocate_lifetime(raw, findings),
         channel_lifetime: seconds(raw.channel_lifetime.or(600)),
         permission_lifetime: seconds(raw.permission_lifetime.or(300)),

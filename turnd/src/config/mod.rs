@@ -20,6 +20,7 @@ mod metrics;
 mod options;
 mod process;
 mod proxy;
+mod rates;
 mod raw;
 mod search;
 mod settings;
@@ -36,6 +37,7 @@ use std::{
 pub use error::{ConfigError, Note, Origin, Severity};
 pub use metrics::{Login, Metrics};
 pub use process::ProcessSettings;
+pub use rates::Rates;
 pub use search::{Machine, ReadFile};
 pub use settings::{
     Access, DefaultFamily, External, ExternalPair, LogSettings, Secret, Settings, StaticUser,

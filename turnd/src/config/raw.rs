@@ -131,6 +131,11 @@ pub(super) struct Raw {
     // Limits
     pub(super) user_quota: Slot<i64>,
     pub(super) total_quota: Slot<i64>,
+    pub(super) max_bps: Slot<i64>,
+    pub(super) bps_capacity: Slot<i64>,
+    pub(super) unauthorized_ratelimit: Slot<bool>,
+    pub(super) unauthorized_ratelimit_rps: Slot<i64>,
+    pub(super) nonce_secret: Slot<Secret>,
     pub(super) max_allocate_lifetime: Slot<i64>,
     pub(super) channel_lifetime: Slot<i64>,
     pub(super) permission_lifetime: Slot<i64>,

@@ -13,6 +13,7 @@ use turnd_proto::PeerRules;
 
 use super::metrics::Metrics;
 use super::process::ProcessSettings;
+use super::rates::Rates;
 use super::ways_in::{ConnectionLimits, Http, Listen, ProxyProtocol, StreamQueue, TlsSettings};
 
 /// A configuration that is complete and free of contradictions.
@@ -62,10 +63,15 @@ pub struct Settings {
     pub fingerprint: bool,
     /// How long a nonce is good for, at least one second. `None`: for ever.
     pub nonce_lifetime: Option<Duration>,
+    /// What the key of the nonces is made from, for servers that take each other's; not empty. `None`: the
+    /// key is drawn at every start.
+    pub nonce_secret: Option<Secret>,
     /// Allocations that one user may hold. `None`: no limit.
     pub user_quota: Option<u32>,
     /// Allocations that all users together may hold. `None`: no limit.
     pub total_quota: Option<u32>,
+    /// How fast allocations may relay, and strangers be answered.
+    pub rates: Rates,
     /// Longest life time granted to an allocation, at least 600 seconds.
     pub max_allocate_lifetime: Duration,
     /// Life time of a channel binding, at least one second.

@@ -42,7 +42,10 @@ impl Workers {
     /// # Errors
     /// When the system does not give what a worker needs.
     pub fn start(settings: &Settings, setup: Setup, live: &Live) -> Result<Self, StartError> {
-        let clock = Clock::start();
+        let clock = match settings.nonce_secret {
+            Some(_) => Clock::start_at_unix_time(),
+            None => Clock::start(),
+        };
         let (report, failures) = mpsc::unbounded_channel();
         let doors = (0..settings.relay_threads)
             .map(|_| {

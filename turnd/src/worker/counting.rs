@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use turnd_net::{Flushed, Received};
-use turnd_proto::Transport;
+use turnd_proto::{Now, Transport};
 
 use super::Worker;
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
 
 impl Worker {
     /// A copy of all counts, with the gauges as they are now.
-    pub(super) fn what_was_counted(&self) -> Box<WorkerReport> {
+    pub(super) fn what_was_counted(&self, now: Now) -> Box<WorkerReport> {
         let mut worker = self.counts;
         let open = &mut worker.connections;
         let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
@@ -26,7 +26,7 @@ impl Worker {
             worker.handshakes.dtls_failed = handshakes.failed;
         }
         Box::new(WorkerReport {
-            server: *self.parts.server.counters(),
+            server: self.parts.server.counters(now),
             worker,
             accounts: self.parts.server.accounts().cloned().unwrap_or_default(),
         })

@@ -3,7 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 
 use turnd_net::{Outbox, Piece, Received};
-use turnd_proto::{Client, ClientHop, FiveTuple, ListenerId, Now, PeerHop, RelayId, Transport};
+use turnd_proto::{
+    Client, ClientHop, FiveTuple, ListenerId, Now, PeerHop, RelayId, Run, Server, Transport,
+};
 use turnd_wire::channel_data;
 
 use super::{Worker, dtls};
@@ -17,6 +19,16 @@ use crate::{
 const LISTENER_BATCH: usize = 32;
 /// Most that is read from a relay in one turn.
 const RELAY_BATCH: usize = 16;
+
+/// ChannelData that was relayed, for what may follow it.
+struct Repeatable {
+    header: [u8; channel_data::HEADER_LENGTH],
+    /// Bytes of the whole message.
+    length: usize,
+    hop: PeerHop,
+    /// How many more went the same way.
+    repeated: usize,
+}
 
 impl Worker {
     // From clients.
@@ -70,17 +82,19 @@ impl Worker {
     /// Takes what one client sent, which may be a run of datagrams. ChannelData with the header of
     /// the one before it goes the same way without another look.
     fn serve_client(&mut self, now: Now, client: Client, received: &Received) {
-        let mut last: Option<([u8; channel_data::HEADER_LENGTH], usize, PeerHop)> = None;
+        let mut last: Option<Repeatable> = None;
         for segment in self.slots.segments(received) {
             let datagram = self.slots.bytes(segment);
             let header = datagram.first_chunk::<{ channel_data::HEADER_LENGTH }>();
-            if let (Some((same, length, hop)), Some(header)) = (&last, header)
-                && same == header
-                && *length == datagram.len()
+            if let (Some(before), Some(header)) = (&mut last, header)
+                && before.header == *header
+                && before.length == datagram.len()
             {
-                push_to_peer(&mut self.outbox, hop, segment);
+                before.repeated += 1;
+                push_to_peer(&mut self.outbox, &before.hop, segment);
                 continue;
             }
+            count_repeated(&mut self.parts.server, last.take());
             let hop = self.parts.server.handle_datagram(now, client, datagram);
             let Some(hop) = hop else {
                 self.drain(now);
@@ -90,12 +104,15 @@ impl Worker {
                 self.send_unfragmented(now, &hop, segment);
             } else {
                 push_to_peer(&mut self.outbox, &hop, segment);
-                let is_channel_data = hop.data.start == channel_data::HEADER_LENGTH;
-                last = header
-                    .filter(|_| is_channel_data)
-                    .map(|header| (*header, datagram.len(), hop));
+                last = header.filter(|_| hop.may_repeat).map(|header| Repeatable {
+                    header: *header,
+                    length: datagram.len(),
+                    hop,
+                    repeated: 0,
+                });
             }
         }
+        count_repeated(&mut self.parts.server, last.take());
     }
 
     /// Takes one message that came on a stream.
@@ -147,12 +164,12 @@ impl Worker {
 
     /// Takes what one peer sent, which may be a run of datagrams: they all go the same way.
     fn serve_peer(&mut self, now: Now, relay: RelayId, received: &Received) {
-        let count = u32::try_from(self.slots.segments(received).len()).unwrap_or(u32::MAX);
-        let Some(hop) = self
-            .parts
-            .server
-            .to_client(now, relay, received.from, count)
-        else {
+        let run = Run {
+            datagrams: u32::try_from(received.datagrams()).unwrap_or(u32::MAX),
+            each: received.stride.min(received.len),
+            bytes: received.len,
+        };
+        let Some(hop) = self.parts.server.to_client(now, relay, received.from, run) else {
             return;
         };
         match Socket::of(hop.to.listener.0) {
@@ -166,7 +183,7 @@ impl Worker {
     fn push_run(&mut self, socket: Socket, hop: &ClientHop, received: &Received) {
         let source = source(&self.parts.listeners, socket, &hop.to);
         let (socket, to) = (socket.number(), hop.to.path.client);
-        for (nth, segment) in (0..).zip(self.slots.segments(received)) {
+        for (nth, segment) in (0..hop.datagrams).zip(self.slots.segments(received)) {
             let Some(wrapping) = hop.frame.around(self.slots.bytes(segment), nth) else {
                 continue;
             };
@@ -186,7 +203,7 @@ impl Worker {
         if self.streams.staging.to() != Some(id) {
             self.send_staged(now);
         }
-        for (nth, segment) in (0..).zip(self.slots.segments(received)) {
+        for (nth, segment) in (0..hop.datagrams).zip(self.slots.segments(received)) {
             let data = self.slots.bytes(segment);
             if let Some(wrapping) = hop.frame.around(data, nth) {
                 let parts = [wrapping.prefix(), data, wrapping.suffix()];
@@ -235,6 +252,14 @@ impl Worker {
         if let Some(error) = &flushed.last_error {
             self.report(now, "send", error);
         }
+    }
+}
+
+fn count_repeated(server: &mut Server, last: Option<Repeatable>) {
+    if let Some(last) = last
+        && last.repeated > 0
+    {
+        server.count_repeated(&last.hop, last.repeated, last.length);
     }
 }
 

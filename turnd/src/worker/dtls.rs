@@ -83,7 +83,7 @@ impl Worker {
 
     /// Encrypts what a peer sent, which may be a run.
     pub(super) fn encrypt_run(&mut self, now: Now, hop: &ClientHop, received: &Received) {
-        for (nth, segment) in (0..).zip(self.slots.segments(received)) {
+        for (nth, segment) in (0..hop.datagrams).zip(self.slots.segments(received)) {
             let data = self.slots.bytes(segment);
             let Some(wrapping) = hop.frame.around(data, nth) else {
                 continue;

@@ -212,6 +212,7 @@ impl Worker {
             server,
             self.next_stream_timeout(now),
             self.next_dtls_timeout(),
+            self.peers.paused.first().map(|&(due, _)| due),
         ];
         let due = due.into_iter().flatten().min()?;
         Some(due.since(now))
@@ -225,6 +226,7 @@ impl Worker {
         }
         self.handle_stream_timeouts(now);
         self.handle_dtls_timeouts(now);
+        self.wake_paused(now);
     }
 
     /// Logs an error of a socket: transient, not fatal, and not more than once a minute.

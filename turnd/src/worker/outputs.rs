@@ -142,7 +142,7 @@ impl Worker {
         while let Some(letter) = self.parts.mailbox.take() {
             match letter {
                 Letter::Stop => return Go::Stop,
-                Letter::Report(reply) => reply.send(self.what_was_counted()),
+                Letter::Report(reply) => reply.send(self.what_was_counted(now)),
                 Letter::Claim {
                     from,
                     ask,

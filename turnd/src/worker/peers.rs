@@ -5,14 +5,18 @@
 //! up. The client's data connection may have come to another worker, because the kernel spreads
 //! connections; the peer's socket then goes there, and the owner is told when it is over.
 
-use std::{collections::HashMap, net::SocketAddr};
+use std::{
+    collections::{BTreeSet, HashMap},
+    net::SocketAddr,
+    sync::Arc,
+};
 
 use foldhash::fast::RandomState;
 use slotmap::{SecondaryMap, SlotMap};
 use turnd_net::{Interest, Readiness, TcpStream};
 use turnd_proto::{
-    Answer, AskId, BindRefusal, Client, ConnectFailure, ConnectionId, Now, OpenedRelay, RelayId,
-    RelayRefusal,
+    Answer, AskId, BindRefusal, Client, ConnectFailure, ConnectionId, Instant, Now, OpenedRelay,
+    RelayId, RelayRefusal, StreamMeter,
 };
 use turnd_wire::Family;
 
@@ -32,6 +36,8 @@ const ACCEPT_BATCH: usize = 16;
 pub(super) struct Peers {
     pub(super) relays: SecondaryMap<RelayId, RelayListener>,
     pub(super) streams: SlotMap<PeerStreamId, PeerStream>,
+    /// Joined pairs that wait for their pace, each at most once.
+    pub(super) paused: BTreeSet<(Instant, PeerStreamId)>,
     by_connection: HashMap<ConnectionId, PeerStreamId, RandomState>,
     /// Connections of allocations of this worker whose sockets went to another, and which.
     handed_over: HashMap<ConnectionId, usize, RandomState>,
@@ -42,6 +48,8 @@ pub(super) struct PeerStream {
     pub(super) socket: TcpStream,
     pub(super) connection: ConnectionId,
     pub(super) state: PeerState,
+    /// What counts its bytes and says how fast they may come; nothing before a client claims it.
+    pub(super) meter: Option<Arc<StreamMeter>>,
     /// What the poller waits for; nothing: the poller does not know it.
     pub(super) interest: Option<Interest>,
     /// What the client sent and the peer has not taken yet: what one read brought at most.
@@ -54,6 +62,17 @@ pub(super) struct PeerStream {
     pub(super) peer_told: bool,
     /// The client was.
     pub(super) client_told: bool,
+    /// Until when nothing is read.
+    pub(super) pauses: Pauses,
+    /// When to look after that, as it stands in [`Peers::paused`].
+    pub(super) wakes: Option<Instant>,
+}
+
+/// Until when nothing is read of a side that is ahead of its pace.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Pauses {
+    pub(super) to_peer: Option<Instant>,
+    pub(super) to_client: Option<Instant>,
 }
 
 /// What a peer's connection is going through.
@@ -83,12 +102,15 @@ impl PeerStream {
             socket,
             connection,
             state,
+            meter: None,
             interest: None,
             unsent: Vec::new(),
             client_ended: false,
             peer_ended: false,
             peer_told: false,
             client_told: false,
+            pauses: Pauses::default(),
+            wakes: None,
         }
     }
 }
@@ -230,6 +252,12 @@ impl Worker {
                 .parts
                 .server
                 .handle_connection_claim(now, connection, &user);
+            let claimed = claimed.map(|meter| {
+                let id = self.peers.by_connection.get(&connection);
+                if let Some(peer) = id.and_then(|&id| self.peers.streams.get_mut(id)) {
+                    peer.meter = Some(meter);
+                }
+            });
             let answer = Answer::ConnectionBound(claimed);
             return self.parts.server.handle_answer(now, ask, answer);
         }
@@ -263,7 +291,7 @@ impl Worker {
             .parts
             .server
             .handle_connection_claim(now, connection, user);
-        let claimed = claimed.and_then(|()| {
+        let claimed = claimed.and_then(|meter| {
             let id = self.peers.by_connection.get(&connection).copied();
             let peer = id.and_then(|id| self.remove_peer(id));
             let Some(peer) = peer else {
@@ -271,7 +299,7 @@ impl Worker {
                 return Err(BindRefusal::Unknown);
             };
             self.peers.handed_over.insert(connection, from);
-            Ok(peer.socket)
+            Ok((peer.socket, meter))
         });
         self.drain(now);
         let letter = Letter::ConnectionClaimed {
@@ -288,11 +316,12 @@ impl Worker {
         now: Now,
         ask: AskId,
         connection: ConnectionId,
-        claimed: Result<TcpStream, BindRefusal>,
+        claimed: Result<(TcpStream, Arc<StreamMeter>), BindRefusal>,
     ) {
         let claimed = match claimed {
-            Ok(socket) => {
-                let peer = PeerStream::new(socket, connection, PeerState::Unbound);
+            Ok((socket, meter)) => {
+                let mut peer = PeerStream::new(socket, connection, PeerState::Unbound);
+                peer.meter = Some(meter);
                 if self.parts.server.is_waiting(ask)
                     && self.add_peer(peer, Interest::NONE).is_some()
                 {
@@ -373,6 +402,9 @@ impl Worker {
     pub(super) fn remove_peer(&mut self, id: PeerStreamId) -> Option<PeerStream> {
         let peer = self.peers.streams.remove(id)?;
         self.peers.by_connection.remove(&peer.connection);
+        if let Some(wakes) = peer.wakes {
+            self.peers.paused.remove(&(wakes, id));
+        }
         if peer.interest.is_some() {
             // The socket may stay open, in another worker. A poller that fails to forget it would tell
             // of an id that nobody has.

@@ -1,5 +1,6 @@
 //! Application data, both ways (RFC 8656 sections 11 and 12).
 
+use turnd_proto::Run;
 use turnd_wire::{Method, attr, attr::AttributeType};
 
 use crate::support::{
@@ -169,7 +170,11 @@ fn nor_do_those_of_one_run_and_the_next() {
     let (index, id) = net.socket(relay).unwrap();
     let mut seen = std::collections::HashSet::new();
     for run in [3, 1, 64] {
-        let hop = net.servers[index].to_client(net.now, id, at(PEER), run);
+        let of_nothing = Run {
+            datagrams: run,
+            ..Run::one(0)
+        };
+        let hop = net.servers[index].to_client(net.now, id, at(PEER), of_nothing);
         let frame = hop.unwrap().frame;
         for nth in 0..run {
             let wrapping = frame.around(b"", nth).unwrap();

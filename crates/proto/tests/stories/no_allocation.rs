@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use turnd_proto::{Ask, PeerHop, RelayId};
+use turnd_proto::{Ask, PeerHop, RelayId, Run};
 use turnd_wire::channel_data;
 
 use crate::support::{Client, Network, PEER, PEER_V6, Request, Setup, at};
@@ -78,7 +78,11 @@ fn what_is_dropped() {
         }
         for stranger in strangers {
             let server = &mut net.servers[0];
-            assert!(server.to_client(net.now, relays[0], stranger, 1).is_none());
+            assert!(
+                server
+                    .to_client(net.now, relays[0], stranger, Run::one(9))
+                    .is_none()
+            );
         }
     });
     assert_eq!(count, 0);
@@ -120,10 +124,15 @@ fn up(net: &mut Network, client: &Client, datagram: &[u8]) -> Option<PeerHop> {
 fn frames(net: &mut Network, relay: RelayId, peer: &str) -> u64 {
     let (from, now) = (at(peer), net.now);
     let data = [0xCD; 1200];
+    let run = Run {
+        datagrams: 2,
+        each: 1200,
+        bytes: 2400,
+    };
     let server = &mut net.servers[0];
     let count = allocations(|| {
         for nth in 0..PACKETS {
-            let hop = server.to_client(now, relay, from, 2);
+            let hop = server.to_client(now, relay, from, run);
             let frame = hop.expect("a way to the client").frame;
             let nth = u32::try_from(nth).expect("a few");
             let wrapping = frame.around(&data, nth).expect("data that fits");

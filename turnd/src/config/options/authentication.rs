@@ -70,11 +70,10 @@ pub(super) static TOPIC: Topic = Topic {
             "nonces without memory",
             "nonces are always authenticated time stamps",
         ),
-        not_yet(
+        obeyed(
             "stateless-nonce-secret",
-            Hidden(None),
-            "key of the nonces, for several servers",
-            "the key is drawn at every start",
+            Hidden(to!(nonce_secret)),
+            "what servers with the same nonces share",
         ),
         refused(
             "secure-stun",
@@ -82,17 +81,15 @@ pub(super) static TOPIC: Topic = Topic {
             "authentication for Binding too",
             "turnd cannot ask for it yet and would answer everybody",
         ),
-        not_yet(
+        obeyed(
             "unauthorized-ratelimit",
-            Flag(None),
-            "limit refusals per address",
-            "refusals are not limited",
+            Flag(to!(unauthorized_ratelimit)),
+            "limit 401 replies per address",
         ),
-        not_yet(
+        obeyed(
             "unauthorized-ratelimit-rps",
-            Number(ANY, None),
-            "refusals per second and address",
-            "refusals are not limited",
+            Number(ANY, to!(unauthorized_ratelimit_rps)),
+            "401 replies per second and address; below 1: 10",
         )
         .default("10"),
         not_yet(

@@ -43,19 +43,17 @@ pub(super) static TOPIC: Topic = Topic {
             "seconds that a permission lasts",
         )
         .default("300"),
-        not_yet(
+        obeyed(
             "max-bps",
-            Number(RATE, None),
-            "bytes per second and session, each way",
-            "rates are not limited",
+            Number(RATE, to!(max_bps)),
+            "bytes per second and allocation, each way; 0: no limit",
         )
         .letter('s')
         .default("0"),
-        not_yet(
+        obeyed(
             "bps-capacity",
-            Number(RATE, None),
-            "bytes per second of all sessions",
-            "rates are not limited",
+            Number(RATE, to!(bps_capacity)),
+            "sum of max-bps that may be given out; 0: no limit",
         )
         .letter('B')
         .default("0"),

@@ -82,6 +82,7 @@ impl Harness {
                 ..Limits::default()
             },
             quotas: Arc::new(Quotas::default()),
+            bandwidth: Arc::default(),
             peers: PeerPolicy::new(rules(), own.clone(), vec![], relays.clone()),
             tcp_peers: PeerPolicy::new(rules(), own, vec![], tcp_relays.clone()),
             relays,
@@ -92,6 +93,7 @@ impl Harness {
             stun: true,
             turn: true,
             by_account: false,
+            unauthorized_per_second: None,
             udp_relay: true,
             tcp_relay: true,
         };
@@ -146,7 +148,7 @@ impl Harness {
                 let claimed = self.server.handle_connection_claim(self.now, id, user);
                 self.drain(0);
                 match claimed {
-                    Ok(()) => Outcome::Done,
+                    Ok(_meter) => Outcome::Done,
                     Err(BindRefusal::Unknown) => Outcome::Refused(400),
                     Err(BindRefusal::WrongUser) => Outcome::Refused(441),
                 }

@@ -10,7 +10,7 @@ use super::{CHANNELS, CLIENTS, Model, Outcome, PERMISSIONS, SECOND, Step, Wish, 
 use crate::{
     Access, Answer, Ask, Client, DefaultFamily, FiveTuple, Frame, Instant, Lifetimes, Limits,
     ListenerId, LiveRelays, Now, OpenedRelay, Output, OwnAddresses, PeerPolicy, PeerRules,
-    PortWish, Quotas, RelayId, RelayRefusal, ReservationToken, Server, Settings, Transport,
+    PortWish, Quotas, RelayId, RelayRefusal, ReservationToken, Run, Server, Settings, Transport,
 };
 
 /// A server and all that it needs.
@@ -278,7 +278,7 @@ impl Harness {
         let Some(relay) = self.clients[client].relays[half(peer)] else {
             return Outcome::Silence;
         };
-        let Some(hop) = self.server.to_client(self.now, relay, peer, 1) else {
+        let Some(hop) = self.server.to_client(self.now, relay, peer, Run::one(4)) else {
             return Outcome::Silence;
         };
         assert_eq!(hop.to, from(client));
@@ -394,6 +394,7 @@ fn server() -> Server {
             ..Limits::default()
         },
         quotas: Arc::new(Quotas::default()),
+        bandwidth: Arc::default(),
         peers: PeerPolicy::new(PeerRules::default(), own.clone(), vec![], relays.clone()),
         tcp_peers: PeerPolicy::new(PeerRules::default(), own, vec![], relays.clone()),
         tcp_relays: relays.clone(),
@@ -406,6 +407,7 @@ fn server() -> Server {
         stun: true,
         turn: true,
         by_account: false,
+        unauthorized_per_second: None,
     };
     Server::new(Arc::new(settings), 0, &[3; 32])
 }

@@ -10,9 +10,10 @@ use std::{
 };
 
 use turnd_proto::{
-    Access, Answer, Ask, AskId, ConnectFailure, ConnectionId, DefaultFamily, Event, Frame, Instant,
-    Lifetimes, Limits, LiveRelays, LongTerm, Now, OpenedRelay, Output, OwnAddresses, PeerPolicy,
-    PeerRules, PortWish, Quotas, RelayId, RelayRefusal, Server, Settings,
+    Access, Answer, Ask, AskId, Bandwidth, ConnectFailure, ConnectionId, DefaultFamily, Event,
+    Frame, Instant, Lifetimes, Limits, LiveRelays, LongTerm, Now, OpenedRelay, Output,
+    OwnAddresses, PeerPolicy, PeerRules, PortWish, Quotas, RelayId, RelayRefusal, Run, Server,
+    Settings, StreamMeter,
 };
 use turnd_wire::{ChannelData, Class, Family, Message, Method, attr};
 
@@ -29,6 +30,8 @@ pub(crate) struct Setup {
     pub(crate) limits: Limits,
     pub(crate) quota: Option<u32>,
     pub(crate) total_quota: Option<u32>,
+    pub(crate) max_bps: Option<u64>,
+    pub(crate) bps_capacity: Option<u64>,
     pub(crate) default_family: DefaultFamily,
     pub(crate) fingerprint: bool,
     pub(crate) legacy_channels: bool,
@@ -37,6 +40,7 @@ pub(crate) struct Setup {
     pub(crate) stun: bool,
     pub(crate) turn: bool,
     pub(crate) by_account: bool,
+    pub(crate) unauthorized: Option<u32>,
     /// Relay addresses, inside and outside.
     pub(crate) relays: Vec<(&'static str, &'static str)>,
     pub(crate) listeners: Vec<&'static str>,
@@ -56,6 +60,8 @@ impl Default for Setup {
             limits: Limits::default(),
             quota: None,
             total_quota: None,
+            max_bps: None,
+            bps_capacity: None,
             default_family: DefaultFamily::Is(Family::V4),
             fingerprint: false,
             legacy_channels: false,
@@ -64,6 +70,7 @@ impl Default for Setup {
             stun: true,
             turn: true,
             by_account: false,
+            unauthorized: None,
             relays: vec![("10.0.0.5", "9.9.9.9"), ("2606::5", "2606::5")],
             listeners: vec!["10.0.0.5:3478", "[2606::5]:3478"],
             named: vec![],
@@ -120,6 +127,7 @@ impl Setup {
             lifetimes: self.lifetimes,
             limits: self.limits,
             quotas: Arc::new(Quotas::new(self.quota, self.total_quota)),
+            bandwidth: Arc::new(Bandwidth::new(self.max_bps, self.bps_capacity)),
             peers: peers(&relays),
             tcp_peers: peers(&tcp_relays),
             relays,
@@ -132,6 +140,7 @@ impl Setup {
             stun: self.stun,
             turn: self.turn,
             by_account: self.by_account,
+            unauthorized_per_second: self.unauthorized,
         }
     }
 }
@@ -177,6 +186,8 @@ pub(crate) struct Network {
     pub(crate) connecting: Vec<(usize, AskId, ConnectionId, SocketAddr)>,
     /// Connections that were joined, and whose.
     pub(crate) joined: Vec<(SocketAddr, ConnectionId)>,
+    /// What counts the bytes of connections that were claimed.
+    pub(crate) meters: Vec<Arc<StreamMeter>>,
     /// Connections that were closed.
     pub(crate) closed: Vec<ConnectionId>,
     /// Replies that nobody has looked at.
@@ -220,6 +231,7 @@ impl Network {
             asks: Vec::new(),
             connecting: Vec::new(),
             joined: Vec::new(),
+            meters: Vec::new(),
             closed: Vec::new(),
             replies: Vec::new(),
             sockets: HashMap::new(),
@@ -354,7 +366,7 @@ impl Network {
         data: &[u8],
     ) -> Option<ClientGets> {
         let server = &mut self.servers[index];
-        let hop = server.to_client(self.now, relay, from, 1)?;
+        let hop = server.to_client(self.now, relay, from, Run::one(data.len()))?;
         assert!(
             server.poll_output().is_none(),
             "the fast path queues nothing"
@@ -425,8 +437,11 @@ impl Network {
                 connection, user, ..
             } => {
                 let owner = self.servers.get_mut(usize::from(connection.server()));
-                let claim =
-                    |owner: &mut Server| owner.handle_connection_claim(self.now, *connection, user);
+                let claim = |owner: &mut Server| {
+                    let meter = owner.handle_connection_claim(self.now, *connection, user)?;
+                    self.meters.push(meter);
+                    Ok(())
+                };
                 let unknown = Err(turnd_proto::BindRefusal::Unknown);
                 Answer::ConnectionBound(owner.map_or(unknown, claim))
             }
