@@ -59,8 +59,8 @@ complete -c turnd -n "__fish_turnd_needs_command" -s u -l user -d 'NAME:PASSWORD
 complete -c turnd -n "__fish_turnd_needs_command" -l static-auth-secret -d 'secret that time-limited credentials are made from' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -s C -l rest-api-separator -d 'what separates expiry and user in such a user name' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l stale-nonce -d 'seconds that a nonce is good for; 0: for ever' -r -f
-complete -c turnd -n "__fish_turnd_needs_command" -l stateless-nonce-secret -d 'key of the nonces, for several servers' -r -f
-complete -c turnd -n "__fish_turnd_needs_command" -l unauthorized-ratelimit-rps -d 'refusals per second and address' -r -f
+complete -c turnd -n "__fish_turnd_needs_command" -l stateless-nonce-secret -d 'what servers with the same nonces share' -r -f
+complete -c turnd -n "__fish_turnd_needs_command" -l unauthorized-ratelimit-rps -d '401 replies per second and address; below 1: 10' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l server-name -d 'name of the server in tokens' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l secret-key-file -d 'key for an encrypted database password' -r -F
 complete -c turnd -n "__fish_turnd_needs_command" -l allowed-peer-ip -d 'address, range a-b or block a/n; wins over denied' -r -f
@@ -70,8 +70,8 @@ complete -c turnd -n "__fish_turnd_needs_command" -s Q -l total-quota -d 'alloca
 complete -c turnd -n "__fish_turnd_needs_command" -l max-allocate-lifetime -d 'most seconds an allocation is granted, 600 or more' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l channel-lifetime -d 'seconds that a channel lasts' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l permission-lifetime -d 'seconds that a permission lasts' -r -f
-complete -c turnd -n "__fish_turnd_needs_command" -s s -l max-bps -d 'bytes per second and session, each way' -r -f
-complete -c turnd -n "__fish_turnd_needs_command" -s B -l bps-capacity -d 'bytes per second of all sessions' -r -f
+complete -c turnd -n "__fish_turnd_needs_command" -s s -l max-bps -d 'bytes per second and allocation, each way; 0: no limit' -r -f
+complete -c turnd -n "__fish_turnd_needs_command" -s B -l bps-capacity -d 'sum of max-bps that may be given out; 0: no limit' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l max-allocate-timeout -d 'seconds that a stranger is remembered' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l drain-min-allocations -d 'exit at this number of allocations when draining' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l drain-timeout -d 'most seconds that a drain, also by SIGTERM, takes' -r -f
@@ -147,7 +147,7 @@ complete -c turnd -n "__fish_turnd_needs_command" -s a -l lt-cred-mech -d 'long-
 complete -c turnd -n "__fish_turnd_needs_command" -s z -l no-auth -d 'DANGEROUS: relay for anyone who asks'
 complete -c turnd -n "__fish_turnd_needs_command" -l stateless-nonce -d 'nonces without memory'
 complete -c turnd -n "__fish_turnd_needs_command" -l secure-stun -d 'authentication for Binding too'
-complete -c turnd -n "__fish_turnd_needs_command" -l unauthorized-ratelimit -d 'limit refusals per address'
+complete -c turnd -n "__fish_turnd_needs_command" -l unauthorized-ratelimit -d 'limit 401 replies per address'
 complete -c turnd -n "__fish_turnd_needs_command" -l oauth -d 'third-party tokens (RFC 7635)'
 complete -c turnd -n "__fish_turnd_needs_command" -l check-origin-consistency -d 'ORIGIN must stay the same'
 complete -c turnd -n "__fish_turnd_needs_command" -l no-auth-pings -d 'no keep-alives to databases'
@@ -241,8 +241,8 @@ complete -c turnd -n "__fish_turnd_using_subcommand check" -s u -l user -d 'NAME
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l static-auth-secret -d 'secret that time-limited credentials are made from' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -s C -l rest-api-separator -d 'what separates expiry and user in such a user name' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l stale-nonce -d 'seconds that a nonce is good for; 0: for ever' -r -f
-complete -c turnd -n "__fish_turnd_using_subcommand check" -l stateless-nonce-secret -d 'key of the nonces, for several servers' -r -f
-complete -c turnd -n "__fish_turnd_using_subcommand check" -l unauthorized-ratelimit-rps -d 'refusals per second and address' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l stateless-nonce-secret -d 'what servers with the same nonces share' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l unauthorized-ratelimit-rps -d '401 replies per second and address; below 1: 10' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l server-name -d 'name of the server in tokens' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l secret-key-file -d 'key for an encrypted database password' -r -F
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l allowed-peer-ip -d 'address, range a-b or block a/n; wins over denied' -r -f
@@ -252,8 +252,8 @@ complete -c turnd -n "__fish_turnd_using_subcommand check" -s Q -l total-quota -
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l max-allocate-lifetime -d 'most seconds an allocation is granted, 600 or more' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l channel-lifetime -d 'seconds that a channel lasts' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l permission-lifetime -d 'seconds that a permission lasts' -r -f
-complete -c turnd -n "__fish_turnd_using_subcommand check" -s s -l max-bps -d 'bytes per second and session, each way' -r -f
-complete -c turnd -n "__fish_turnd_using_subcommand check" -s B -l bps-capacity -d 'bytes per second of all sessions' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand check" -s s -l max-bps -d 'bytes per second and allocation, each way; 0: no limit' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand check" -s B -l bps-capacity -d 'sum of max-bps that may be given out; 0: no limit' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l max-allocate-timeout -d 'seconds that a stranger is remembered' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l drain-min-allocations -d 'exit at this number of allocations when draining' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l drain-timeout -d 'most seconds that a drain, also by SIGTERM, takes' -r -f
@@ -331,7 +331,7 @@ complete -c turnd -n "__fish_turnd_using_subcommand check" -s a -l lt-cred-mech 
 complete -c turnd -n "__fish_turnd_using_subcommand check" -s z -l no-auth -d 'DANGEROUS: relay for anyone who asks'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l stateless-nonce -d 'nonces without memory'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l secure-stun -d 'authentication for Binding too'
-complete -c turnd -n "__fish_turnd_using_subcommand check" -l unauthorized-ratelimit -d 'limit refusals per address'
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l unauthorized-ratelimit -d 'limit 401 replies per address'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l oauth -d 'third-party tokens (RFC 7635)'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l check-origin-consistency -d 'ORIGIN must stay the same'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l no-auth-pings -d 'no keep-alives to databases'

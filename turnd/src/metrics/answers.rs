@@ -108,7 +108,7 @@ impl Desk {
             // What coturn answers, byte by byte.
             "/" => "ok".into_response(),
             "/healthz" => health(self.what_ails().await),
-            "/readyz" => health(self.why_not_ready()),
+            "/readyz" => health(why_not_ready(self.phase())),
             _ => match self.refusal(from, &request.headers) {
                 Some(refusal) => refusal,
                 None => self.metrics().await,
@@ -132,16 +132,6 @@ impl Desk {
         }
         let silent: Vec<String> = silent.iter().map(ToString::to_string).collect();
         Some(format!("no answer from worker {}", silent.join(", ")))
-    }
-
-    fn why_not_ready(&self) -> Option<String> {
-        let why = match self.phase() {
-            Phase::Ready | Phase::Reloading => return None,
-            Phase::Starting => "turnd is starting",
-            Phase::Draining => "turnd is draining",
-            Phase::Stopping => "turnd is stopping",
-        };
-        Some(why.to_owned())
     }
 
     /// What the program is doing.
@@ -177,6 +167,17 @@ impl Desk {
     }
 }
 
+/// Why no new clients should be sent here.
+fn why_not_ready(phase: Phase) -> Option<String> {
+    let why = match phase {
+        Phase::Ready | Phase::Reloading => return None,
+        Phase::Starting => "turnd is starting",
+        Phase::Draining => "turnd is draining",
+        Phase::Stopping => "turnd is stopping",
+    };
+    Some(why.to_owned())
+}
+
 /// RFC 7617 section 2. How long it takes says nothing about how much of a guess is right.
 fn is_right(login: &Login, given: &[u8]) -> bool {
     let scheme = given.get(..6).unwrap_or_default();
@@ -201,7 +202,57 @@ fn health(problem: Option<String>) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Secret;
+    use crate::{config::Secret, control, metrics::http};
+
+    fn settings() -> config::Metrics {
+        config::Metrics {
+            address: None,
+            port: 0,
+            path: "/metrics".to_owned(),
+            top_users: None,
+            tls: None,
+            login: None,
+        }
+    }
+
+    /// Serves nothing but what can be said before anything is there to tell.
+    #[tokio::test]
+    async fn a_server_that_is_starting_is_alive_and_not_ready() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let (control, _desk) = control::handle(1);
+        let desk = Arc::new(Desk::new(&settings(), None, control));
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let ask = async {
+            let mut statuses = Vec::new();
+            for path in ["/", "/healthz", "/readyz", "/metrics"] {
+                let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+                let request =
+                    format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+                stream.write_all(request.as_bytes()).await.unwrap();
+                let mut answer = String::new();
+                stream.read_to_string(&mut answer).await.unwrap();
+                statuses.push(answer[9..12].to_owned());
+            }
+            statuses
+        };
+        let statuses = tokio::select! {
+            statuses = ask => statuses,
+            ended = http::serve(listener, None, desk) => panic!("{ended:?}"),
+        };
+        assert_eq!(statuses, ["200", "200", "503", "503"]);
+    }
+
+    #[test]
+    fn new_clients_are_wanted_while_a_server_serves_and_reloads_only() {
+        for phase in [Phase::Ready, Phase::Reloading] {
+            assert_eq!(why_not_ready(phase), None);
+        }
+        for phase in [Phase::Starting, Phase::Draining, Phase::Stopping] {
+            assert!(why_not_ready(phase).is_some());
+        }
+    }
 
     #[test]
     fn only_the_right_name_and_password_pass() {

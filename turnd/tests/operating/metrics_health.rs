@@ -91,30 +91,45 @@ fn a_worker_that_stands_still_is_named_and_its_counters_do_not_fall() {
     scrape(&turnd).expect(&[("turnd_worker_up{worker=\"1\"}", 1.0)]);
 }
 
-/// With real allocations; needs root for that many descriptors, and half a minute.
+/// With as many real allocations as there may be descriptors, a hundred thousand at most. What a worker
+/// answers has the same size however many it has.
 #[test]
-#[ignore = "long: makes a hundred thousand allocations"]
+#[ignore = "long: makes as many allocations as it can"]
 fn a_scrape_at_a_hundred_thousand_allocations_takes_less_than_five_milliseconds() {
-    const ALLOCATIONS: u32 = 100_000;
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let descriptors = limit.maximum.unwrap_or(u64::MAX).saturating_sub(1000);
+    let allocations = u32::try_from(descriptors.min(100_000)).unwrap();
     let relays = "relay-ip=127.0.0.2\nrelay-ip=127.0.0.3\nmin-port=1025\n";
-    let config = format!("{CONFIG}{relays}max-allocate-lifetime=3600\n");
-    let turnd = Turnd::start_with_few_files(&config, 120_000);
-    for number in 0..ALLOCATIONS {
-        let session = Session::new(turnd.udp_v4(), "alice", "secret");
-        let reply = session.allocate();
-        assert_eq!(reply.error(), None, "allocation {number}");
+    // One client address has too few ports for all.
+    let listeners: String = (2..=5)
+        .map(|it| format!("listening-ip=127.0.0.{it}\n"))
+        .collect();
+    let turnd = Turnd::start(&format!("{CONFIG}{relays}{listeners}"));
+    let servers = turnd.addresses("udp");
+    for server in servers.iter().cycle().take(allocations as usize) {
+        // The port of a socket that was closed may come again, and has an allocation already (437).
+        while let Some(error) = Session::new(*server, "alice", "secret").allocate().error() {
+            assert_eq!(error, 437);
+        }
     }
     let mut times = Vec::new();
     for _ in 0..20 {
+        // Who asks again within 10 ms waits for the rest of them.
+        std::thread::sleep(Duration::from_millis(15));
         let began = Instant::now();
         let now = scrape(&turnd);
         times.push(began.elapsed());
         now.expect(&[(
             "turn_total_allocations{type=\"UDP\"}",
-            f64::from(ALLOCATIONS),
+            f64::from(allocations),
         )]);
     }
     times.sort_unstable();
-    println!("{} to {} us", times[0].as_micros(), times[19].as_micros());
+    println!(
+        "{allocations} allocations: {} to {} us, median {} us",
+        times[0].as_micros(),
+        times[19].as_micros(),
+        times[10].as_micros()
+    );
     assert!(times[10] < Duration::from_millis(5), "{times:?}");
 }
