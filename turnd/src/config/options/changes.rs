@@ -57,8 +57,18 @@ const SPECIAL: &[(&str, &str, &str)] = &[
     ("prometheus-password", METRICS, "prometheus-password=other"),
     (
         "prometheus-password-file",
-        "prometheus\nprometheus-user=zed\nprometheus-password=other\n",
-        "prometheus-password-file=password",
+        "user=alice:wonderland\nprometheus\n",
+        "prometheus-user=zed\nprometheus-password-file=password",
+    ),
+    (
+        "bps-capacity",
+        "user=alice:wonderland\nmax-bps=1000\n",
+        "bps-capacity=5000",
+    ),
+    (
+        "unauthorized-ratelimit-rps",
+        "user=alice:wonderland\nunauthorized-ratelimit\n",
+        "unauthorized-ratelimit-rps=7",
     ),
     ("simple-log", "log-file=/tmp/a.log\n", "simple-log"),
     ("syslog-facility", "syslog\n", "syslog-facility=LOG_LOCAL3"),
