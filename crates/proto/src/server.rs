@@ -1,5 +1,9 @@
 //! The server: takes an input, finds out what it is, and hands it to the file that knows the rules.
 
+#[cfg(test)]
+mod checks;
+mod expiry;
+
 use core::net::{IpAddr, SocketAddr};
 use std::{
     collections::{HashSet, VecDeque},
@@ -18,8 +22,8 @@ use crate::{
     connections::Connections,
     counters::Counters,
     io::{
-        AllocationId, AskId, Client, Credential, Ending, Event, FiveTuple, ListenerId, Output,
-        PeerHop, RelayId, ReservationToken, UserId,
+        AskId, Client, Credential, Ending, Event, FiveTuple, ListenerId, Output, PeerHop, RelayId,
+        ReservationToken, UserId,
     },
     refusal::Refusal,
     request::{ReplyTo, unknown_attributes},
@@ -194,59 +198,6 @@ impl Server {
     #[must_use]
     pub const fn accounts(&self) -> Option<&AccountTraffic> {
         self.accounts.as_ref()
-    }
-
-    /// Fails if something is counted twice or not at all: one timer for each allocation, question,
-    /// reservation and connection that waits.
-    #[cfg(test)]
-    pub(crate) fn check(&self) {
-        use crate::connections::Stage;
-        self.table.check();
-        let (mut unbound, mut connecting) = (0, 0);
-        for (id, connection) in self.connections.iter() {
-            let owner = self.table.allocation(connection.allocation);
-            assert!(owner.is_some_and(|owner| owner.connections.contains(&id)));
-            unbound += usize::from(matches!(connection.stage, Stage::Unbound(_)));
-            connecting += usize::from(connection.stage == Stage::Connecting);
-        }
-        assert_eq!(
-            self.connects, connecting,
-            "a Connect waits for nothing else"
-        );
-        assert_eq!(self.table.connections(), self.connections.iter().count());
-        let timed = self.table.len() + self.waiting.len() + self.reservations.len() + unbound;
-        assert_eq!(self.timers.len(), timed);
-        self.check_counters();
-    }
-
-    /// Fails if a gauge is not what it stands for, or something was made that neither is nor has ended.
-    #[cfg(test)]
-    fn check_counters(&self) {
-        let counters = &self.counters;
-        let held = self.table.held();
-        assert_eq!(counters.allocations.sum(), self.table.len() as u64);
-        assert_eq!(
-            counters.allocations_made,
-            counters.allocations.sum() + counters.allocations_ended.sum()
-        );
-        assert_eq!(
-            counters.allocation_seconds.count(),
-            counters.allocations_ended.sum()
-        );
-        assert_eq!(
-            (counters.permissions, counters.channels),
-            (held.permissions, held.channels)
-        );
-        assert_eq!(counters.peer_connections, self.table.connections() as u64);
-    }
-
-    /// Fails if anything is left of what ever was.
-    #[cfg(test)]
-    pub(crate) fn check_is_empty(&self) {
-        self.check();
-        assert_eq!(self.timers.len(), 0);
-        assert!(self.table.is_empty() && self.opening.is_empty());
-        assert_eq!(self.settings.quotas.total(), 0);
     }
 
     fn handle_message(&mut self, now: Instant, from: Client, datagram: &[u8]) -> Option<PeerHop> {
@@ -486,79 +437,6 @@ impl Server {
 
     pub(crate) fn event(&mut self, event: Event) {
         self.outputs.push_back(Output::Event(event));
-    }
-
-    /// Makes sure that an allocation is looked at when something of it expires.
-    pub(crate) fn set_allocation_timer(&mut self, id: AllocationId) {
-        let Some(allocation) = self.table.allocation_mut(id) else {
-            return;
-        };
-        let Some(next) = allocation.next_expiry() else {
-            return;
-        };
-        match allocation.timer {
-            Some(timer) if timer <= next => {}
-            earlier => {
-                allocation.timer = Some(next);
-                if let Some(earlier) = earlier {
-                    self.timers.unset(earlier, Timer::Allocation(id));
-                }
-                self.timers.set(next, Timer::Allocation(id));
-            }
-        }
-    }
-
-    fn allocation_due(&mut self, now: Instant, id: AllocationId) {
-        if let Some(allocation) = self.table.allocation_mut(id) {
-            allocation.timer = None;
-        }
-        self.expire_allocation(now, id, Ending::Expired);
-        self.set_allocation_timer(id);
-    }
-
-    /// What has expired is gone for every request, even if its timer was not run yet.
-    pub(crate) fn expire_client(&mut self, now: Instant, path: &FiveTuple) {
-        if let Some(id) = self.table.find(path) {
-            self.expire_allocation(now, id, Ending::Expired);
-        }
-    }
-
-    /// Ends what has expired of an allocation.
-    pub(crate) fn expire_allocation(&mut self, now: Instant, id: AllocationId, cause: Ending) {
-        let expired = self.table.expire(id, now);
-        self.counters.permissions -= expired.permissions;
-        self.counters.channels -= expired.channels;
-        for relay in expired.relays {
-            self.close_relay(relay.id);
-        }
-        if let (Some(accounts), Some(allocation)) =
-            (&mut self.accounts, self.table.allocation_mut(id))
-        {
-            allocation.tell(accounts, 1);
-        }
-        if let Some(ended) = expired.ended {
-            for connection in &ended.connections {
-                self.close_connection(*connection);
-            }
-            if let Some(timer) = ended.timer {
-                self.timers.unset(timer, Timer::Allocation(id));
-            }
-            let (traffic, life) = (ended.total(), now.since(ended.made));
-            if let Some(accounts) = &mut self.accounts {
-                accounts.add(ended.owner.account(), traffic - ended.told);
-            }
-            self.counters
-                .allocation_ended(ended.kind, cause, &traffic, life);
-            self.event(Event::Deleted {
-                allocation: id,
-                user: ended.owner.name().to_owned(),
-                client: ended.client.path.client,
-                server: ended.client.path.server,
-                cause,
-                traffic,
-                life,
-            });
-        }
     }
 }
 

@@ -47,11 +47,12 @@ pub(crate) fn differences(old: &Settings, new: &Settings) -> Differences {
         udp_relay,
         tcp_relay,
         relay_threads,
-        realm,
-        access,
-        users,
-        shared_secrets,
-        rest_separator,
+        // In `compare_access`.
+        realm: _,
+        access: _,
+        users: _,
+        shared_secrets: _,
+        rest_separator: _,
         fingerprint,
         nonce_lifetime,
         user_quota,
@@ -88,15 +89,7 @@ pub(crate) fn differences(old: &Settings, new: &Settings) -> Differences {
     it.live("relaying", &old.tcp_relay, tcp_relay);
     it.start("relay-threads", &old.relay_threads, relay_threads);
     it.start("sock-buf-size", &old.socket_buffer, socket_buffer);
-    if opens(old.access) == opens(*access) {
-        it.live("realm", &old.realm, realm);
-        it.live("users", &old.users, users);
-        it.live("users", &old.access, access);
-        it.live("secrets", &old.shared_secrets, shared_secrets);
-        it.live("secrets", &old.rest_separator, rest_separator);
-    } else {
-        it.start("no-auth", &old.access, access);
-    }
+    compare_access(&mut it, old, new);
     it.live("fingerprint", &old.fingerprint, fingerprint);
     it.live("nonces", &old.nonce_lifetime, nonce_lifetime);
     it.live("quotas", &old.user_quota, user_quota);
@@ -117,6 +110,18 @@ pub(crate) fn differences(old: &Settings, new: &Settings) -> Differences {
     it.start("prometheus and what begins with it", &old.metrics, metrics);
     compare_process(&mut it, &old.process, process);
     it.0
+}
+
+/// Who may relay. A relay is opened to everybody, or closed, by a new start only.
+fn compare_access(it: &mut Comparison, old: &Settings, new: &Settings) {
+    if opens(old.access) != opens(new.access) {
+        return it.start("no-auth", &old.access, &new.access);
+    }
+    it.live("realm", &old.realm, &new.realm);
+    it.live("users", &old.users, &new.users);
+    it.live("users", &old.access, &new.access);
+    it.live("secrets", &old.shared_secrets, &new.shared_secrets);
+    it.live("secrets", &old.rest_separator, &new.rest_separator);
 }
 
 fn compare_listen(it: &mut Comparison, old: &Listen, new: &Listen) {
