@@ -74,7 +74,9 @@ fn relayed(transport: &str, browsers: [&str; 2]) {
         let [local, remote] = pair.split('-').collect::<Vec<_>>()[..] else {
             panic!("no pair: {pair}");
         };
-        assert_eq!(remote, "relay");
+        // A check may overtake the candidate that it comes from: then the address is learned from it (RFC 8445
+        // section 7.3.1.3). That the other end relays is what its own pair says.
+        assert!(matches!(remote, "relay" | "prflx"), "{pair}");
         // Firefox does not tell over what it reaches its relay; it has no other way here.
         let silent = browsers[end] == "firefox-esr" && local.starts_with("relay/");
         assert!(silent || local == format!("relay/{transport}"), "{pair}");
