@@ -264,6 +264,7 @@ mod tests {
                 Some("/turnserver.conf") => Ok(file.clone().into_bytes()),
                 _ => Err(io::ErrorKind::NotFound.into()),
             }),
+            environment: Box::new(|_| None),
         };
         let arguments = ["turnd", "--config", "/turnserver.conf"];
         match load_on(&machine, arguments.map(Into::into)) {

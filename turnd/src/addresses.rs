@@ -147,6 +147,7 @@ mod tests {
             cores: 1,
             host_name: None,
             read: Box::new(|_| Err(io::ErrorKind::NotFound.into())),
+            environment: Box::new(|_| None),
         };
         let args = ["turnd", "-n"].iter().chain(options).map(Into::into);
         let Outcome::Run(loaded) = config::load_on(&machine, args) else {

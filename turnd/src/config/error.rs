@@ -27,6 +27,8 @@ pub enum Origin {
     },
     /// The command line.
     CommandLine,
+    /// A variable of the environment.
+    Environment(&'static str),
     /// Nowhere: it follows from what was not written.
     Configuration,
 }
@@ -37,6 +39,7 @@ impl fmt::Display for Origin {
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
             Self::Toml { path, line, column } => write!(f, "{}:{line}:{column}", path.display()),
             Self::CommandLine => f.write_str("command line"),
+            Self::Environment(name) => write!(f, "environment, {name}"),
             Self::Configuration => f.write_str("configuration"),
         }
     }

@@ -26,6 +26,7 @@ mod rates;
 mod raw;
 mod reference;
 mod search;
+mod secrets;
 mod settings;
 mod tls;
 mod toml;
@@ -46,7 +47,7 @@ pub use metrics::{Login, Metrics};
 pub use process::ProcessSettings;
 pub use rates::Rates;
 pub use reference::{Heading, OptionInfo, Standing, reference};
-pub use search::{Machine, ReadFile};
+pub use search::{Environment, Machine, ReadFile};
 pub use settings::{
     Access, DefaultFamily, External, ExternalPair, Secret, Settings, StaticUser, UserSecret,
 };
@@ -155,6 +156,7 @@ fn read(
         read_file(path, bytes, raw, &mut findings);
     }
     command_line.apply(raw, &mut findings);
+    secrets::gather(raw, machine, &mut findings);
     let settings = lower::lower(raw, found.is_some(), machine, &mut findings);
     *file = found.map(|found| found.path);
     match findings.finish() {

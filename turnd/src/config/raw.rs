@@ -124,6 +124,8 @@ pub(super) struct Raw {
     pub(super) no_auth: Slot<bool>,
     pub(super) use_auth_secret: Slot<bool>,
     pub(super) static_auth_secret: Slot<Secret>,
+    pub(super) user_file: Slot<String>,
+    pub(super) static_auth_secret_file: Slot<String>,
     pub(super) rest_separator: Slot<char>,
     pub(super) stale_nonce: Slot<i64>,
     // Peers
@@ -154,6 +156,7 @@ pub(super) struct Raw {
     pub(super) cert: Slot<String>,
     pub(super) pkey: Slot<String>,
     pub(super) pkey_pwd: Slot<Secret>,
+    pub(super) pkey_pwd_file: Slot<String>,
     pub(super) self_signed: Slot<bool>,
     pub(super) cipher_list: Slot<String>,
     pub(super) ca_file: Slot<String>,

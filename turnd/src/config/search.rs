@@ -9,6 +9,7 @@ use std::{
 use super::{
     error::{Findings, Origin},
     raw::Raw,
+    secrets::CREDENTIALS,
 };
 
 /// Where a relative name is looked for, in this order.
@@ -39,6 +40,9 @@ const LONGEST: usize = 4096;
 /// More than any configuration, less than what would hurt: 16 MiB.
 const LARGEST: u64 = 16 << 20;
 
+/// Reads a variable of the environment.
+pub type Environment = Box<dyn Fn(&str) -> Option<String>>;
+
 /// Reads a whole file.
 pub type ReadFile = Box<dyn Fn(&Path) -> io::Result<Vec<u8>>>;
 
@@ -50,6 +54,8 @@ pub struct Machine {
     pub host_name: Option<String>,
     /// Reads a file.
     pub read: ReadFile,
+    /// Reads a variable of the environment.
+    pub environment: Environment,
 }
 
 impl Machine {
@@ -62,7 +68,13 @@ impl Machine {
             cores,
             host_name: host_name.map(|name| name.trim().to_owned()),
             read: Box::new(read),
+            environment: Box::new(|name| std::env::var(name).ok()),
         }
+    }
+
+    /// What a variable of the environment says; one that says nothing is as good as none.
+    pub(super) fn variable(&self, name: &str) -> Option<String> {
+        (self.environment)(name).filter(|value| !value.is_empty())
     }
 }
 
@@ -130,7 +142,7 @@ pub(super) enum Missing {
 
 /// The file of that name in the first place that has one.
 pub(super) fn find(name: &str, machine: &Machine) -> Result<Found, Missing> {
-    for path in candidates(name) {
+    for path in candidates(name, machine) {
         match (machine.read)(&path) {
             Ok(bytes) => return Ok(Found { path, bytes }),
             Err(error) if is_absent(&error) => {}
@@ -169,13 +181,14 @@ fn harmless(name: &str) -> String {
     }
 }
 
-fn candidates(name: &str) -> impl Iterator<Item = PathBuf> {
-    let places: &[&str] = if name.starts_with(['/', '~']) {
-        &PLACES[..1]
-    } else {
-        &PLACES
-    };
-    places.iter().map(move |place| Path::new(place).join(name))
+/// The places of coturn, and what systemd has given to the service.
+fn candidates(name: &str, machine: &Machine) -> impl Iterator<Item = PathBuf> {
+    let is_relative = !name.starts_with(['/', '~']);
+    let places = if is_relative { &PLACES } else { &PLACES[..1] };
+    let credentials = machine.variable(CREDENTIALS).filter(|_| is_relative);
+    let given = credentials.map(|directory| Path::new(&directory).join(name));
+    let places = places.iter().map(move |place| Path::new(place).join(name));
+    places.chain(given)
 }
 
 /// No such file here, so look on. A directory of that name is no such file.

@@ -41,6 +41,7 @@ pub(crate) fn machine(read: impl Fn(&Path) -> io::Result<Vec<u8>> + 'static) -> 
         cores: CORES,
         host_name: Some("turn.example.net".to_owned()),
         read: Box::new(read),
+        environment: Box::new(|_| None),
     }
 }
 

@@ -11,6 +11,7 @@ mod metrics;
 mod mistakes;
 mod proxy;
 mod rates;
+mod secrets;
 mod sources;
 mod templates;
 mod tls;

@@ -28,7 +28,7 @@ fn every_mistake_of_the_command_line_is_told() {
         ),
         (
             &["--us"],
-            r#""--us" is short for several options: user, use-auth-secret, user-quota, userdb"#,
+            r#""--us" is short for several options: user, user-file, use-auth-secret, user-quota, userdb"#,
         ),
         (&["-y"], r#"there is no option "-y""#),
         (&["--user"], "--user has no value; expected --user=VALUE"),

@@ -102,6 +102,19 @@ fn a_new_user_gets_in_and_one_that_was_removed_cannot_even_refresh() {
 }
 
 #[test]
+fn users_of_a_file_of_their_own_are_read_again_too() {
+    let config = format!("{BASE}user-file=users\n");
+    let turnd = Turnd::start_with_files(&config, &[("users", "alice:secret\n")]);
+    alice(&turnd).allocate().relayed();
+    turnd.write_file("users", "carol:christmas\n");
+    let line = must_reload(&turnd, &config);
+    assert!(line.contains("changed: users"), "{line}");
+    let carol = Session::new(turnd.udp_v4(), "carol", "christmas");
+    carol.allocate().relayed();
+    assert_eq!(alice(&turnd).allocate().error(), Some(401));
+}
+
+#[test]
 fn a_changed_password_is_needed_for_the_next_request() {
     let turnd = Turnd::start(&format!("{BASE}{USER}"));
     let old = alice(&turnd);

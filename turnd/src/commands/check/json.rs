@@ -47,6 +47,7 @@ fn source(origin: &Origin) -> Value {
             json!({"kind": "file", "file": path.to_string_lossy(), "line": line, "column": column})
         }
         Origin::CommandLine => json!({"kind": "command-line"}),
+        Origin::Environment(name) => json!({"kind": "environment", "name": name}),
         Origin::Configuration => json!({"kind": "configuration"}),
     }
 }

@@ -37,7 +37,6 @@ pub(super) fn apply(report: &mut Report, settings: &Settings, written: &[Written
     };
     rules.open_peers();
     rules.weak_secrets();
-    rules.secrets_on_the_command_line();
     rules.open_doors();
     rules.open_metrics();
     // Only who brings a file from coturn wants to know.
@@ -153,23 +152,6 @@ impl Rules<'_> {
         let mut users = self.written.iter().filter(|it| it.name == "user");
         let found = users.rfind(|it| it.value.starts_with(&start));
         found.map_or(Origin::Configuration, |it| it.origin.clone())
-    }
-
-    fn secrets_on_the_command_line(&mut self) {
-        for it in self.written {
-            if it.is_secret && it.origin == Origin::CommandLine {
-                let text = format!(
-                    "{}: every user of this machine can see the command line",
-                    it.name
-                );
-                self.report.findings.push(Finding::new(
-                    Level::Unsafe,
-                    "secret-on-command-line",
-                    &it.origin,
-                    text,
-                ));
-            }
-        }
     }
 
     fn open_doors(&mut self) {

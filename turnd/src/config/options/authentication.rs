@@ -28,9 +28,21 @@ pub(super) static TOPIC: Topic = Topic {
         .letter('u')
         .repeatable(),
         obeyed(
+            "user-file",
+            File(to!(user_file)),
+            "file of users, one a line as behind user= (not in coturn)",
+        )
+        .repeatable(),
+        obeyed(
             "static-auth-secret",
             Hidden(to!(static_auth_secret)),
             "secret that time-limited credentials are made from",
+        )
+        .repeatable(),
+        obeyed(
+            "static-auth-secret-file",
+            File(to!(static_auth_secret_file)),
+            "file of such secrets, one a line (not in coturn)",
         )
         .repeatable(),
         obeyed(

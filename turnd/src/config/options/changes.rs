@@ -70,6 +70,9 @@ const SPECIAL: &[(&str, &str, &str)] = &[
         "user=alice:wonderland\nunauthorized-ratelimit\n",
         "unauthorized-ratelimit-rps=7",
     ),
+    // What is in every file here is no user, but a secret.
+    ("user-file", BASE, "static-auth-secret-file=secrets"),
+    ("pkey-pwd-file", BASE, "pkey-pwd-file=password"),
     ("simple-log", "log-file=/tmp/a.log\n", "simple-log"),
     ("syslog-facility", "syslog\n", "syslog-facility=LOG_LOCAL3"),
     ("log-format", BASE, "log-format=json"),
@@ -122,6 +125,7 @@ fn settings(text: String) -> Result<Settings, String> {
         cores: 4,
         host_name: None,
         read: Box::new(read),
+        environment: Box::new(|_| None),
     };
     let args = ["turnd", "-c", "turnserver.conf"].map(OsString::from);
     match load_on(&machine, args) {

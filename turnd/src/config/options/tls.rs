@@ -26,6 +26,11 @@ pub(super) static TOPIC: Topic = Topic {
             "password of the private key",
         ),
         obeyed(
+            "pkey-pwd-file",
+            File(to!(pkey_pwd_file)),
+            "file with that password in its first line (not in coturn)",
+        ),
+        obeyed(
             "self-signed",
             Flag(to!(self_signed)),
             "TLS without a certificate, for trying out (not in coturn)",

@@ -1,0 +1,159 @@
+//! Secrets that are kept apart from the configuration.
+
+use std::{collections::HashMap, io, path::Path};
+
+use turnd::config::{Machine, Outcome};
+
+use super::helpers::{expect_run, load, machine, messages, password};
+
+/// A machine with these files and variables.
+fn machine_of(files: &[(&str, &str)], variables: &[(&str, &str)]) -> Machine {
+    let owned = |pairs: &[(&str, &str)]| -> HashMap<String, String> {
+        let pairs = pairs
+            .iter()
+            .map(|(name, text)| ((*name).into(), (*text).into()));
+        pairs.collect()
+    };
+    let (files, variables) = (owned(files), owned(variables));
+    let read = move |path: &Path| match files.get(path.to_str().unwrap()) {
+        Some(text) => Ok(text.clone().into_bytes()),
+        None => Err(io::ErrorKind::NotFound.into()),
+    };
+    Machine {
+        environment: Box::new(move |name| variables.get(name).cloned()),
+        ..machine(read)
+    }
+}
+
+fn outcome(files: &[(&str, &str)], variables: &[(&str, &str)]) -> Outcome {
+    load(&machine_of(files, variables), &["-c", "turnserver.conf"])
+}
+
+#[test]
+fn users_and_secrets_come_from_files_one_a_line() {
+    let settings = expect_run(outcome(
+        &[
+            (
+                "turnserver.conf",
+                "user-file=/etc/turnd/users\nstatic-auth-secret-file=secrets\nuser=carol:christmas\n",
+            ),
+            ("/etc/turnd/users", "# ours\nalice:wonderland\n\n  bob:0x00112233445566778899aabbccddeeff\r\n"),
+            ("/etc/secrets", "north\nsouth\n"),
+        ],
+        &[],
+    ))
+    .settings;
+    let names: Vec<&str> = settings
+        .users
+        .iter()
+        .map(|user| user.name.as_str())
+        .collect();
+    assert_eq!(names, ["carol", "alice", "bob"]);
+    assert_eq!(password(&settings, "alice"), "wonderland");
+    let secrets: Vec<&str> = settings
+        .shared_secrets
+        .iter()
+        .map(|it| it.expose())
+        .collect();
+    assert_eq!(secrets, ["north", "south"]);
+}
+
+#[test]
+fn a_mistake_in_such_a_file_is_named_by_its_line_and_not_shown() {
+    let files = [
+        (
+            "turnserver.conf",
+            "user-file=users\nstatic-auth-secret-file=none\nuser=dora:explorer\n",
+        ),
+        ("users", "alice:wonderland\nhunter2\n"),
+    ];
+    let errors = messages(outcome(&files, &[]));
+    assert_eq!(errors.len(), 2, "{errors:#?}");
+    assert!(
+        errors[0].starts_with(
+            "turnserver.conf:2: static-auth-secret-file: there is no file none in the current directory"
+        ),
+        "{errors:#?}"
+    );
+    assert_eq!(
+        errors[1],
+        "users:2: user-file: the value has no colon; expected NAME:PASSWORD, or NAME:0xKEY with a key of 32 hexadecimal digits"
+    );
+}
+
+#[test]
+fn a_file_with_nothing_in_it_is_told() {
+    let files = [
+        ("turnserver.conf", "user-file=users\n"),
+        ("users", "# nobody yet\n"),
+    ];
+    let loaded = expect_run(outcome(&files, &[]));
+    let notes: Vec<String> = loaded.notes.iter().map(ToString::to_string).collect();
+    let line = "users:1: user-file: there is nothing in the file".to_owned();
+    assert!(notes.contains(&line), "{notes:#?}");
+}
+
+#[test]
+fn the_environment_counts_and_an_empty_variable_does_not() {
+    let files = [("turnserver.conf", "realm=example.org\n")];
+    let variables = [
+        ("TURND_USER", "alice:wonderland"),
+        ("TURND_STATIC_AUTH_SECRET", "north"),
+        ("TURND_PKEY_PWD", ""),
+    ];
+    let settings = expect_run(outcome(&files, &variables)).settings;
+    assert_eq!(password(&settings, "alice"), "wonderland");
+    assert_eq!(settings.shared_secrets.len(), 1);
+    let errors = messages(outcome(&files, &[("TURND_USER", "alice")]));
+    assert!(
+        errors[0].starts_with("environment, TURND_USER: user: the value has no colon"),
+        "{errors:?}"
+    );
+}
+
+#[test]
+fn systemds_credentials_are_taken_and_found_by_name() {
+    let files = [
+        ("turnserver.conf", "user-file=more\n"),
+        ("/run/credentials/turnd/static-auth-secret", "north\n"),
+        ("/run/credentials/turnd/more", "alice:wonderland\n"),
+    ];
+    let variables = [("CREDENTIALS_DIRECTORY", "/run/credentials/turnd")];
+    let loaded = expect_run(outcome(&files, &variables));
+    assert_eq!(loaded.settings.shared_secrets[0].expose(), "north");
+    assert_eq!(password(&loaded.settings, "alice"), "wonderland");
+    let notes: Vec<String> = loaded.notes.iter().map(ToString::to_string).collect();
+    let told = "configuration: static-auth-secret: taken from systemd's credentials".to_owned();
+    assert!(notes.contains(&told), "{notes:#?}");
+}
+
+#[test]
+fn a_secret_on_the_command_line_is_warned_of() {
+    let machine = machine_of(&[("turnserver.conf", "realm=example.org\n")], &[]);
+    let args = ["-c", "turnserver.conf", "-u", "alice:wonderland"];
+    let loaded = expect_run(load(&machine, &args));
+    let notes: Vec<String> = loaded.notes.iter().map(ToString::to_string).collect();
+    let told = "command line: user: every user of this machine can see the command line; \
+                user-file keeps the secret"
+        .to_owned();
+    assert!(notes.contains(&told), "{notes:#?}");
+    assert!(!notes.iter().any(|note| note.contains("wonderland")));
+}
+
+#[test]
+fn a_password_of_the_key_is_in_one_place() {
+    let files = [
+        (
+            "turnserver.conf",
+            "user=alice:wonderland\ncert=c.pem\npkey=k.pem\npkey-pwd=x\npkey-pwd-file=pwd\n",
+        ),
+        ("c.pem", "PEM"),
+        ("k.pem", "PEM"),
+        ("pwd", "y\n"),
+    ];
+    let errors = messages(outcome(&files, &[]));
+    assert_eq!(
+        errors,
+        ["turnserver.conf:5: pkey-pwd-file: there is a pkey-pwd too; expected one of them"]
+    );
+}
