@@ -79,9 +79,9 @@ pub(super) fn gather(raw: &mut Raw, machine: &Machine, findings: &mut Findings) 
         findings,
     };
     for kept in &KEPT {
-        gathering.from_files(kept);
-        gathering.from_credential(kept);
-        gathering.from_environment(kept);
+        gathering.read_files(kept);
+        gathering.read_credential(kept);
+        gathering.read_environment(kept);
     }
 }
 
@@ -92,7 +92,7 @@ struct Gathering<'a> {
 }
 
 impl Gathering<'_> {
-    fn from_files(&mut self, kept: &Kept) {
+    fn read_files(&mut self, kept: &Kept) {
         let named: Vec<At<String>> = (kept.files)(self.raw).all().cloned().collect();
         let is_written = !kept.is_list && self.raw.pkey_pwd.last().is_some();
         for At { value, origin } in named {
@@ -115,7 +115,7 @@ impl Gathering<'_> {
         }
     }
 
-    fn from_credential(&mut self, kept: &Kept) {
+    fn read_credential(&mut self, kept: &Kept) {
         let Some(directory) = self.machine.variable(CREDENTIALS) else {
             return;
         };
@@ -128,7 +128,7 @@ impl Gathering<'_> {
         }
     }
 
-    fn from_environment(&mut self, kept: &Kept) {
+    fn read_environment(&mut self, kept: &Kept) {
         let variable = kept.variable;
         if let Some(text) = self.machine.variable(variable) {
             self.take(kept, kept.option, &text, &Origin::Environment(variable));
