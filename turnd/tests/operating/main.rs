@@ -33,4 +33,5 @@ mod reload_rest;
 mod reload_under_load;
 mod scrape;
 mod systemd;
+mod templates;
 mod tls;
