@@ -121,6 +121,8 @@ pub(crate) fn differences(old: &Settings, new: &Settings) -> Differences {
 
 fn compare_listen(it: &mut Comparison, old: &Listen, new: &Listen) {
     let Listen {
+        on_ports,
+        listeners: urls,
         udp,
         tcp,
         tls_over_tcp,
@@ -133,6 +135,8 @@ fn compare_listen(it: &mut Comparison, old: &Listen, new: &Listen) {
         relay_device,
     } = new;
     let listeners = "listeners";
+    it.live(listeners, &old.on_ports, on_ports);
+    it.live(listeners, &old.listeners, urls);
     it.live(listeners, &old.udp, udp);
     it.live(listeners, &old.tcp, tcp);
     it.live(listeners, &old.tls_over_tcp, tls_over_tcp);
