@@ -201,6 +201,14 @@ fn listeners_of_our_own_come_and_go() {
     assert!(line.contains("changed: listeners"), "{line}");
     assert!(answers(at(first)) && answers(at(second)));
 
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let seen = turnd.line_count();
+    let line = reload(&turnd, &config(&[first, port]));
+    assert!(line.contains("nothing has been changed"), "{line}");
+    turnd.wait_for_line_after(seen, "(option listen)");
+    assert!(answers(at(second)));
+
     must_reload(&turnd, &config(&[second]));
     assert!(!answers(at(first)), "no new client is answered");
     assert!(answers(at(second)));
