@@ -86,7 +86,7 @@ impl Encryption {
     ) -> Result<(Self, Vec<String>), EncryptionError> {
         let (tls, warnings) = TlsServer::load(tls_settings(wanted, settings, addresses))
             .map_err(EncryptionError::Tls)?;
-        let dtls = if settings.listen.dtls {
+        let dtls = if settings.listen.has_dtls() {
             let context = with_credentials(&tls.current(), DtlsContext::new)?;
             Some(Arc::new(context))
         } else {
@@ -132,7 +132,7 @@ impl Encryption {
                 let wanted = tls_settings(wanted, settings, addresses);
                 let (tls, warnings) = now.tls.read(wanted).map_err(EncryptionError::Tls)?;
                 let dtls = match &now.dtls {
-                    _ if !settings.listen.dtls => Dtls::Off,
+                    _ if !settings.listen.has_dtls() => Dtls::Off,
                     Some(_) => Dtls::Renew(with_credentials(&tls, DtlsContext::read)?),
                     None => Dtls::On(Arc::new(with_credentials(&tls, DtlsContext::new)?)),
                 };

@@ -1,6 +1,7 @@
 //! Where clients are listened for: which ports, on which addresses, for which protocols, and the
 //! sockets of every worker for them.
 
+mod endpoints;
 mod retired;
 
 use std::{
@@ -12,11 +13,12 @@ use turnd_net::{TcpListener, TcpOptions, UdpOptions, UdpSocket};
 
 use crate::{
     addresses::Addresses,
-    config::{Listen, Settings},
+    config::Settings,
     setup::StartError,
     sockets::{Acceptor, Listener, Takes},
 };
 
+use endpoints::{Endpoint, endpoints};
 pub use retired::Retired;
 
 /// How often a port is tried that must be free on several addresses at once.
@@ -88,19 +90,6 @@ impl Protocol {
             Self::Tcp => ("tcp", "tls"),
         }
     }
-}
-
-/// One port on several addresses.
-struct Endpoint {
-    addresses: Vec<IpAddr>,
-    port: u16,
-    udp: Takes,
-    tcp: Takes,
-    is_behind_proxy: bool,
-    /// Whether the configuration named the addresses: then every one of them must work.
-    is_explicit: bool,
-    /// The options that ask for it.
-    options: &'static str,
 }
 
 impl Takes {
@@ -247,106 +236,6 @@ impl Bound {
         };
         is_port && self.protocol == protocol && self.address.ip() == ip
     }
-}
-
-/// What listening sockets of one protocol take.
-fn takes(listen: &Listen) -> (Takes, Takes) {
-    let udp = Takes {
-        plain: listen.udp,
-        secure: listen.dtls,
-    };
-    let tcp = Takes {
-        plain: listen.tcp,
-        secure: listen.tls_over_tcp,
-    };
-    (udp, tcp)
-}
-
-/// A port of every listening address, what it takes over UDP and TCP, and the option that names it.
-type Port = (u16, Takes, Takes, &'static str);
-
-fn ports(settings: &Settings) -> Vec<Port> {
-    let listen = &settings.listen;
-    let (udp, tcp) = takes(listen);
-    // A port for TLS is there only with TLS, and then takes plain messages too, as the others do.
-    let with_tls = |takes: Takes| {
-        if takes.secure { takes } else { Takes::NOTHING }
-    };
-    let plain = [
-        (Some(settings.listening_port), "listening-port"),
-        (listen.alt_listening_port, "alt-listening-port"),
-    ];
-    let secure = [
-        (Some(listen.tls_listening_port), "tls-listening-port"),
-        (listen.alt_tls_listening_port, "alt-tls-listening-port"),
-    ];
-    let plain = plain.map(|(port, option)| Some((port?, udp, tcp, option)));
-    let secure = secure.map(|(port, option)| Some((port?, with_tls(udp), with_tls(tcp), option)));
-    plain.into_iter().chain(secure).flatten().collect()
-}
-
-/// What is to be listened on. A port that several options name is one endpoint.
-fn endpoints(settings: &Settings, addresses: &Addresses) -> Vec<Endpoint> {
-    let listen = &settings.listen;
-    let (on_udp, on_tcp) = takes(listen);
-    let is_explicit = addresses.listening_is_explicit;
-    let mut found: Vec<Endpoint> = Vec::new();
-    for (port, udp, tcp, options) in ports(settings) {
-        let same = found.iter_mut().find(|it| port != 0 && it.port == port);
-        if let Some(same) = same {
-            same.udp = same.udp.and(udp);
-            same.tcp = same.tcp.and(tcp);
-        } else {
-            found.push(Endpoint {
-                addresses: addresses.listening.clone(),
-                port,
-                udp,
-                tcp,
-                is_behind_proxy: false,
-                is_explicit,
-                options,
-            });
-        }
-    }
-    for address in &listen.aux_servers {
-        let covered = found.iter().any(|it| {
-            it.port == address.port() && address.port() != 0 && it.addresses.contains(&address.ip())
-        });
-        if !covered {
-            found.push(Endpoint {
-                addresses: vec![address.ip()],
-                port: address.port(),
-                udp: on_udp,
-                tcp: on_tcp,
-                is_behind_proxy: false,
-                is_explicit: true,
-                options: "aux-server",
-            });
-        }
-    }
-    for endpoint in &mut found {
-        endpoint.is_behind_proxy = settings.proxy.ports.contains(&endpoint.port);
-    }
-    // Where it is the only one of TCP it is what there is to connect to.
-    let behind_proxy = if on_tcp.is_something() {
-        on_tcp
-    } else {
-        Takes {
-            plain: true,
-            secure: false,
-        }
-    };
-    found.extend(settings.proxy.port.map(|port| Endpoint {
-        addresses: addresses.listening.clone(),
-        port,
-        udp: Takes::NOTHING,
-        tcp: behind_proxy,
-        is_behind_proxy: true,
-        is_explicit,
-        options: "tcp-proxy-port",
-    }));
-    found.retain(|it| it.udp.is_something() || it.tcp.is_something());
-    found
 }
 
 /// The sockets of one endpoint, as far as they are bound.

@@ -90,7 +90,7 @@ impl fmt::Display for StartError {
             } => {
                 let options = match *options {
                     _ if is_about_the_device(error) => "option listening-device".to_owned(),
-                    "aux-server" => "option aux-server".to_owned(),
+                    alone @ ("aux-server" | "listen") => format!("option {alone}"),
                     port => format!("options listening-ip, {port}"),
                 };
                 write!(

@@ -67,6 +67,7 @@ fn take(option: &Opt, text: &str, origin: &Origin, raw: &mut Raw) -> Result<Take
         Kind::Number(range, place) => to.put(*place, value::number(text, range)?),
         Kind::Address(place) => to.put(*place, value::address(text)?),
         Kind::Endpoint(place) => to.put(*place, value::endpoint(text)?),
+        Kind::Listener(place) => to.put(*place, value::listener(text)?),
         Kind::Mappings(place) => to.put(*place, value::mapping(text)?),
         Kind::Peers(place) => to.put(*place, value::peers(text)?),
         Kind::User(place) => to.put(*place, value::user(text)?),

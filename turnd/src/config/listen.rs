@@ -1,13 +1,11 @@
 //! The part of lowering that decides what is listened on, what is relayed, and how much a connection
 //! may ask for.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
 use super::{
     error::{About, Findings, Origin},
+    listen_urls::{self, covers},
     raw::{Raw, Slot},
     tls::Offer,
     ways_in::{ConnectionLimits, Http, Listen, StreamQueue},
@@ -20,7 +18,10 @@ const TLS_PORT: u16 = 5349;
 
 pub(super) fn listen(raw: &Raw, offer: &Offer, findings: &mut Findings) -> Listen {
     let (no_udp, no_tcp) = (raw.no_udp.on(), raw.no_tcp.on());
-    let has_other = offer.over_tcp || offer.dtls || raw.tcp_proxy_port.last().is_some();
+    let has_other = raw.listen.last().is_some()
+        || offer.over_tcp
+        || offer.dtls
+        || raw.tcp_proxy_port.last().is_some();
     if let (Some(no_udp), Some(no_tcp), false) = (no_udp, no_tcp, has_other) {
         let without_tls = match raw.no_tls.on() {
             Some(no_tls) => format!("no-tls ({no_tls})"),
@@ -32,30 +33,52 @@ pub(super) fn listen(raw: &Raw, offer: &Offer, findings: &mut Findings) -> Liste
         );
         findings.error(no_udp, text);
     }
-    Listen {
+    let on_ports = listen_urls::on_ports(raw);
+    let listen = Listen {
+        on_ports,
+        listeners: raw.listen.all().map(|at| at.value).collect(),
         udp: no_udp.is_none(),
         tcp: no_tcp.is_none(),
         tls_over_tcp: offer.over_tcp,
         dtls: offer.dtls,
         tls_listening_port: raw.tls_listening_port.or(TLS_PORT),
-        alt_listening_port: unless_zero(&raw.alt_listening_port),
-        alt_tls_listening_port: unless_zero(&raw.alt_tls_listening_port),
+        alt_listening_port: second(
+            "alt-listening-port",
+            &raw.alt_listening_port,
+            on_ports,
+            findings,
+        ),
+        alt_tls_listening_port: second(
+            "alt-tls-listening-port",
+            &raw.alt_tls_listening_port,
+            on_ports,
+            findings,
+        ),
         aux_servers: aux_servers(raw, findings),
         listening_device: raw.listening_device.last().map(|at| at.value.clone()),
         relay_device: raw.relay_device.last().map(|at| at.value.clone()),
-    }
+    };
+    listen_urls::judge(raw, &listen, findings);
+    listen
 }
 
-fn unless_zero(slot: &Slot<u16>) -> Option<u16> {
-    slot.last().map(|at| at.value).filter(|port| *port != 0)
+/// A port beside another, which must be there.
+fn second(option: &str, slot: &Slot<u16>, on_ports: bool, findings: &mut Findings) -> Option<u16> {
+    let at = slot.last().filter(|at| at.value != 0)?;
+    if !on_ports {
+        let text = format!(
+            "{option} has no effect: only listen says where to listen; \
+             another line of it, or listening-port, adds a port"
+        );
+        findings.warn_of(About::NoEffect, &at.origin, text);
+        return None;
+    }
+    Some(at.value)
 }
 
 /// Each once, and none that the listening addresses cover: a port cannot be bound twice.
 fn aux_servers(raw: &Raw, findings: &mut Findings) -> Vec<SocketAddr> {
     let ports = [raw.listening_port.or(PORT), raw.alt_listening_port.or(0)];
-    let covers = |listening: IpAddr, ip: IpAddr| {
-        listening == ip || (listening.is_unspecified() && listening.is_ipv4() == ip.is_ipv4())
-    };
     let is_covered = |endpoint: SocketAddr| {
         let mut listening = raw.listening_ip.all().map(|at| at.value);
         listening.any(|listening| covers(listening, endpoint.ip()))

@@ -44,7 +44,7 @@ pub(super) fn lower(
     let offer = tls::offer(raw, machine, findings);
     let listen = listen(raw, &offer, findings);
     let proxy = proxy(raw, &listen, findings);
-    let has_streams = listen.tcp || listen.tls_over_tcp || proxy.is_used();
+    let has_streams = listen.has_streams() || proxy.is_used();
     let metrics = metrics(raw, &offer, machine, findings);
     let (udp_relay, tcp_relay) = relaying(raw, has_file, has_streams, findings);
     Settings {

@@ -16,6 +16,7 @@ mod error;
 mod file;
 mod help;
 mod listen;
+mod listen_urls;
 mod logging;
 mod lower;
 mod metrics;
@@ -53,7 +54,8 @@ pub use settings::{
 };
 pub use toml::{Converted, Remark, convert};
 pub use ways_in::{
-    ConnectionLimits, Http, Identity, Listen, ProxyProtocol, StreamQueue, TlsSettings,
+    ConnectionLimits, Http, Identity, Listen, ListenUrl, ProxyProtocol, Scheme, StreamQueue,
+    TlsSettings,
 };
 pub use written::Written;
 

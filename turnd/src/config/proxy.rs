@@ -45,11 +45,11 @@ pub(super) fn proxy(raw: &Raw, listen: &Listen, findings: &mut Findings) -> Prox
 /// The ports that clients are served on over TCP, plain or with TLS.
 fn tcp_ports(raw: &Raw, listen: &Listen) -> Vec<u16> {
     let mut ports = Vec::new();
-    if listen.tcp {
+    if listen.on_ports && listen.tcp {
         ports.push(raw.listening_port.or(PORT));
         ports.extend(listen.alt_listening_port);
     }
-    if listen.tls_over_tcp {
+    if listen.on_ports && listen.tls_over_tcp {
         ports.push(listen.tls_listening_port);
         ports.extend(listen.alt_tls_listening_port);
     }
@@ -85,10 +85,11 @@ fn trusted(raw: &Raw, proxy: &ProxyProtocol, findings: &mut Findings) -> Vec<IpR
         .all()
         .map(|at| at.value.clone())
         .collect();
-    if !proxy.is_used() {
+    let listener = raw.listen.all().find(|at| at.value.is_behind_proxy);
+    if !proxy.is_used() && listener.is_none() {
         if let Some(at) = raw.proxy_protocol_from.last() {
             let text = "proxy-protocol-from has no effect: \
-                 there is no tcp-proxy-port and no proxy-protocol-port";
+                 there is no tcp-proxy-port, no proxy-protocol-port and no listen with ?proxy";
             findings.warn_of(About::NoEffect, &at.origin, text);
         }
         return Vec::new();
@@ -97,9 +98,11 @@ fn trusted(raw: &Raw, proxy: &ProxyProtocol, findings: &mut Findings) -> Vec<IpR
         return written;
     }
     let port = raw.tcp_proxy_port.last();
-    if let Some(at) = port.or(raw.proxy_protocol_port.last()) {
+    let port = port.or(raw.proxy_protocol_port.last());
+    let listener = listener.map(|at| &at.origin);
+    if let Some(origin) = port.map(|at| &at.origin).or(listener) {
         findings.info(
-            &at.origin,
+            origin,
             "proxy-protocol-from is not written, so every host of a local network is believed: \
              loopback, private and link-local addresses",
         );

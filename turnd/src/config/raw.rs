@@ -6,6 +6,7 @@ use super::{
     error::Origin,
     settings::{DefaultFamily, Secret, StaticUser},
     value::{IpRange, Mapping},
+    ways_in::ListenUrl,
     written::Trail,
 };
 
@@ -90,6 +91,7 @@ pub(super) struct Raw {
     pub(super) alt_listening_port: Slot<u16>,
     pub(super) alt_tls_listening_port: Slot<u16>,
     pub(super) aux_server: Slot<SocketAddr>,
+    pub(super) listen: Slot<ListenUrl>,
     pub(super) listening_device: Slot<String>,
     pub(super) no_udp: Slot<bool>,
     pub(super) no_tcp: Slot<bool>,

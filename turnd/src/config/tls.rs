@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::{
     error::{Findings, Origin},
+    listen_urls,
     raw::{At, Raw, Slot},
     search::{self, Machine},
     ways_in::{Identity, TlsSettings},
@@ -28,8 +29,9 @@ type Written<'a> = (&'static str, &'a Origin);
 /// What is offered. An offer without settings comes with an error.
 pub(super) fn offer(raw: &Raw, machine: &Machine, findings: &mut Findings) -> Offer {
     let dtls = dtls(raw, findings);
+    let any_dtls = dtls.or(listen_urls::dtls(raw).map(|origin| ("listen", origin)));
     let over_tcp = raw.no_tls.on().is_none();
-    if let (Some(no_tls), None) = (raw.no_tls.on(), dtls) {
+    if let (Some(no_tls), None) = (raw.no_tls.on(), any_dtls) {
         tell_unused(raw, no_tls, findings);
         return Offer {
             tls: None,
@@ -49,7 +51,7 @@ pub(super) fn offer(raw: &Raw, machine: &Machine, findings: &mut Findings) -> Of
     };
     let identity = identity(raw, asking, machine, findings);
     let tls = identity.and_then(|identity| with(identity, raw, machine, findings));
-    if let (Some(origin), Some(_)) = (raw.no_tlsv1_2.on(), dtls) {
+    if let (Some(origin), Some(_)) = (raw.no_tlsv1_2.on(), any_dtls) {
         findings.info(origin, "no-tlsv1_2: this is for TLS; DTLS stays at 1.2");
     }
     Offer {
@@ -80,6 +82,7 @@ fn asking(raw: &Raw) -> impl Iterator<Item = Written<'_>> {
         ("CA-file", origin(&raw.ca_file)),
         ("self-signed", raw.self_signed.on()),
         ("tls-listening-port", port),
+        ("listen", listen_urls::secure(raw)),
     ]
     .into_iter()
     .filter_map(|(name, origin)| Some((name, origin?)))

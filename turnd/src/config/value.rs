@@ -6,7 +6,10 @@ use std::{
     ops::RangeInclusive,
 };
 
-use super::settings::{DefaultFamily, Secret, StaticUser, UserSecret};
+use super::{
+    settings::{DefaultFamily, Secret, StaticUser, UserSecret},
+    ways_in::{ListenUrl, Scheme},
+};
 
 /// Addresses from the lower to the higher, both ends included, of one family.
 pub(super) type IpRange = RangeInclusive<IpAddr>;
@@ -93,6 +96,40 @@ pub(super) fn endpoint(text: &str) -> Result<SocketAddr, Bad> {
         Ok(endpoint) => Ok(endpoint),
         Err(_) => bad("is not an address and a port", EXPECTED),
     }
+}
+
+/// `scheme://ip:port`, for TCP and TLS maybe with `?proxy` behind it.
+pub(super) fn listener(text: &str) -> Result<ListenUrl, Bad> {
+    const EXPECTED: &str = "udp://, tcp://, tls:// or dtls:// and IP:PORT, or [IP]:PORT for IPv6, such as udp://[::]:3478 (a host name is not looked up)";
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return bad("is not a listener", EXPECTED);
+    };
+    let scheme = match scheme {
+        "udp" => Scheme::Udp,
+        "tcp" => Scheme::Tcp,
+        "tls" => Scheme::Tls,
+        "dtls" => Scheme::Dtls,
+        _ => return bad("has a scheme that is not known", EXPECTED),
+    };
+    let (address, is_behind_proxy) = match rest.split_once('?') {
+        None => (rest, false),
+        Some((address, "proxy")) => (address, true),
+        Some(_) => return bad("has something else than proxy behind the ?", EXPECTED),
+    };
+    if is_behind_proxy && scheme.is_datagrams() {
+        return bad(
+            "asks for a PROXY header on UDP",
+            "?proxy behind tcp:// or tls:// only",
+        );
+    }
+    let Ok(address) = endpoint(address) else {
+        return bad("has no address and port to listen on", EXPECTED);
+    };
+    Ok(ListenUrl {
+        scheme,
+        address,
+        is_behind_proxy,
+    })
 }
 
 /// Keeps the scope of a link-local address, which it cannot be bound without.

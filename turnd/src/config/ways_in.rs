@@ -2,6 +2,7 @@
 //! protocol, and the bounds of connections.
 
 use std::{
+    fmt,
     net::{IpAddr, SocketAddr},
     ops::RangeInclusive,
     path::PathBuf,
@@ -14,6 +15,12 @@ use super::settings::Secret;
 /// be equal, to each other and to `listening_port`: then one listener does for both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listen {
+    /// Whether `listening_port` and the three ports below are listened on, as they are unless only
+    /// `listeners` says where.
+    pub on_ports: bool,
+    /// Further listeners, each of one kind. None of them needs a socket that something else here has;
+    /// two of one address and transport, with and without encryption, share one.
+    pub listeners: Vec<ListenUrl>,
     /// Serve clients over plain UDP.
     pub udp: bool,
     /// Serve clients over plain TCP.
@@ -35,6 +42,79 @@ pub struct Listen {
     pub listening_device: Option<String>,
     /// The network interface that relay sockets are bound to; likewise.
     pub relay_device: Option<String>,
+}
+
+impl Listen {
+    /// Whether clients can come over TCP or TLS without a proxy's port.
+    #[must_use]
+    pub fn has_streams(&self) -> bool {
+        let is_somewhere = self.on_ports || !self.aux_servers.is_empty();
+        let is_listed = |url: &ListenUrl| !url.scheme.is_datagrams();
+        (is_somewhere && (self.tcp || self.tls_over_tcp)) || self.listeners.iter().any(is_listed)
+    }
+
+    /// Whether DTLS is served anywhere.
+    #[must_use]
+    pub fn has_dtls(&self) -> bool {
+        let is_listed = |url: &ListenUrl| url.scheme == Scheme::Dtls;
+        self.dtls || self.listeners.iter().any(is_listed)
+    }
+}
+
+/// One listener of the option `listen`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListenUrl {
+    /// What it takes, and nothing else.
+    pub scheme: Scheme,
+    /// Where. Port 0: the system chooses.
+    pub address: SocketAddr,
+    /// Whether a PROXY header comes first; only of TCP and TLS.
+    pub is_behind_proxy: bool,
+}
+
+impl fmt::Display for ListenUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let proxy = if self.is_behind_proxy { "?proxy" } else { "" };
+        write!(f, "{}://{}{proxy}", self.scheme.name(), self.address)
+    }
+}
+
+/// What one listener of the option `listen` takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// Plain messages over UDP.
+    Udp,
+    /// Plain messages over TCP.
+    Tcp,
+    /// TLS over TCP.
+    Tls,
+    /// DTLS over UDP.
+    Dtls,
+}
+
+impl Scheme {
+    /// As it is written.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+            Self::Dtls => "dtls",
+        }
+    }
+
+    /// Whether it is on UDP.
+    #[must_use]
+    pub const fn is_datagrams(self) -> bool {
+        matches!(self, Self::Udp | Self::Dtls)
+    }
+
+    /// Whether it needs a certificate.
+    #[must_use]
+    pub const fn is_secure(self) -> bool {
+        matches!(self, Self::Tls | Self::Dtls)
+    }
 }
 
 /// What TLS and DTLS are offered with. The files exist and can be opened; what is in them has not

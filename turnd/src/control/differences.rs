@@ -126,6 +126,8 @@ fn compare_access(it: &mut Comparison, old: &Settings, new: &Settings) {
 
 fn compare_listen(it: &mut Comparison, old: &Listen, new: &Listen) {
     let Listen {
+        on_ports,
+        listeners: urls,
         udp,
         tcp,
         tls_over_tcp,
@@ -138,6 +140,8 @@ fn compare_listen(it: &mut Comparison, old: &Listen, new: &Listen) {
         relay_device,
     } = new;
     let listeners = "listeners";
+    it.live(listeners, &old.on_ports, on_ports);
+    it.live(listeners, &old.listeners, urls);
     it.live(listeners, &old.udp, udp);
     it.live(listeners, &old.tcp, tcp);
     it.live(listeners, &old.tls_over_tcp, tls_over_tcp);

@@ -210,3 +210,101 @@ fn what_waits_for_a_slow_reader_is_bounded_in_bytes_and_time() {
     let text = "stream-queue-bytes=16777216\nstream-queue-time=10000";
     assert_eq!(settings(text).stream_queue, queue(16 << 20, 10_000));
 }
+
+#[test]
+fn listeners_of_our_own_count_alone_unless_a_port_or_an_address_is_written() {
+    let text = "listen=udp://[::]:3000\nlisten=tcp://192.0.2.1:80?proxy\n";
+    let listen = settings(text).listen;
+    let urls: Vec<_> = listen.listeners.iter().map(ToString::to_string).collect();
+    assert_eq!(urls, ["udp://[::]:3000", "tcp://192.0.2.1:80?proxy"]);
+    assert!(!listen.on_ports);
+    assert!(settings("").listen.on_ports);
+    for beside in [
+        "listening-port=3479",
+        "tls-listening-port=5349\nself-signed",
+        "listening-ip=192.0.2.9",
+    ] {
+        assert!(
+            settings(&format!("{text}{beside}\n")).listen.on_ports,
+            "{beside}"
+        );
+    }
+    assert!(!settings("listen=udp://[::]:1").listen.has_streams());
+    assert!(settings("listen=tcp://[::]:1").listen.has_streams());
+}
+
+#[test]
+fn listeners_for_tls_and_dtls_need_a_certificate() {
+    for scheme in ["tls", "dtls"] {
+        let [message] = &mistakes(&format!("listen={scheme}://192.0.2.1:443"), &[])[..] else {
+            panic!("one mistake");
+        };
+        assert!(message.starts_with(&format!("{FILE}:1: listen: cert is not written")));
+        assert!(message.ends_with("expected cert and pkey, or self-signed for trying out"));
+        let settings = settings(&format!("listen={scheme}://192.0.2.1:443\nself-signed"));
+        assert!(settings.tls.is_some());
+        assert_eq!(settings.listen.has_dtls(), scheme == "dtls");
+    }
+    // DTLS alone, where TLS is not wanted.
+    let dtls = settings("listen=dtls://192.0.2.1:443\nself-signed\nno-tls");
+    assert!(dtls.tls.is_some() && !dtls.listen.has_streams());
+}
+
+#[test]
+fn listeners_that_cannot_be_beside_each_other_are_refused() {
+    let cases = [
+        (
+            "listen=udp://192.0.2.1:1\nlisten=udp://192.0.2.1:1",
+            "udp://192.0.2.1:1 is written already (FILE:1); expected it once",
+        ),
+        (
+            "listen=udp://0.0.0.0:1\nlisten=udp://192.0.2.1:1",
+            "udp://192.0.2.1:1: udp://0.0.0.0:1 (FILE:1) covers that or is covered by it; expected another port",
+        ),
+        (
+            "listening-port=5\nlisten=tcp://192.0.2.1:5",
+            "tcp://192.0.2.1:5: listening-port listens there already; expected another address or port",
+        ),
+        (
+            "aux-server=192.0.2.1:5\nlisten=udp://0.0.0.0:5",
+            "udp://0.0.0.0:5: aux-server listens there already; expected another address or port",
+        ),
+        (
+            "no-udp\nlisten=udp://192.0.2.1:5",
+            "udp://192.0.2.1:5: no-udp (FILE:1) asks for the opposite; expected one of them",
+        ),
+        (
+            "self-signed\nlisten=tcp://[::1]:5\nlisten=tls://[::1]:5?proxy",
+            "tls://[::1]:5?proxy: on one port tcp://[::1]:5 (FILE:2) differs; expected ?proxy for both or neither",
+        ),
+    ];
+    for (text, message) in cases {
+        let line = text.lines().count();
+        let expected = format!("{FILE}:{line}: listen: {}", message.replace("FILE", FILE));
+        assert_eq!(mistakes(text, &[]), [expected]);
+    }
+    for text in [
+        "listen=udp://0.0.0.0:1\nlisten=udp://[::]:1\nlisten=tcp://192.0.2.1:1",
+        "self-signed\nlisten=tcp://[::1]:5\nlisten=tls://[::1]:5",
+        "listen=udp://[::1]:0\nlisten=udp://[::1]:0",
+        "listening-ip=192.0.2.9\nlisten=udp://192.0.2.1:3478",
+    ] {
+        settings(text);
+    }
+}
+
+#[test]
+fn a_second_port_beside_one_that_is_not_listened_on_is_told() {
+    let loaded = run(
+        "stun-only\nlisten=udp://192.0.2.1:1\nalt-listening-port=7\n",
+        &[],
+    );
+    assert_eq!(loaded.settings.listen.alt_listening_port, None);
+    assert_eq!(
+        notes(&loaded),
+        [format!(
+            "{FILE}:3: alt-listening-port has no effect: only listen says where to listen; \
+             another line of it, or listening-port, adds a port"
+        )]
+    );
+}

@@ -156,7 +156,7 @@ fn trust_without_a_port_has_no_effect_and_is_told() {
         notes(&loaded),
         [format!(
             "{FILE}:2: proxy-protocol-from has no effect: \
-             there is no tcp-proxy-port and no proxy-protocol-port"
+             there is no tcp-proxy-port, no proxy-protocol-port and no listen with ?proxy"
         )]
     );
 }

@@ -176,3 +176,41 @@ fn an_address_that_cannot_be_had_changes_nothing_at_all() {
     bob.allocate().relayed();
     assert!(answers(at(free)));
 }
+
+#[test]
+fn listeners_of_our_own_come_and_go() {
+    let (first, second) = (free_port(), free_port());
+    let config = |ports: &[u16]| {
+        let lines = ports
+            .iter()
+            .map(|port| format!("listen=udp://127.0.0.1:{port}\n"));
+        format!("realm=example.org\nrelay-threads=2\nrelay-ip=127.0.0.1\n{USER}")
+            + &lines.collect::<String>()
+    };
+    let turnd = Turnd::start(&config(&[first]));
+    assert!(answers(at(first)));
+    assert!(
+        TcpStream::connect(at(first)).is_err(),
+        "UDP and nothing else"
+    );
+    assert_eq!(turnd.listening().len(), 1, "no other port is listened on");
+    let client = Session::new(at(first), "alice", "secret");
+    client.allocate().relayed();
+
+    let line = must_reload(&turnd, &config(&[first, second]));
+    assert!(line.contains("changed: listeners"), "{line}");
+    assert!(answers(at(first)) && answers(at(second)));
+
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let seen = turnd.line_count();
+    let line = reload(&turnd, &config(&[first, port]));
+    assert!(line.contains("nothing has been changed"), "{line}");
+    turnd.wait_for_line_after(seen, "(option listen)");
+    assert!(answers(at(second)));
+
+    must_reload(&turnd, &config(&[second]));
+    assert!(!answers(at(first)), "no new client is answered");
+    assert!(answers(at(second)));
+    assert_eq!(refresh(&client).error(), None, "who is there lives on");
+}

@@ -195,7 +195,6 @@ fn each_no_takes_one_way_in_away() {
     }
 }
 
-#[cfg(feature = "dtls")]
 #[test]
 fn dtls_is_served_beside_or_without_the_others() {
     for (options, expected) in [
@@ -289,4 +288,46 @@ fn streams_are_served_over_ipv6_and_on_every_address() {
             client.echo(&peer, b"over any address");
         }
     }
+}
+
+#[test]
+#[cfg(feature = "dtls")]
+fn listeners_of_our_own_take_what_their_scheme_says_and_nothing_else() {
+    let (asker, turnd) = Asker::start(&format!(
+        "realm=example.org\nuser=alice:secret\nrelay-ip=127.0.0.1\n{SECURE}\
+         listen=udp://127.0.0.1:0\nlisten=tcp://127.0.0.1:0\n\
+         listen=tls://127.0.0.1:0\nlisten=dtls://127.0.0.1:0\n"
+    ));
+    let told = asker.compare(&turnd);
+    assert_eq!(protocols(&told), ["udp", "tcp", "tls", "dtls"]);
+}
+
+#[test]
+fn listeners_of_our_own_on_one_port_share_it_and_add_to_coturns_ports() {
+    let port = free_port();
+    let (asker, turnd) = Asker::start(&format!(
+        "{CONFIG}no-udp\ncert=cert.pem\npkey=key.pem\ntls-listening-port=0\n\
+         listen=tls://127.0.0.1:{port}\nlisten=tcp://127.0.0.1:{port}\n"
+    ));
+    let told = asker.compare(&turnd);
+    assert_eq!(protocols(&told), ["tcp+tls", "tcp+tls", "tcp+tls"]);
+    assert!(told.iter().any(|(address, _)| address.port() == port));
+}
+
+#[test]
+fn a_listener_of_our_own_behind_a_proxy_waits_for_its_header() {
+    let turnd = Turnd::start(
+        "realm=example.org\nuser=alice:secret\nrelay-ip=127.0.0.1\n\
+         listen=tcp://127.0.0.1:0?proxy\nproxy-protocol-from=127.0.0.1\n",
+    );
+    let [listening] = &turnd.listening()[..] else {
+        panic!("one listener:\n{}", turnd.log());
+    };
+    assert!(listening.is_behind_proxy);
+    assert!(!over_tcp(listening.address), "no header came");
+    let mut socket = connect(listening.address);
+    let header = b"PROXY TCP4 192.0.2.7 192.0.2.200 4711 3478\r\n";
+    socket.write_all(header).unwrap();
+    let mapped = Client::over(socket).binding().mapped();
+    assert_eq!(mapped, "192.0.2.7:4711".parse().unwrap());
 }

@@ -284,7 +284,7 @@ impl Rules<'_> {
             "turnd does not start if the certificate or its key cannot be used; coturn serves \
              without TLS then",
         );
-        if !settings.listen.dtls && !self.is_written("no-dtls") {
+        if !settings.listen.has_dtls() && !self.is_written("no-dtls") {
             self.differs(
                 "dtls-off",
                 "",

@@ -146,6 +146,7 @@ fn lines(option: &Opt) -> (&'static str, String) {
         Kind::Number(range, _) => (*range.end()).min(range.start().max(&1) + 2000).to_string(),
         Kind::Address(_) => "192.0.2.7".to_owned(),
         Kind::Endpoint(_) => "192.0.2.7:5999".to_owned(),
+        Kind::Listener(_) => "udp://192.0.2.7:5999".to_owned(),
         Kind::Mappings(_) => "203.0.113.7".to_owned(),
         Kind::Peers(_) => "198.51.100.0/24".to_owned(),
         Kind::User(_) => "zed:zebra".to_owned(),

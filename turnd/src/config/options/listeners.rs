@@ -2,7 +2,7 @@
 
 use super::{
     ANY,
-    Kind::{Address, Device, Endpoint, Flag, Number, Peers, Port, Url},
+    Kind::{Address, Device, Endpoint, Flag, Listener, Number, Peers, Port, Url},
     Topic,
     row::{ignored, obeyed},
     to,
@@ -55,6 +55,12 @@ pub(super) static TOPIC: Topic = Topic {
             "aux-server",
             Endpoint(to!(aux_server)),
             "further address and port to listen on",
+        )
+        .repeatable(),
+        obeyed(
+            "listen",
+            Listener(to!(listen)),
+            "udp://, tcp://, tls:// or dtls:// and IP:PORT, ?proxy behind it for a PROXY header (not in coturn)",
         )
         .repeatable(),
         obeyed(

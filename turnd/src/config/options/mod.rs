@@ -25,6 +25,7 @@ use super::{
     raw::{Raw, Slot},
     settings::{DefaultFamily, Secret, StaticUser},
     value::{IpRange, Mapping},
+    ways_in::ListenUrl,
 };
 use std::{
     net::{IpAddr, SocketAddr},
@@ -94,6 +95,8 @@ pub(super) enum Kind {
     Address(Option<Place<IpAddr>>),
     /// An address and a port.
     Endpoint(Option<Place<SocketAddr>>),
+    /// A listener, as a URL.
+    Listener(Option<Place<ListenUrl>>),
     /// A public address and maybe the private one behind it.
     Mappings(Option<Place<Mapping>>),
     /// A range of addresses.
@@ -175,6 +178,7 @@ impl Kind {
             Self::Number(..) => "NUMBER",
             Self::Address(_) => "IP",
             Self::Endpoint(_) => "IP:PORT",
+            Self::Listener(_) => "SCHEME://IP:PORT",
             Self::Mappings(_) => "IP[/IP]",
             Self::Peers(_) => "IPS",
             Self::User(_) => "USER",
@@ -251,6 +255,7 @@ mod tests {
                 Number(_, place) => place.is_some(),
                 Address(place) => place.is_some(),
                 Endpoint(place) => place.is_some(),
+                Listener(place) => place.is_some(),
                 Mappings(place) => place.is_some(),
                 Peers(place) => place.is_some(),
                 User(place) => place.is_some(),
