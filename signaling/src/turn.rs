@@ -8,7 +8,7 @@ use std::{
 use serde_json::{Value, json};
 use turnd::{
     auth::password,
-    config::{Access, Secret, Settings, UserSecret},
+    config::{Access, Scheme, Secret, Settings, UserSecret},
 };
 
 /// The TURN server that pages are sent to.
@@ -56,22 +56,23 @@ impl TurnOffer {
         certificate_name: Option<&str>,
         lifetime: Duration,
     ) -> Self {
-        let listen = &settings.listen;
         let own = host.map_or_else(|| own_host(settings), |host| Host::Named(bracketed(host)));
         let tls_host = match (host, certificate_name) {
             (None, Some(name)) => Host::Named(name.to_owned()),
             _ => own.clone(),
         };
-        let port = settings.listening_port;
+        let (udp, tcp) = (
+            settings.port_for(Scheme::Udp),
+            settings.port_for(Scheme::Tcp),
+        );
         let relays = !settings.stun_only;
         Self {
             host: own,
             tls_host,
-            stun_port: (listen.udp && !settings.no_stun).then_some(port),
-            udp_port: (listen.udp && relays).then_some(port),
-            tcp_port: (listen.tcp && relays).then_some(port),
-            tls_port: (listen.tls_over_tcp && settings.tls.is_some() && relays)
-                .then_some(listen.tls_listening_port),
+            stun_port: udp.filter(|_| !settings.no_stun),
+            udp_port: udp.filter(|_| relays),
+            tcp_port: tcp.filter(|_| relays),
+            tls_port: settings.port_for(Scheme::Tls).filter(|_| relays),
             credentials: credentials(settings, lifetime),
         }
     }

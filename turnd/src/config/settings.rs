@@ -16,7 +16,7 @@ use super::{
     metrics::Metrics,
     process::ProcessSettings,
     rates::Rates,
-    ways_in::{ConnectionLimits, Http, Listen, ProxyProtocol, StreamQueue, TlsSettings},
+    ways_in::{ConnectionLimits, Http, Listen, ProxyProtocol, Scheme, StreamQueue, TlsSettings},
 };
 
 /// A configuration that is complete and free of contradictions.
@@ -101,6 +101,30 @@ pub struct Settings {
     pub process: ProcessSettings,
     /// How the server ends while it has allocations.
     pub drain: Drain,
+}
+
+impl Settings {
+    /// A port that serves clients of this kind, without a PROXY header: coturn's where there is one, else the
+    /// first of `listen`. 0: the system chooses.
+    #[must_use]
+    pub fn port_for(&self, scheme: Scheme) -> Option<u16> {
+        let listen = &self.listen;
+        let (is_served, port) = match scheme {
+            Scheme::Udp => (listen.udp, self.listening_port),
+            Scheme::Tcp => (listen.tcp, self.listening_port),
+            Scheme::Tls => (
+                listen.tls_over_tcp && self.tls.is_some(),
+                listen.tls_listening_port,
+            ),
+            Scheme::Dtls => (listen.dtls, listen.tls_listening_port),
+        };
+        if listen.on_ports && is_served {
+            return Some(port);
+        }
+        let mut urls = listen.listeners.iter();
+        let url = urls.find(|url| url.scheme == scheme && !url.is_behind_proxy)?;
+        Some(url.address.port())
+    }
 }
 
 /// Addresses that clients are told instead of the relay's own, for machines behind 1:1 NAT.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use turnd::config::{ConnectionLimits, Http, StreamQueue};
+use turnd::config::{ConnectionLimits, Http, Scheme, StreamQueue};
 
 use crate::helpers::*;
 
@@ -306,5 +306,22 @@ fn a_second_port_beside_one_that_is_not_listened_on_is_told() {
             "{FILE}:3: alt-listening-port has no effect: only listen says where to listen; \
              another line of it, or listening-port, adds a port"
         )]
+    );
+}
+
+#[test]
+fn clients_are_sent_to_a_port_that_is_listened_on() {
+    let ports = |text: &str| {
+        let settings = settings(text);
+        [Scheme::Udp, Scheme::Tcp, Scheme::Tls, Scheme::Dtls].map(|it| settings.port_for(it))
+    };
+    assert_eq!(ports(""), [Some(3478), Some(3478), None, None]);
+    assert_eq!(
+        ports("self-signed\ndtls\nno-tcp"),
+        [Some(3478), None, Some(5349), Some(5349)]
+    );
+    assert_eq!(
+        ports("self-signed\nlisten=udp://[::]:7\nlisten=tcp://[::]:8?proxy\nlisten=tls://[::]:9"),
+        [Some(7), None, Some(9), None]
     );
 }

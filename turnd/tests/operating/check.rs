@@ -271,6 +271,20 @@ fn no_secret_is_in_any_form_of_the_report() {
 }
 
 #[test]
+fn listeners_of_our_own_are_told_and_no_port_besides() {
+    let config = data("good.conf")
+        .replace("listening-port=0\n", "")
+        .replace("listening-ip=127.0.0.1\n", "listen=udp://127.0.0.1:0\n");
+    let checked = Place::new(&config).check(&[]);
+    let listeners = checked.text.split("\nListeners\n").nth(1);
+    let listeners = listeners.and_then(|it| it.split("\n\n").next());
+    let listeners = listeners.unwrap_or_else(|| panic!("{}", checked.text));
+    assert_eq!(listeners.lines().count(), 1, "{}", checked.text);
+    assert!(listeners.contains("udp 127.0.0.1:0"), "{}", checked.text);
+    assert_eq!(checked.code, 0, "{}", checked.text);
+}
+
+#[test]
 fn a_port_that_a_server_has_is_left_to_it_and_told() {
     let server = UdpSocket::bind("127.0.0.1:0").unwrap();
     let port = server.local_addr().unwrap().port();
