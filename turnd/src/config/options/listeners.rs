@@ -60,7 +60,7 @@ pub(super) static TOPIC: Topic = Topic {
         obeyed(
             "listen",
             Listener(to!(listen)),
-            "udp://, tcp://, tls:// or dtls:// and IP:PORT, ?proxy behind it for a PROXY header (not in coturn)",
+            "udp, tcp, tls or dtls; ?proxy behind it (not in coturn)",
         )
         .repeatable(),
         obeyed(
