@@ -2,6 +2,7 @@
 
 use std::{
     cell::RefCell,
+    io::ErrorKind,
     net::{SocketAddr, UdpSocket},
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
@@ -199,12 +200,16 @@ impl Session {
 
     fn datagram(&self) -> Vec<u8> {
         let mut buffer = vec![0; 65_536];
-        let length = self
-            .socket
-            .recv(&mut buffer)
-            .expect("something from the server");
-        buffer.truncate(length);
-        buffer
+        loop {
+            match self.socket.recv(&mut buffer) {
+                // A socket with a time limit is not waited on again by itself (signal(7)).
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                received => {
+                    buffer.truncate(received.expect("something from the server"));
+                    return buffer;
+                }
+            }
+        }
     }
 
     /// Never the same twice in a run: another client may get this one's port later.
