@@ -7,6 +7,8 @@ use crate::{
     support::turnd::Turnd,
 };
 
+/// How often it is looked.
+const TRIES: usize = 5;
 /// All that one wait of the server finds ready at most.
 const LOUD: usize = 200;
 /// Binding requests of each, in one read.
@@ -34,6 +36,16 @@ fn ask_much(loud: &mut [Client]) {
 /// that have much to say: the worker hears them in between, and not after all that it found ready.
 #[test]
 fn a_client_over_udp_is_heard_between_connections_that_have_much_to_say() {
+    // Whoever looks may be late, on a busy machine. A server that hears UDP last is never late to that.
+    let waiting: Vec<usize> = (0..TRIES).map(|_| unheard_when_udp_was_heard()).collect();
+    assert!(
+        waiting.iter().any(|waiting| *waiting > LOUD / 2),
+        "only {waiting:?} of {LOUD} connections waited longer than one datagram"
+    );
+}
+
+/// How many connections wait for their first answer when a client over UDP has its own.
+fn unheard_when_udp_was_heard() -> usize {
     let turnd = Turnd::start(CONFIG);
     let mut loud = loud(&turnd);
     let quiet = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -51,11 +63,7 @@ fn a_client_over_udp_is_heard_between_connections_that_have_much_to_say() {
         socket.set_nonblocking(true).unwrap();
         socket.peek(&mut [0; 1]).is_err()
     };
-    let waiting = loud.iter().filter(unheard).count();
-    assert!(
-        waiting > LOUD / 2,
-        "only {waiting} of {LOUD} connections waited longer than one datagram"
-    );
+    loud.iter().filter(unheard).count()
 }
 
 /// Strangers take turns: whoever has one request waits for a few of each of the others', and not for all.
