@@ -23,7 +23,7 @@ use signaling::{
     tokens::RoomTokens,
     turn::TurnOffer,
 };
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use turnd::config::{self, LogSettings, Machine, Secret, Settings};
 
 const HTTPS_PORT: u16 = 8443;
@@ -80,6 +80,8 @@ async fn run(options: Options) -> Result<(), String> {
         Arc::clone(&board),
     );
     let app = server::app(&board, gate, &origins, pages, tls.is_some());
+    // Before anybody knows that it is there: a signal that comes then must not be lost.
+    let mut stop = StopSignals::new().map_err(|error| error.to_string())?;
     greet(
         &listener,
         metrics.as_ref(),
@@ -113,7 +115,7 @@ async fn run(options: Options) -> Result<(), String> {
 
     let ended = tokio::select! {
         ended = servers.join_next() => ended,
-        () = asked_to_stop() => None,
+        () = stop.next() => None,
     };
     server::end(&handle);
     let fault = |ended| match ended {
@@ -295,15 +297,24 @@ fn shown(ip: IpAddr) -> String {
     }
 }
 
-async fn asked_to_stop() {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    ) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGTERM and SIGINT, from here on.
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }
