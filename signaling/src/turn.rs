@@ -263,6 +263,7 @@ mod tests {
             host_name: None,
             read: Box::new(move |path: &Path| match path.to_str() {
                 Some("/turnserver.conf") => Ok(file.clone().into_bytes()),
+                Some("/secrets") => Ok(b"# the old one, the new one\nnorth\nsouth\n".to_vec()),
                 _ => Err(io::ErrorKind::NotFound.into()),
             }),
             environment: Box::new(|_| None),
@@ -277,6 +278,16 @@ mod tests {
             ),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn a_secret_in_a_file_of_its_own_makes_credentials_too() {
+        let offer = offer("static-auth-secret-file=/secrets\n", None, None);
+        let told = offer.servers("abc", "page.example.org", 1_700_000_000);
+        assert_eq!(
+            told["password"],
+            turnd::auth::password("south", "1700000600:abc")
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Which file is read. The places are coturn's, so that a file stays where it is.
 
 use std::{
+    ffi::OsString,
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
@@ -41,7 +42,7 @@ const LONGEST: usize = 4096;
 const LARGEST: u64 = 16 << 20;
 
 /// Reads a variable of the environment.
-pub type Environment = Box<dyn Fn(&str) -> Option<String>>;
+pub type Environment = Box<dyn Fn(&str) -> Option<OsString>>;
 
 /// Reads a whole file.
 pub type ReadFile = Box<dyn Fn(&Path) -> io::Result<Vec<u8>>>;
@@ -68,12 +69,12 @@ impl Machine {
             cores,
             host_name: host_name.map(|name| name.trim().to_owned()),
             read: Box::new(read),
-            environment: Box::new(|name| std::env::var(name).ok()),
+            environment: Box::new(|name| std::env::var_os(name)),
         }
     }
 
     /// What a variable of the environment says; one that says nothing is as good as none.
-    pub(super) fn variable(&self, name: &str) -> Option<String> {
+    pub(super) fn variable(&self, name: &str) -> Option<OsString> {
         (self.environment)(name).filter(|value| !value.is_empty())
     }
 }
@@ -143,13 +144,21 @@ pub(super) enum Missing {
 /// The file of that name in the first place that has one.
 pub(super) fn find(name: &str, machine: &Machine) -> Result<Found, Missing> {
     for path in candidates(name, machine) {
-        match (machine.read)(&path) {
-            Ok(bytes) => return Ok(Found { path, bytes }),
-            Err(error) if is_absent(&error) => {}
-            Err(error) => return Err(Missing::Unreadable { path, error }),
+        match open(path, machine) {
+            Err(Missing::Nowhere) => {}
+            found => return found,
         }
     }
     Err(Missing::Nowhere)
+}
+
+/// The file that is there and nowhere else.
+pub(super) fn open(path: PathBuf, machine: &Machine) -> Result<Found, Missing> {
+    match (machine.read)(&path) {
+        Ok(bytes) => Ok(Found { path, bytes }),
+        Err(error) if is_absent(&error) => Err(Missing::Nowhere),
+        Err(error) => Err(Missing::Unreadable { path, error }),
+    }
 }
 
 impl Missing {

@@ -7,8 +7,7 @@ use std::{path::Path, sync::Arc};
 use super::{
     error::{About, Findings, Origin},
     raw::{At, Raw, Slot},
-    search::{self, Machine},
-    settings::Secret,
+    search::{self, Machine, Missing},
     value::{self, Bad},
 };
 
@@ -119,19 +118,35 @@ impl Gathering<'_> {
         let Some(directory) = self.machine.variable(CREDENTIALS) else {
             return;
         };
-        let path = Path::new(&directory).join(kept.credential);
-        // What was not given to the service is not there.
-        if let Ok(bytes) = (self.machine.read)(&path) {
-            let text = format!("{}: taken from systemd's credentials", kept.option);
-            self.findings.info(&Origin::Configuration, text);
-            self.take_text(kept, kept.option, &path, &bytes);
+        let option = kept.option;
+        match search::open(Path::new(&directory).join(kept.credential), self.machine) {
+            Ok(found) => {
+                let text = format!("{option}: taken from systemd's credentials");
+                self.findings.info(&Origin::Configuration, text);
+                self.take_text(kept, option, &found.path, &found.bytes);
+            }
+            // It was not given to the service.
+            Err(Missing::Nowhere) => {}
+            // Left out quietly, a reload that may not read it any more would lock out everybody in it.
+            Err(unreadable) => {
+                let text = format!("{option}: {}", unreadable.why(kept.credential));
+                self.findings.error(&Origin::Configuration, text);
+            }
         }
     }
 
     fn read_environment(&mut self, kept: &Kept) {
         let variable = kept.variable;
-        if let Some(text) = self.machine.variable(variable) {
-            self.take(kept, kept.option, &text, &Origin::Environment(variable));
+        let origin = Origin::Environment(variable);
+        let Some(value) = self.machine.variable(variable) else {
+            return;
+        };
+        match value.to_str() {
+            Some(text) => self.take(kept, kept.option, text, &origin),
+            None => {
+                let text = format!("{}: the value is not UTF-8; expected text", kept.option);
+                self.findings.error(&origin, text);
+            }
         }
     }
 
@@ -171,37 +186,19 @@ impl Gathering<'_> {
     }
 }
 
-/// Where everybody on the machine can read them.
+/// Where everybody on the machine can read them. It does not matter whether they are obeyed.
 fn tell_of_the_command_line(raw: &Raw, findings: &mut Findings) {
-    let shown = |slot: &Slot<Secret>| is_on_the_command_line(slot.all());
-    for (option, is_shown, instead) in [
-        ("user", is_on_the_command_line(raw.user.all()), "user-file"),
-        (
-            "static-auth-secret",
-            shown(&raw.static_auth_secret),
-            "static-auth-secret-file",
-        ),
-        ("pkey-pwd", shown(&raw.pkey_pwd), "pkey-pwd-file"),
-        (
-            "prometheus-password",
-            shown(&raw.prometheus_password),
-            "prometheus-password-file",
-        ),
-        (
-            "stateless-nonce-secret",
-            shown(&raw.nonce_secret),
-            "the configuration file",
-        ),
-    ] {
-        if is_shown {
-            let text = format!(
-                "{option}: every user of this machine can see the command line; {instead} keeps the secret"
-            );
-            findings.warn_of(About::Unsafe, &Origin::CommandLine, text);
-        }
+    for option in raw.written.secrets_on_the_command_line() {
+        let instead = KEPT
+            .iter()
+            .find_map(|kept| (kept.option == option).then_some(kept.file_option));
+        let instead = match option {
+            "prometheus-password" => "prometheus-password-file",
+            _ => instead.unwrap_or("the configuration file"),
+        };
+        let text = format!(
+            "{option}: every user of this machine can see the command line; {instead} keeps the secret"
+        );
+        findings.warn_of(About::Unsafe, &Origin::CommandLine, text);
     }
-}
-
-fn is_on_the_command_line<'a, T: 'a>(mut values: impl Iterator<Item = &'a At<T>>) -> bool {
-    values.any(|at| at.origin == Origin::CommandLine)
 }

@@ -1,7 +1,7 @@
 //! What was written, option by option, in a form that may be shown: for people who ask what is in force
 //! and where it comes from. Nothing is concluded from it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::{
     error::Origin,
@@ -55,6 +55,15 @@ impl Trail {
             repeatable: option.repeatable,
             is_default,
         });
+    }
+
+    /// The options whose secrets stood on the command line, in force or not, each once.
+    pub(super) fn secrets_on_the_command_line(&self) -> BTreeSet<&'static str> {
+        let written = self.0.iter().map(|mark| &mark.written);
+        written
+            .filter(|it| it.is_secret && it.origin == Origin::CommandLine)
+            .map(|it| it.name)
+            .collect()
     }
 
     /// What is in force of it, in the order it was written.

@@ -1,8 +1,8 @@
 //! Secrets that are kept apart from the configuration.
 
-use std::{collections::HashMap, io, path::Path};
+use std::{collections::HashMap, ffi::OsString, io, os::unix::ffi::OsStringExt, path::Path};
 
-use turnd::config::{Machine, Outcome};
+use turnd::config::{Identity, Machine, Outcome};
 
 use super::helpers::{expect_run, load, machine, messages, password};
 
@@ -20,7 +20,7 @@ fn machine_of(files: &[(&str, &str)], variables: &[(&str, &str)]) -> Machine {
         None => Err(io::ErrorKind::NotFound.into()),
     };
     Machine {
-        environment: Box::new(move |name| variables.get(name).cloned()),
+        environment: Box::new(move |name| variables.get(name).map(Into::into)),
         ..machine(read)
     }
 }
@@ -156,4 +156,113 @@ fn a_password_of_the_key_is_in_one_place() {
         errors,
         ["turnserver.conf:5: pkey-pwd-file: there is a pkey-pwd too; expected one of them"]
     );
+}
+
+#[test]
+fn every_secret_on_the_command_line_is_warned_of_once_and_with_a_better_place() {
+    let machine = machine_of(&[("turnserver.conf", "user=carol:christmas\n")], &[]);
+    let args = [
+        "-c",
+        "turnserver.conf",
+        "--static-auth-secret=hush",
+        "--static-auth-secret=hush too",
+        "--pkey-pwd=hush",
+        "--prometheus-password=hush",
+        "--stateless-nonce-secret=hush, and long enough for a nonce",
+        "--cli-password=hush",
+        "--psql-userdb=host=localhost password=hush",
+    ];
+    let loaded = expect_run(load(&machine, &args));
+    let notes: Vec<String> = loaded.notes.iter().map(ToString::to_string).collect();
+    for (option, instead) in [
+        ("static-auth-secret", "static-auth-secret-file"),
+        ("pkey-pwd", "pkey-pwd-file"),
+        ("prometheus-password", "prometheus-password-file"),
+        ("stateless-nonce-secret", "the configuration file"),
+        ("cli-password", "the configuration file"),
+        ("psql-userdb", "the configuration file"),
+    ] {
+        let told = format!(
+            "command line: {option}: every user of this machine can see the command line; \
+             {instead} keeps the secret"
+        );
+        let times = notes.iter().filter(|note| **note == told).count();
+        assert_eq!(times, 1, "{told}\n{notes:#?}");
+    }
+    assert!(
+        !notes.iter().any(|note| note.contains("hush")),
+        "{notes:#?}"
+    );
+    // Where only readers of the file see it, there is nothing to say.
+    let told = |note: &String| note.contains("user: every user");
+    assert!(!notes.iter().any(told), "{notes:#?}");
+}
+
+#[test]
+fn a_credential_that_cannot_be_read_ends_the_start() {
+    let given = "/run/credentials/turnd";
+    let machine = Machine {
+        environment: Box::new(move |name| (name == "CREDENTIALS_DIRECTORY").then(|| given.into())),
+        ..machine(move |path| match path {
+            path if path == Path::new("turnserver.conf") => Ok(b"user=carol:christmas\n".to_vec()),
+            path if path.ends_with("turnd/users") => Err(io::Error::other("permission denied")),
+            _ => Err(io::ErrorKind::NotFound.into()),
+        })
+    };
+    assert_eq!(
+        messages(load(&machine, &["-c", "turnserver.conf"])),
+        ["configuration: user: cannot read /run/credentials/turnd/users: permission denied"]
+    );
+}
+
+#[test]
+fn a_variable_that_is_no_text_is_an_error_and_not_left_out() {
+    let machine = Machine {
+        environment: Box::new(|name| {
+            (name == "TURND_STATIC_AUTH_SECRET").then(|| OsString::from_vec(b"no\xffrth".to_vec()))
+        }),
+        ..machine_of(&[("turnserver.conf", "user=carol:christmas\n")], &[])
+    };
+    assert_eq!(
+        messages(load(&machine, &["-c", "turnserver.conf"])),
+        [
+            "environment, TURND_STATIC_AUTH_SECRET: static-auth-secret: the value is not UTF-8; expected text"
+        ]
+    );
+}
+
+#[test]
+fn the_password_of_the_key_comes_from_its_file_the_credentials_or_the_environment() {
+    let files = |written: &'static str| {
+        [
+            ("turnserver.conf", written),
+            ("pwd", "of the file\nand no second line\n"),
+            ("/run/credentials/turnd/pkey-pwd", "of the credential\n"),
+            ("/run/credentials/turnd/fullchain.pem", "PEM"),
+            ("/run/credentials/turnd/privkey.pem", "PEM"),
+        ]
+    };
+    let credentials = ("CREDENTIALS_DIRECTORY", "/run/credentials/turnd");
+    let variable = ("TURND_PKEY_PWD", "of the environment");
+    // Absolute, because relative names are found among credentials only where there are some.
+    let absolute = "user=a:b\ncert=/run/credentials/turnd/fullchain.pem\n\
+                    pkey=/run/credentials/turnd/privkey.pem\npkey-pwd-file=pwd\n";
+    let relative = "user=a:b\ncert=fullchain.pem\npkey=privkey.pem\npkey-pwd-file=pwd\n";
+    let none: &[(&str, &str)] = &[];
+    for (written, variables, expected) in [
+        (absolute, none, "of the file"),
+        (relative, &[credentials], "of the credential"),
+        (relative, &[credentials, variable], "of the environment"),
+        (absolute, &[variable], "of the environment"),
+    ] {
+        let settings = expect_run(outcome(&files(written), variables)).settings;
+        let Identity::Files {
+            cert, key_password, ..
+        } = settings.tls.unwrap().identity
+        else {
+            panic!("{written}");
+        };
+        assert_eq!(cert, Path::new("/run/credentials/turnd/fullchain.pem"));
+        assert_eq!(key_password.unwrap().expose(), expected);
+    }
 }

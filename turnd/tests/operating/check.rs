@@ -256,6 +256,45 @@ fn every_rule_speaks_where_it_should_and_is_silent_elsewhere() {
 }
 
 #[test]
+fn a_file_of_secrets_that_everybody_can_read_is_told() {
+    let place = Place::new(
+        "listening-ip=127.0.0.1\nlistening-port=0\nuser-file=users\nstatic-auth-secret-file=secrets\n\
+         pkey-pwd-file=password\nprometheus\nprometheus-port=0\nprometheus-user=reader\n\
+         prometheus-password-file=scraping\n",
+    );
+    let files = [
+        ("user-file", "users", "alice:wonderland"),
+        (
+            "static-auth-secret-file",
+            "secrets",
+            "a secret that is long",
+        ),
+        ("pkey-pwd-file", "password", "open sesame"),
+        ("prometheus-password-file", "scraping", "look here"),
+    ];
+    for (_, name, text) in files {
+        fs::write(place.0.path().join(name), text).unwrap();
+    }
+    let told = |mode| -> Vec<String> {
+        for (_, name, _) in files {
+            let path = place.0.path().join(name);
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let report = place.json(&[]);
+        let findings = report["findings"].as_array().unwrap().iter();
+        findings
+            .filter(|it| it["code"] == "readable-secrets")
+            .map(|it| it["text"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let expected = files.map(|(option, name, _)| {
+        format!("{option}: every user of this machine can read secrets in {name} (mode 0644)")
+    });
+    assert_eq!(told(0o644), expected);
+    assert_eq!(told(0o640), [] as [&str; 0]);
+}
+
+#[test]
 fn no_secret_is_in_any_form_of_the_report() {
     let place = Place::new(
         "user=alice:hunter22\nstatic-auth-secret=hunter23\npkey-pwd=hunter24\nuser=x:0x1\n",

@@ -168,7 +168,7 @@ fn secrecy(report: &mut Report, file: &Needed, written: &[Written]) {
     let what = match file.option {
         "config" if written.iter().any(|it| it.is_secret && is_ours(&it.origin)) => "secrets",
         "pkey" | "prometheus-key" => "the private key",
-        name if ["secret", "password", "user-file"]
+        name if ["secret", "password", "pwd", "user-file"]
             .iter()
             .any(|it| name.contains(it)) =>
         {
