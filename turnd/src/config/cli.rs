@@ -52,7 +52,20 @@ impl<'a> CommandLine<'a> {
             }
         }
         for stray in values(&self.matches, STRAY) {
-            findings.error(&origin, misplaced(stray, self.args));
+            match flag_before(stray, self.args) {
+                Some(flag) => findings.error(
+                    &origin,
+                    format!(
+                        "the word after {} belongs to no option; \
+                         a value that can be left out needs an equal sign: --option=value",
+                        shown(flag)
+                    ),
+                ),
+                None => findings.warn(
+                    &origin,
+                    "a word belongs to no option and has no effect; every option begins with a dash",
+                ),
+            }
         }
     }
 }
@@ -125,21 +138,15 @@ fn ambiguous(name: &str) -> Option<String> {
     (fitting.len() > 1).then(|| format!("{} is short for several options: {known}", shown(name)))
 }
 
-/// The word itself may be a secret, so only what is in front of it is shown.
-fn misplaced(stray: &OsStr, args: &[OsString]) -> String {
-    let before = args
-        .windows(2)
-        .skip(1)
-        .find(|pair| pair[1] == *stray)
-        .and_then(|pair| pair[0].to_str())
-        .filter(|before| before.starts_with('-'))
-        .and_then(|before| before.split('=').next());
-    match before {
-        Some(before) => format!(
-            "the word after {} belongs to no option; \
-             a value that can be left out needs an equal sign: --option=value",
-            shown(before)
-        ),
-        None => "a word belongs to no option; every option begins with a dash".to_owned(),
+/// The flag in front of a word that belongs to no option. That word may say the opposite of the flag alone
+/// (`--no-auth false`), unless it is empty, and it may be a secret, so it is not shown.
+fn flag_before<'a>(stray: &OsStr, args: &'a [OsString]) -> Option<&'a str> {
+    if stray.is_empty() {
+        return None;
     }
+    args.windows(2)
+        .skip(1)
+        .filter(|pair| pair[1] == *stray)
+        .filter_map(|pair| pair[0].to_str())
+        .find(|before| before.starts_with('-') && !before.contains('='))
 }

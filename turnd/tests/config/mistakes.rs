@@ -45,8 +45,8 @@ fn every_mistake_of_the_command_line_is_told() {
             r#"the word after "--no-auth" belongs to no option; a value that can be left out needs an equal sign: --option=value"#,
         ),
         (
-            &["stray"],
-            "a word belongs to no option; every option begins with a dash",
+            &["false", "--no-auth", "false"],
+            r#"the word after "--no-auth" belongs to no option; a value that can be left out needs an equal sign: --option=value"#,
         ),
     ];
     for (args, expected) in cases {

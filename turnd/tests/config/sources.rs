@@ -35,6 +35,21 @@ fn the_command_line_wins_over_the_file_and_adds_to_its_lists() {
     assert_eq!(settings.users.len(), 2);
 }
 
+/// The entry point of coturn's container image leaves an empty word where it has found no address.
+#[test]
+fn a_word_that_belongs_to_no_option_is_a_warning_as_in_coturn() {
+    let loaded = run(
+        "realm=r\nuser=a:b",
+        &["start", "--min-port=50000", "word", "-v", ""],
+    );
+    assert_eq!(loaded.settings.realm, "r");
+    assert_eq!(*loaded.settings.relay_ports.start(), 50000);
+    assert_eq!(loaded.settings.log.verbosity, Verbosity::Verbose);
+    let told = "command line: a word belongs to no option and has no effect; every option begins with a dash";
+    let warnings = loaded.notes.iter().filter(|note| note.to_string() == told);
+    assert_eq!(warnings.count(), 3, "{:?}", loaded.notes);
+}
+
 #[test]
 fn the_command_line_takes_letters_long_names_and_beginnings_of_names() {
     let args = [

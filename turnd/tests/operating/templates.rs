@@ -41,9 +41,13 @@ fn is_root() -> bool {
     is_root
 }
 
-/// Starts a server with the file, asks it something, and returns what it has printed.
+/// Starts a server with the file of our data, asks it something, and returns what it has printed.
 fn serve(name: &str, server: &str) -> String {
     let path = format!("{}/tests/data/{name}.conf", env!("CARGO_MANIFEST_DIR"));
+    serve_with(&path, &[], server)
+}
+
+fn serve_with(path: &str, args: &[&str], server: &str) -> String {
     let certificates = Certificates::new(KeyKind::Ecdsa);
     let directory = tempfile::tempdir().unwrap();
     let mut command = Command::new("unshare");
@@ -51,7 +55,8 @@ fn serve(name: &str, server: &str) -> String {
         .args(["--net", "--mount", "sh", "-c", MACHINE])
         .arg(env!("CARGO_BIN_EXE_turnd"))
         .arg(directory.path())
-        .args(["server.pem", "server.key"].map(|name| certificates.path(name)));
+        .args(["server.pem", "server.key"].map(|name| certificates.path(name)))
+        .args(args);
     let turnd = Turnd::start_with(command, &fs::read_to_string(path).unwrap(), &[]);
     let asked = Command::new("nsenter")
         .arg(format!("--target={}", turnd.pid()))
@@ -110,5 +115,26 @@ fn coturns_own_sample() {
     if is_root() {
         let log = serve("sample", "127.0.0.1");
         assert!(log.contains("nobody may relay"), "{log}");
+    }
+}
+
+/// With the command line that the entry point of coturn's container image makes.
+#[test]
+fn coturns_own_sample_in_its_container() {
+    if is_root() {
+        let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/sample.conf");
+        let args = ["--log-file=stdout", "--external-ip=203.0.113.20", ""];
+        let log = serve_with(sample, &args, "127.0.0.1");
+        assert!(log.contains("clients are told 203.0.113.20"), "{log}");
+    }
+}
+
+/// The file that Debian's package coturn installs, with the command line of its unit.
+#[test]
+fn the_default_of_debian() {
+    if is_root() {
+        let log = serve_with("/etc/turnserver.conf", &["--pidfile="], "127.0.0.1");
+        assert!(log.contains("nobody may relay"), "{log}");
+        assert!(!log.contains("pid file"), "{log}");
     }
 }

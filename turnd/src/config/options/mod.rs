@@ -283,14 +283,4 @@ mod tests {
             assert!(find(name).is_some(), "{name}");
         }
     }
-
-    #[test]
-    fn coturns_letters_are_known() {
-        for letter in "cdpLEXimlrubBeMJNOqQsCKAvVofhznaS".chars() {
-            assert!(
-                all().any(|option| option.letter == Some(letter)),
-                "{letter}"
-            );
-        }
-    }
 }
