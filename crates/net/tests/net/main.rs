@@ -3,6 +3,7 @@
 mod interfaces;
 mod mtu;
 mod no_allocation;
+mod ring;
 mod support;
 mod tcp;
 mod udp;
