@@ -8,17 +8,14 @@ use turnd_proto::{
 };
 use turnd_wire::channel_data;
 
-use super::{Worker, dtls};
+use super::{Worker, dtls, relays::Relay};
 use crate::{
-    ports::RelaySocket,
     sockets::{Listener, Numbered, Socket},
     streams::StreamId,
 };
 
 /// Most that is read from a listener in one turn.
 const LISTENER_BATCH: usize = 32;
-/// Most that is read from a relay in one turn.
-const RELAY_BATCH: usize = 16;
 
 /// ChannelData that was relayed, for what may follow it.
 struct Repeatable {
@@ -134,7 +131,7 @@ impl Worker {
     pub(super) fn send_unfragmented(&mut self, now: Now, hop: &PeerHop, segment: Piece) {
         self.send(now);
         let set = |worker: &Self, on| {
-            let relay = worker.relays.get(hop.relay).map(RelaySocket::socket);
+            let relay = worker.relays.get(hop.relay).map(Relay::socket);
             relay.is_some_and(|socket| socket.set_dont_fragment(on).is_ok())
         };
         if set(self, true) {
@@ -147,16 +144,19 @@ impl Worker {
     // From peers.
 
     pub(super) fn read_relay(&mut self, now: Now, relay: RelayId) {
-        self.make_room(now, RELAY_BATCH);
-        let Some(socket) = self.relays.get(relay) else {
+        let Some(socket) = self.relays.get_mut(relay) else {
             return self.accept_peers(now, relay);
         };
+        let most = socket.helping.next();
+        self.make_room(now, most);
         self.received.clear();
-        if let Err(error) = socket
-            .socket()
-            .recv(&mut self.slots, RELAY_BATCH, &mut self.received)
-        {
-            self.report(now, "receive from peers", &error);
+        let Some(relay_socket) = self.relays.get_mut(relay) else {
+            return;
+        };
+        let socket = relay_socket.socket();
+        match socket.recv(&mut self.slots, most, &mut self.received) {
+            Ok(count) => relay_socket.helping.got(count),
+            Err(error) => self.report(now, "receive from peers", &error),
         }
         self.counts.received(&self.received);
         self.since_listeners += self.received.len();
@@ -249,7 +249,7 @@ impl Worker {
             .outbox
             .flush(&self.slots, |number| match Socket::of(number) {
                 Socket::Listener(at) => listeners.get(at).map(|listener| &listener.socket),
-                Socket::Relay(relay) => relays.get(relay).map(RelaySocket::socket),
+                Socket::Relay(relay) => relays.get(relay).map(Relay::socket),
                 Socket::Acceptor(_) | Socket::Stream(_) | Socket::PeerStream(_) => None,
             });
         self.dropped += flushed.dropped;

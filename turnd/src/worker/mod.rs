@@ -18,6 +18,7 @@ mod opening;
 mod outputs;
 mod peers;
 mod reconfigure;
+mod relays;
 mod splice;
 mod streams;
 
@@ -34,7 +35,7 @@ use crate::{
     dtls::{Dtls, MAX_MESSAGE},
     listeners::Sockets,
     mailbox::{Mailbox, Sender},
-    ports::{RelayPorts, RelaySocket},
+    ports::RelayPorts,
     report::{LoopCounters, Pulse},
     session_log::SessionLog,
     sockets::{Acceptor, Listener, Numbered, Socket},
@@ -43,6 +44,7 @@ use crate::{
 use peers::Peers;
 use reconfigure::Retiring;
 pub use reconfigure::{Fates, Reconfigure};
+use relays::Relay;
 use streams::Streams;
 pub use streams::{StreamRules, Tls};
 
@@ -91,7 +93,7 @@ pub struct Worker {
     listeners: Numbered<Listener>,
     acceptors: Numbered<Acceptor>,
     retiring: Retiring,
-    relays: SecondaryMap<RelayId, RelaySocket>,
+    relays: SecondaryMap<RelayId, Relay>,
     slots: Slots,
     outbox: Outbox,
     received: Vec<Received>,

@@ -7,7 +7,7 @@ use turnd_proto::{
 };
 use turnd_wire::Family;
 
-use super::{Go, Worker};
+use super::{Go, Worker, relays::Relay};
 use crate::{
     mailbox::Letter,
     ports::{RelaySocket, Wish},
@@ -140,7 +140,7 @@ impl Worker {
             .add(socket.socket(), token, Interest::READABLE);
         added.map_err(|_| RelayRefusal::NoCapacity)?;
         let address = socket.socket().local_addr();
-        self.relays.insert(relay, socket);
+        self.relays.insert(relay, Relay::new(socket));
         Ok(address)
     }
 
@@ -157,7 +157,7 @@ impl Worker {
                 } => {
                     let claimed = self.parts.server.handle_claim(now, token);
                     let socket = claimed.and_then(|(relay, _)| {
-                        let socket = self.relays.remove(relay)?;
+                        let socket = self.relays.remove(relay)?.into_socket();
                         self.parts.poller.remove(socket.socket()).ok()?;
                         Some(socket)
                     });
