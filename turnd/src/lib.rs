@@ -25,6 +25,7 @@ pub mod session_log;
 pub mod setup;
 pub mod sockets;
 pub mod streams;
+mod stun_client;
 pub mod summary;
 pub mod systemd;
 pub mod tls;

@@ -3,6 +3,7 @@
 
 mod check;
 mod convert;
+mod healthcheck;
 
 use std::{
     ffi::{OsStr, OsString},
@@ -20,9 +21,10 @@ pub fn run(args: &[OsString]) -> Option<ExitCode> {
     let rest: Vec<&OsStr> = words.map(OsString::as_os_str).collect();
     let asks_for_help = rest.iter().any(|arg| *arg == "-h" || *arg == "--help");
     Some(match command {
-        "check" | "convert" if asks_for_help => help(command),
+        "check" | "convert" | "healthcheck" if asks_for_help => help(command),
         "check" => check::run(&args[0], &rest),
         "convert" => convert::run(&rest),
+        "healthcheck" => healthcheck::run(&args[0], &rest),
         "help" => help(rest.first().and_then(|topic| topic.to_str()).unwrap_or("")),
         _ => return None,
     })
@@ -32,10 +34,11 @@ fn help(topic: &str) -> ExitCode {
     match topic {
         "check" => print!("{}", check::HELP),
         "convert" => print!("{}", convert::HELP),
+        "healthcheck" => print!("{}", healthcheck::HELP),
         "" | "help" => print!("{}", crate::config::help()),
         other => {
             return refuse(&format!(
-                "there is no command {other:?}; expected check or convert"
+                "there is no command {other:?}; expected check, convert or healthcheck"
             ));
         }
     }

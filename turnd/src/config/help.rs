@@ -11,6 +11,7 @@ A STUN/TURN server that takes coturn's place.
 Usage: turnd [--config FILE] [OPTION]...
        turnd check [--config FILE] [OPTION]...   say what this configuration does; serve nobody
        turnd convert FILE [-o OUT]               make a file in TOML of a coturn file
+       turnd healthcheck [OPTION]...             whether the server of a configuration answers
        turnd help COMMAND
 
 Every option but those of the program itself can stand in the file, one a line, without dashes.

@@ -17,6 +17,7 @@ mod check;
 mod convert;
 mod daemon;
 mod drain;
+mod healthcheck;
 mod logs;
 mod metrics;
 mod metrics_access;

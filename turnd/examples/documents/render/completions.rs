@@ -20,6 +20,9 @@ pub(super) fn text(shell: Shell) -> String {
 
 fn command() -> Command {
     let file = |name: &'static str| Arg::new(name).value_hint(ValueHint::FilePath);
+    let value = |name: &'static str, placeholder: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(placeholder).help(help)
+    };
     let format = Arg::new("format")
         .long("format")
         .help("form of the report")
@@ -33,16 +36,27 @@ fn command() -> Command {
         .about("make a file in TOML of a coturn file")
         .arg(file("FILE").required(true))
         .arg(file("OUT").short('o').long("output").help("file to write"));
+    let healthcheck = Command::new("healthcheck")
+        .about("ask the server of this configuration whether it answers")
+        .disable_help_flag(true)
+        .args(arguments())
+        .arg(value(
+            "to",
+            "URL",
+            "ask there: udp://IP:PORT or tcp://IP:PORT",
+        ))
+        .arg(value("timeout", "SECONDS", "how long to wait"));
+    let commands = PossibleValuesParser::new(["check", "convert", "healthcheck"]);
     let help = Command::new("help")
         .about("print the help of a command")
         .disable_help_flag(true)
-        .arg(Arg::new("COMMAND").value_parser(PossibleValuesParser::new(["check", "convert"])));
+        .arg(Arg::new("COMMAND").value_parser(commands));
     Command::new("turnd")
         .disable_help_flag(true)
         .disable_version_flag(true)
         .disable_help_subcommand(true)
         .args(arguments())
-        .subcommands([check, convert, help])
+        .subcommands([check, convert, healthcheck, help])
 }
 
 fn arguments() -> impl Iterator<Item = Arg> {

@@ -144,6 +144,13 @@ fn commands(page: &mut Roff) {
     );
     item(
         page,
+        [bold("healthcheck")],
+        [roman(
+            "Asks the server of a configuration by one STUN request whether it answers: exit code 0 if it does, 1 if not.",
+        )],
+    );
+    item(
+        page,
         [bold("help "), italic("COMMAND")],
         [roman("Prints the help of a command.")],
     );
