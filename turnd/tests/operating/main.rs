@@ -14,6 +14,7 @@ mod session;
 mod support;
 
 mod check;
+mod container;
 mod convert;
 mod daemon;
 mod drain;
