@@ -12,6 +12,7 @@ mod mistakes;
 mod proxy;
 mod rates;
 mod secrets;
+mod shipped;
 mod sources;
 mod templates;
 mod tls;
