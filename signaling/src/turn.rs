@@ -8,7 +8,7 @@ use std::{
 use serde_json::{Value, json};
 use turnd::{
     auth::password,
-    config::{Access, Scheme, Secret, Settings, UserSecret},
+    config::{Access, PublicName, Scheme, Secret, Settings, UserSecret},
 };
 
 /// The TURN server that pages are sent to.
@@ -212,6 +212,12 @@ fn credentials(settings: &Settings, lifetime: Duration) -> Credentials {
 
 fn own_host(settings: &Settings) -> Host {
     let external = &settings.external;
+    // A name is looked up by whoever calls, each time anew.
+    for named in &external.named {
+        if let PublicName::Host(host) = &named.name {
+            return Host::Named(host.clone());
+        }
+    }
     let outside = external
         .plain_v4
         .map(IpAddr::from)

@@ -96,10 +96,18 @@ fn external(external: &External, relay: IpAddr) -> IpAddr {
     if let Some(pair) = external.pairs.iter().find(|pair| pair.private == relay) {
         return pair.public;
     }
-    match relay {
-        IpAddr::V4(_) => external.plain_v4.map_or(relay, IpAddr::V4),
-        IpAddr::V6(_) => external.plain_v6.map_or(relay, IpAddr::V6),
-    }
+    let named = |private| {
+        let mut names = external.named.iter().filter(|it| it.private == private);
+        names.find_map(|name| name.public(relay))
+    };
+    let plain = match relay {
+        IpAddr::V4(_) => external.plain_v4.map(IpAddr::V4),
+        IpAddr::V6(_) => external.plain_v6.map(IpAddr::V6),
+    };
+    named(Some(relay))
+        .or(plain)
+        .or_else(|| named(None))
+        .unwrap_or(relay)
 }
 
 fn is_link_local(ip: IpAddr) -> bool {

@@ -1,10 +1,11 @@
 //! The life of the program: set up, serve, stop. What happens meanwhile is in [`crate::control`].
 
-use std::{ffi::OsString, io, process::ExitCode};
+use std::{ffi::OsString, io, process::ExitCode, time::Instant};
 
 use crate::{
     config::{Loaded, LogSettings, Settings, Severity},
-    control::{self, Control, Running, Signals, Workers},
+    control::{self, Control, Names, Running, Signals, Workers},
+    external,
     log::{self, Log},
     metrics::Exporter,
     process::{background, identity::Identity, limits, pid_file::PidFile},
@@ -81,7 +82,9 @@ fn serve(
     arguments: Vec<OsString>,
     log: Log,
 ) -> Result<(), StartError> {
-    let settings = &loaded.settings;
+    let mut settings = loaded.settings.clone();
+    settings.external = external::resolve(&settings).map_err(StartError::External)?;
+    let settings = &settings;
     limits::raise(settings);
     // Before anything else: a signal that comes while we start must not be lost.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -123,6 +126,7 @@ fn serve(
         desk,
         workers,
         notify: Notify::from_environment(),
+        names: Names::new(settings, Instant::now()),
         running: Running {
             file: loaded.file.clone(),
             settings: settings.clone(),

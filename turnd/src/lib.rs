@@ -12,6 +12,7 @@ pub mod config;
 pub mod control;
 pub mod dtls;
 pub mod encryption;
+pub mod external;
 pub mod handshakes;
 pub mod listeners;
 pub mod log;

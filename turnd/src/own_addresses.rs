@@ -50,7 +50,10 @@ pub fn named(external: &External) -> Vec<IpAddr> {
         .pairs
         .iter()
         .flat_map(|pair| [pair.public, pair.private]);
-    plain.into_iter().flatten().chain(pairs).collect()
+    let names = external.named.iter();
+    let names = names.flat_map(|name| name.found.iter().copied().chain(name.private));
+    let known = plain.into_iter().flatten();
+    known.chain(pairs).chain(names).collect()
 }
 
 /// Starts the thread. It only sleeps and looks, so that nobody needs to wait for it: it ends with the
@@ -97,7 +100,7 @@ mod tests {
     use turnd_proto::{Forbidden, LiveRelays, PeerPolicy, PeerRules};
 
     use super::*;
-    use crate::config::ExternalPair;
+    use crate::config::{ExternalName, ExternalPair, PublicName};
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
@@ -119,9 +122,22 @@ mod tests {
                 public: ip("8.8.7.2"),
                 private: ip("8.8.7.3"),
             }],
+            named: vec![ExternalName {
+                name: PublicName::Auto,
+                private: Some(ip("8.8.7.5")),
+                found: vec![ip("8.8.7.6")],
+            }],
+            ..External::default()
         };
         let own = Arc::new(find(&external).unwrap());
-        for named in ["8.8.7.1", "2a00:1450::1", "8.8.7.2", "8.8.7.3"] {
+        for named in [
+            "8.8.7.1",
+            "2a00:1450::1",
+            "8.8.7.2",
+            "8.8.7.3",
+            "8.8.7.5",
+            "8.8.7.6",
+        ] {
             assert_eq!(check(&own, named), Err(Forbidden::Own), "{named}");
         }
         assert_eq!(check(&own, "8.8.7.4"), Ok(()));

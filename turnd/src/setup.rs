@@ -21,6 +21,7 @@ use crate::{
     config::{self, Settings, UserSecret},
     dtls::DtlsLimits,
     encryption::{Encryption, EncryptionError},
+    external::ExternalError,
     handshakes::Handshakes,
     listeners::Listeners,
     metrics::MetricsError,
@@ -61,6 +62,8 @@ pub enum StartError {
         /// Why not.
         error: io::Error,
     },
+    /// A public address cannot be found out.
+    External(ExternalError),
     /// TLS or DTLS cannot be offered as it was asked for.
     Encryption(EncryptionError),
     /// Metrics cannot be served as they were asked for.
@@ -98,6 +101,7 @@ impl fmt::Display for StartError {
                     "cannot listen on {protocol} {address}: {error} ({options})"
                 )
             }
+            Self::External(error) => write!(f, "{error}"),
             Self::Encryption(error) => write!(f, "{error}"),
             Self::Metrics(error) => write!(f, "{error}"),
             Self::Identity(error) => write!(f, "{error}"),

@@ -17,9 +17,9 @@ use super::{
     rates::rates,
     raw::{At, Raw, Slot},
     search::Machine,
-    settings::{DefaultFamily, External, ExternalPair, Settings},
+    settings::{DefaultFamily, External, ExternalName, ExternalPair, PublicName, Settings},
     tls,
-    value::Mapping,
+    value::{self, Mapping, Public},
 };
 
 /// Most worker threads, as in coturn.
@@ -117,26 +117,96 @@ fn relay_ips(raw: &Raw, findings: &mut Findings) -> Vec<IpAddr> {
 }
 
 fn external(raw: &Raw, findings: &mut Findings) -> External {
-    let mut external = External::default();
+    let mut external = External {
+        interval: Duration::from_secs(raw.external_ip_interval.or(60) as u64),
+        ..External::default()
+    };
     let (mut v4, mut v6) = (None, None);
     for at in raw.external_ip.all() {
-        let public = at.value.public;
+        let public = match &at.value.public {
+            Public::Address(public) => *public,
+            Public::Name(name) => {
+                let name = ExternalName {
+                    name: name.clone(),
+                    private: at.value.private,
+                    found: Vec::new(),
+                };
+                add_name(&mut external, name, &at.origin, findings);
+                continue;
+            }
+        };
         if let Some(private) = at.value.private {
             let pair = ExternalPair { public, private };
             add_pair(&mut external.pairs, pair, &at.origin, findings);
             continue;
         }
-        let before: &mut Option<&At<Mapping>> = if public.is_ipv4() { &mut v4 } else { &mut v6 };
+        let before: &mut Option<(IpAddr, &Origin)> =
+            if public.is_ipv4() { &mut v4 } else { &mut v6 };
         match before {
-            Some(before) => findings.error(&at.origin, second_plain(before)),
-            None => *before = Some(at),
+            Some(before) => findings.error(&at.origin, second_plain(*before)),
+            None => *before = Some((public, &at.origin)),
         }
         match public {
             IpAddr::V4(public) => external.plain_v4 = Some(public),
             IpAddr::V6(public) => external.plain_v6 = Some(public),
         }
     }
+    external.stun_server = stun_server(raw, findings);
     external
+}
+
+/// Each question once, and one for each private address.
+fn add_name(external: &mut External, name: ExternalName, origin: &Origin, findings: &mut Findings) {
+    let named = external.named.iter().find(|it| it.private == name.private);
+    let pairs = external.pairs.iter();
+    let has_pair = pairs
+        .map(|it| Some(it.private))
+        .any(|it| it == name.private);
+    if named.is_some() || has_pair {
+        let text = match name.private {
+            Some(private) => {
+                format!("external-ip: {private} already has a public address; expected one")
+            }
+            None => {
+                "external-ip: there is a name already; expected one, or NAME/PRIVATE-IP for each"
+                    .to_owned()
+            }
+        };
+        return findings.error(origin, text);
+    }
+    external.named.push(name);
+}
+
+/// turnd asks no stranger by itself: there is no default.
+fn stun_server(raw: &Raw, findings: &mut Findings) -> Option<(String, u16)> {
+    let is_auto = |at: &&At<Mapping>| at.value.public == Public::Name(PublicName::Auto);
+    let auto = raw.external_ip.all().find(is_auto);
+    let Some(at) = raw.external_ip_stun_server.last() else {
+        if let Some(auto) = auto {
+            findings.error(
+                &auto.origin,
+                "external-ip: auto needs a STUN server to ask; expected an external-ip-stun-server",
+            );
+        }
+        return None;
+    };
+    if auto.is_none() {
+        findings.warn(
+            &at.origin,
+            "external-ip-stun-server has no effect: no external-ip is auto",
+        );
+    }
+    match value::host_port(&at.value, 3478) {
+        Ok(server) => Some(server),
+        Err(bad) => {
+            let text = format!(
+                "external-ip-stun-server: {:?} {}; expected {}",
+                at.value, bad.what, bad.expected
+            );
+            findings.error(&at.origin, text);
+            None
+        }
+    }
 }
 
 fn add_pair(
@@ -156,13 +226,11 @@ fn add_pair(
     }
 }
 
-fn second_plain(before: &At<Mapping>) -> String {
-    let public = before.value.public;
+fn second_plain((public, origin): (IpAddr, &Origin)) -> String {
     let family = if public.is_ipv4() { "IPv4" } else { "IPv6" };
     format!(
-        "external-ip: there is a public {family} address already, {} ({}); \
-         expected one a family, or PUBLIC-IP/PRIVATE-IP for each",
-        public, before.origin
+        "external-ip: there is a public {family} address already, {public} ({origin}); \
+         expected one a family, or PUBLIC-IP/PRIVATE-IP for each"
     )
 }
 

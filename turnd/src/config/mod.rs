@@ -50,7 +50,8 @@ pub use rates::Rates;
 pub use reference::{Heading, OptionInfo, Standing, reference};
 pub use search::{Environment, Machine, ReadFile};
 pub use settings::{
-    Access, DefaultFamily, External, ExternalPair, Secret, Settings, StaticUser, UserSecret,
+    Access, DefaultFamily, External, ExternalName, ExternalPair, PublicName, Secret, Settings,
+    StaticUser, UserSecret,
 };
 pub use toml::{Converted, Remark, convert};
 pub use ways_in::{

@@ -111,6 +111,8 @@ pub(super) struct Raw {
     pub(super) tcp_relay: Slot<bool>,
     pub(super) no_tcp_relay: Slot<bool>,
     pub(super) external_ip: Slot<Mapping>,
+    pub(super) external_ip_stun_server: Slot<String>,
+    pub(super) external_ip_interval: Slot<i64>,
     pub(super) min_port: Slot<u16>,
     pub(super) max_port: Slot<u16>,
     pub(super) relay_threads: Slot<i64>,

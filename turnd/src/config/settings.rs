@@ -136,6 +136,56 @@ pub struct External {
     pub plain_v6: Option<Ipv6Addr>,
     /// For single relay addresses.
     pub pairs: Vec<ExternalPair>,
+    /// Those that the configuration has a name for. Addresses go before them.
+    pub named: Vec<ExternalName>,
+    /// Whom `auto` asks: a host and a port.
+    pub stun_server: Option<(String, u16)>,
+    /// How often the names are looked up again.
+    pub interval: Duration,
+}
+
+/// A public address that is to be found out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExternalName {
+    /// How.
+    pub name: PublicName,
+    /// The relay address that it is for; without, for every one that nothing else is said of.
+    pub private: Option<IpAddr>,
+    /// What it was found to be: at most one address a family. Empty until it is looked up.
+    pub found: Vec<IpAddr>,
+}
+
+impl ExternalName {
+    /// Whether this is the same question, whatever the answer was.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        (&self.name, self.private) == (&other.name, other.private)
+    }
+
+    /// What it was found to be for a relay address.
+    #[must_use]
+    pub fn public(&self, relay: IpAddr) -> Option<IpAddr> {
+        let mut found = self.found.iter().copied();
+        found.find(|ip| ip.is_ipv4() == relay.is_ipv4())
+    }
+}
+
+/// Where a public address is found out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PublicName {
+    /// In the DNS, or wherever the system looks for hosts.
+    Host(String),
+    /// From what a STUN server sees.
+    Auto,
+}
+
+impl fmt::Display for PublicName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Host(host) => host,
+            Self::Auto => "auto",
+        })
+    }
 }
 
 /// A public address and the private one behind it; same family, each private address once.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    settings::{DefaultFamily, Secret, StaticUser, UserSecret},
+    settings::{DefaultFamily, PublicName, Secret, StaticUser, UserSecret},
     ways_in::{ListenUrl, Scheme},
 };
 
@@ -15,10 +15,17 @@ use super::{
 pub(super) type IpRange = RangeInclusive<IpAddr>;
 
 /// A public address, with the private one behind it or for all of its family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Mapping {
-    pub(super) public: IpAddr,
+    pub(super) public: Public,
     pub(super) private: Option<IpAddr>,
+}
+
+/// A public address, or what is known of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Public {
+    Address(IpAddr),
+    Name(PublicName),
 }
 
 /// Why a value is refused. Never holds the value.
@@ -171,29 +178,78 @@ pub(super) fn url(text: &str) -> Result<String, Bad> {
 
 /// `public` or `public/private`.
 pub(super) fn mapping(text: &str) -> Result<Mapping, Bad> {
-    const EXPECTED: &str = "PUBLIC-IP or PUBLIC-IP/PRIVATE-IP (a host name is not looked up)";
-    let usable = |text: &str| match address(text.trim()) {
+    const EXPECTED: &str =
+        "PUBLIC-IP or PUBLIC-IP/PRIVATE-IP, or a host name or auto in place of PUBLIC-IP";
+    let usable = |text: &str| match address(text) {
         Ok(address) if !address.is_unspecified() => Some(address),
         _ => None,
     };
     let (public, private) = match text.split_once('/') {
-        Some((public, private)) => (usable(public), Some(usable(private))),
-        None => (usable(text), None),
+        Some((public, private)) => (public.trim(), Some(usable(private.trim()))),
+        None => (text.trim(), None),
+    };
+    let public = match usable(public) {
+        Some(public) => Some(Public::Address(public)),
+        None if public == "auto" => Some(Public::Name(PublicName::Auto)),
+        None => is_host_name(public).then(|| Public::Name(PublicName::Host(public.to_owned()))),
     };
     match (public, private) {
+        (Some(Public::Address(public)), Some(Some(private)))
+            if public.is_ipv4() != private.is_ipv4() =>
+        {
+            bad("mixes IPv4 and IPv6", "two addresses of one family")
+        }
         (Some(public), None) => Ok(Mapping {
             public,
             private: None,
         }),
-        (Some(public), Some(Some(private))) if public.is_ipv4() != private.is_ipv4() => {
-            bad("mixes IPv4 and IPv6", "two addresses of one family")
-        }
         (Some(public), Some(Some(private))) => Ok(Mapping {
             public,
             private: Some(private),
         }),
         _ => bad("is not an address or a pair of them", EXPECTED),
     }
+}
+
+/// A host and maybe the port behind it.
+pub(super) fn host_port(text: &str, default: u16) -> Result<(String, u16), Bad> {
+    const EXPECTED: &str = "a host name or address, and maybe a port behind a colon: HOST:PORT";
+    let plain = |host: &str, port| Ok((host.to_owned(), port));
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return plain(&address.ip().to_string(), address.port());
+    }
+    if text.parse::<IpAddr>().is_ok() {
+        return plain(text, default);
+    }
+    let (host, port) = text
+        .split_once(':')
+        .map_or((text, None), |(host, port)| (host, Some(port)));
+    let port = port.map_or(Some(default), |port| {
+        port.parse().ok().filter(|port| *port > 0)
+    });
+    match port {
+        Some(port) if is_host_name(host) => plain(host, port),
+        _ => bad("is not a server", EXPECTED),
+    }
+}
+
+/// Letters, digits, hyphens and dots, as in RFC 1123 section 2.1; the last label has a letter, so that no address that
+/// is written wrongly is taken for a name.
+fn is_host_name(text: &str) -> bool {
+    let is_label = |label: &str| {
+        let is_edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+        let bytes = label.as_bytes();
+        let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-' || *byte == b'_';
+        bytes.len() <= 63
+            && is_edge(bytes.first())
+            && is_edge(bytes.last())
+            && bytes.iter().all(allowed)
+    };
+    let name = text.strip_suffix('.').unwrap_or(text);
+    let last = name.rsplit('.').next().unwrap_or("");
+    name.len() <= 253
+        && name.split('.').all(is_label)
+        && last.bytes().any(|byte| byte.is_ascii_alphabetic())
 }
 
 const PEERS: &str =

@@ -8,6 +8,7 @@ pub(crate) mod differences;
 mod drain;
 mod handle;
 mod heartbeat;
+mod names;
 mod reload;
 mod signals;
 mod watch;
@@ -20,12 +21,14 @@ use std::{
 };
 
 pub use handle::{Desk, Handle, Live, Phase, Request, handle};
+pub use names::Names;
 pub use reload::Running;
 pub use signals::{Signal, Signals};
 pub use workers::Workers;
 
 use crate::{
-    config::{self, Outcome, Severity},
+    config::{self, Outcome, Settings, Severity},
+    external,
     log::Log,
     mailbox::{Letter, Order},
     metrics::Exporter,
@@ -74,6 +77,8 @@ pub struct Control {
     pub log: Log,
     /// Whether no new allocations are made.
     pub draining: Option<Draining>,
+    /// When the names of `external-ip` are looked up again.
+    pub names: Names,
     /// Metrics and health, if they are served.
     pub exporter: Option<Exporter>,
 }
@@ -131,7 +136,10 @@ impl Control {
                 self.exporter.iter().for_each(Exporter::reload);
             }
             Happening::Asked(Request::Certificates) => self.take_changed_certificates(),
-            Happening::Tick => return Ok(self.look_around()),
+            Happening::Tick => {
+                self.take_changed_names().await;
+                return Ok(self.look_around());
+            }
         }
         Ok(Go::On)
     }
@@ -203,6 +211,7 @@ impl Control {
         match self.prepare().await {
             Ok(prepared) => {
                 self.commit(prepared, why).await;
+                self.names.hurry(Instant::now());
                 self.notify.remark(None);
             }
             Err(errors) => {
@@ -239,12 +248,36 @@ impl Control {
                 tracing::warn!("{note}");
             }
         }
-        let prepared = self.running.prepare(&loaded.settings);
+        let mut settings = loaded.settings;
+        let before = Some(&self.running.settings.external);
+        settings.external =
+            external::resolve_beside(before, &settings).map_err(|error| vec![error.to_string()])?;
+        let prepared = self.running.prepare(&settings);
         let prepared = prepared.map_err(|error| vec![error.to_string()])?;
         // The last thing that may fail.
-        let applied = self.log.apply(&crate::app::log_settings(&loaded.settings));
+        let applied = self.log.apply(&crate::app::log_settings(&settings));
         applied.map_err(|error| vec![error.to_string()])?;
         Ok(prepared)
+    }
+
+    /// Puts in force what the names of `external-ip` are now, and nothing else.
+    async fn take_changed_names(&mut self) {
+        let Some(external) = self.names.look(&self.running.settings, Instant::now()) else {
+            return;
+        };
+        let settings = Settings {
+            external,
+            ..self.running.settings.clone()
+        };
+        match self.running.prepare(&settings) {
+            Ok(prepared) => {
+                self.commit(prepared, "external-ip is another address")
+                    .await
+            }
+            Err(error) => {
+                tracing::warn!("external-ip is another address, which is not taken: {error}")
+            }
+        }
     }
 
     async fn commit(&mut self, prepared: reload::Prepared, why: &str) {

@@ -55,6 +55,9 @@ fn every_line_that_is_commented_out_would_be_understood() {
             // Halves of a pair, or with a file that this machine does not have.
             line if line.ends_with('=') => continue,
             "unauthorized-ratelimit-rps=10" => format!("unauthorized-ratelimit\n{line}"),
+            "external-ip=auto" | "external-ip-stun-server=stun.example.org" => {
+                "external-ip=auto\nexternal-ip-stun-server=stun.example.org".to_owned()
+            }
             "use-auth-secret" => format!("{line}\nstatic-auth-secret=a-secret-of-your-own"),
             line if line.starts_with("prometheus-") => format!("prometheus\n{line}"),
             "bps-capacity=0" => format!("max-bps=1000\n{line}"),

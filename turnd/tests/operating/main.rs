@@ -18,6 +18,7 @@ mod container;
 mod convert;
 mod daemon;
 mod drain;
+mod external;
 mod healthcheck;
 mod logs;
 mod metrics;

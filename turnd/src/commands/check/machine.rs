@@ -18,6 +18,7 @@ use crate::{
     addresses::Addresses,
     config::{Machine, Origin, Settings, Written},
     encryption::Encryption,
+    external,
     listeners::{Bound, Listeners, Protocol},
     setup::StartError,
     summary,
@@ -31,6 +32,18 @@ pub(super) fn look(
     written: &[Written],
     target: &Target,
 ) {
+    let mut settings = settings.clone();
+    match external::resolve(&settings) {
+        Ok(external) => settings.external = external,
+        Err(error) => {
+            let origin = report.origin("external-ip");
+            let text = error.to_string();
+            report
+                .findings
+                .push(Finding::new(Level::Error, "external-ip", &origin, text));
+        }
+    }
+    let settings = &settings;
     match Addresses::find(settings) {
         Ok(addresses) => {
             relays(report, settings, &addresses);

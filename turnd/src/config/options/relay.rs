@@ -2,7 +2,7 @@
 
 use super::{
     ANY,
-    Kind::{Address, Device, Family, Flag, Mappings, Number, Port},
+    Kind::{Address, Device, Family, Flag, Mappings, Number, Port, Text},
     SECONDS, Topic,
     row::{accepted, ignored, not_yet, obeyed},
     to,
@@ -24,10 +24,21 @@ pub(super) static TOPIC: Topic = Topic {
         obeyed(
             "external-ip",
             Mappings(to!(external_ip)),
-            "address behind 1:1 NAT: one a family, or PUBLIC/PRIVATE",
+            "address, name or auto, behind 1:1 NAT; or PUBLIC/PRIVATE",
         )
         .letter('X')
         .repeatable(),
+        obeyed(
+            "external-ip-stun-server",
+            Text(to!(external_ip_stun_server)),
+            "HOST[:PORT] that external-ip=auto asks; not in coturn",
+        ),
+        obeyed(
+            "external-ip-interval",
+            Number(1..=86_400, to!(external_ip_interval)),
+            "seconds between lookups of names; not in coturn",
+        )
+        .default("60"),
         obeyed("min-port", Port(to!(min_port)), "lowest relay port").default("49152"),
         obeyed("max-port", Port(to!(max_port)), "highest relay port").default("65535"),
         obeyed(
