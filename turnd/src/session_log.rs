@@ -12,15 +12,15 @@ use std::time::Duration;
 use slotmap::SecondaryMap;
 use tracing::Level;
 use turnd_net::LogLimit;
-use turnd_proto::{AllocationId, Client, Ending, Event, Fault, Instant, RelayProtocol};
-use turnd_wire::ErrorCode;
+use turnd_proto::{AllocationId, Client, Ending, Event, Fault, Instant, RelayProtocol, Transport};
+use turnd_wire::{Class, ErrorCode, Message, Method};
 
 use crate::log::{BINDINGS, FAILURES, Remote, RemoteIp, SESSIONS, STRANGERS, Text};
 use words::{Code, MethodName, Missed, Session};
 
 /// Refusals for which an account must be had are logged at most this often; the rest is counted.
 const REFUSAL_INTERVAL: Duration = Duration::from_millis(100);
-/// So many events of sessions are logged in an interval; the rest is counted. That is what ten thousand
+/// So many events of sessions are logged in an interval, and as many of their other requests; the rest is counted. That is what ten thousand
 /// calls of ten minutes need, while a client that makes and deletes allocations in a loop cannot fill
 /// the disk.
 const SESSION_EVENTS: u32 = 500;
@@ -35,10 +35,11 @@ const BINDING_SUCCESS: [u8; 2] = [0x01, 0x01];
 pub struct SessionLog {
     worker: usize,
     realm: String,
-    sessions: SecondaryMap<AllocationId, u64>,
+    sessions: SecondaryMap<AllocationId, (u64, Box<str>)>,
     made: u64,
     refusals: LogLimit,
     events: LogLimit,
+    requests: LogLimit,
     strangers: Sampled,
     failures: Sampled,
 }
@@ -54,6 +55,7 @@ impl SessionLog {
             made: 0,
             refusals: LogLimit::new(REFUSAL_INTERVAL),
             events: LogLimit::burst(SESSION_EVENTS, SESSION_INTERVAL),
+            requests: LogLimit::burst(SESSION_EVENTS, SESSION_INTERVAL),
             strangers: Sampled::new(),
             failures: Sampled::new(),
         }
@@ -68,9 +70,12 @@ impl SessionLog {
     pub fn write(&mut self, now: Instant, event: &Event) {
         let at = Duration::from_millis(now.as_millis());
         match event {
-            Event::Allocated { allocation, .. } => {
+            Event::Allocated {
+                allocation, user, ..
+            } => {
                 self.made += 1;
-                self.sessions.insert(*allocation, self.made);
+                let session = (self.made, user.as_str().into());
+                self.sessions.insert(*allocation, session);
                 self.write_some(at, event);
             }
             Event::Deleted { allocation, .. } => {
@@ -112,19 +117,68 @@ impl SessionLog {
         }
     }
 
-    /// Writes an answer, if it is one to a Binding request and those are logged.
-    pub fn write_reply(&self, client: &Client, message: &[u8]) {
-        if !tracing::enabled!(target: BINDINGS, Level::INFO)
-            || message.first_chunk() != Some(&BINDING_SUCCESS)
-        {
+    /// Writes that a request has succeeded. What has an event of its own is written with that.
+    pub fn write_reply(
+        &mut self,
+        now: Instant,
+        client: &Client,
+        message: &[u8],
+        allocation: impl FnOnce() -> Option<AllocationId>,
+    ) {
+        let is_binding = message.first_chunk() == Some(&BINDING_SUCCESS);
+        let is_wanted = if is_binding {
+            tracing::enabled!(target: BINDINGS, Level::INFO)
+        } else {
+            tracing::enabled!(target: SESSIONS, Level::INFO)
+        };
+        if !is_wanted {
             return;
         }
+        if is_binding {
+            return self.write_binding(client);
+        }
+        let Ok(message) = Message::parse(message) else {
+            return;
+        };
+        let has_event = [Method::ALLOCATE, Method::REFRESH].contains(&message.method());
+        if message.class() != Class::Success || has_event {
+            return;
+        }
+        let Some(allocation) = allocation() else {
+            return;
+        };
+        let at = Duration::from_millis(now.as_millis());
+        if let Some(missed) = self.requests.allow(at) {
+            self.tell_missed(missed);
+            self.write_success(allocation, message.method());
+        }
+    }
+
+    fn write_binding(&self, client: &Client) {
         let (session, realm) = (self.none(), &self.realm);
         let client = Remote(client.path.client);
         tracing::info!(
             target: BINDINGS, %client, method = "BINDING",
             "session {session}: realm <{realm}> user <>: incoming packet BINDING processed, success, remote {client}"
         );
+    }
+
+    /// As coturn has it, which tells no address here.
+    fn write_success(&self, allocation: AllocationId, method: Method) {
+        let (session, realm) = (self.session(allocation), self.realm.as_str());
+        let user = self.sessions.get(allocation).map_or("", |it| &it.1);
+        let (user, method) = (Text(user), MethodName(method));
+        tracing::info!(
+            target: SESSIONS, %session, realm, %user, %method,
+            "session {session}: realm <{realm}> user <{user}>: incoming packet {method} processed, success"
+        );
+    }
+
+    fn tell_missed(&self, missed: u64) {
+        if missed > 0 {
+            let worker = self.worker;
+            tracing::info!(target: SESSIONS, "worker {worker}: {missed} events of sessions were not logged");
+        }
     }
 
     /// What an allocation goes through, if it is to be logged and not too much. The lines themselves end
@@ -142,10 +196,7 @@ impl SessionLog {
         let Some(missed) = self.events.allow(at) else {
             return;
         };
-        if missed > 0 {
-            let worker = self.worker;
-            tracing::info!(target: SESSIONS, "worker {worker}: {missed} events of sessions were not logged");
-        }
+        self.tell_missed(missed);
         self.write_session(event);
     }
 
@@ -163,6 +214,7 @@ impl SessionLog {
                     target: SESSIONS, %session, realm, %user, lifetime,
                     "session {session}: refreshed, realm=<{realm}>, username=<{user}>, lifetime={lifetime}"
                 );
+                self.write_success(*allocation, Method::REFRESH);
             }
             Event::Deleted { .. } => self.write_end(event),
             Event::Permitted {
@@ -209,7 +261,7 @@ impl SessionLog {
         let Event::Allocated {
             allocation,
             user,
-            client,
+            path,
             relayed,
             lifetime,
             protocol,
@@ -218,9 +270,17 @@ impl SessionLog {
             return;
         };
         let (session, user, realm) = (self.session(*allocation), Text(user), self.realm.as_str());
-        let client = Remote(*client);
+        let (server, client) = (path.server, Remote(path.client));
+        if matches!(path.transport, Transport::Udp) {
+            // coturn's words for what it knows before there is a session.
+            tracing::info!(
+                target: SESSIONS, %session, %client, %server,
+                "handle_udp_packet: New UDP endpoint: local {server}, remote {client}"
+            );
+        }
+        let transport = words::transport(path.transport);
         tracing::info!(
-            target: SESSIONS, %session, realm, %user, %client, lifetime,
+            target: SESSIONS, %session, realm, %user, %client, lifetime, transport,
             "session {session}: new, realm=<{realm}>, username=<{user}>, lifetime={lifetime}"
         );
         for relayed in relayed {
@@ -233,6 +293,7 @@ impl SessionLog {
                 "session {session}: remote {client}, relayed {protocol} {relayed}"
             );
         }
+        self.write_success(*allocation, Method::ALLOCATE);
     }
 
     fn write_end(&self, event: &Event) {
@@ -274,6 +335,9 @@ impl SessionLog {
             target: SESSIONS, %session, realm, %user,
             "session {session}: delete: realm=<{realm}>, username=<{user}>"
         );
+        if *cause == Ending::Deleted {
+            self.write_success(*allocation, Method::REFRESH);
+        }
     }
 
     fn write_forbidden(&mut self, at: Duration, event: &Event) {
@@ -372,7 +436,7 @@ impl SessionLog {
     fn session(&self, allocation: AllocationId) -> Session {
         Session {
             worker: self.worker,
-            number: self.sessions.get(allocation).copied().unwrap_or_default(),
+            number: self.sessions.get(allocation).map_or(0, |it| it.0),
         }
     }
 

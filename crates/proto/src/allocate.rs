@@ -351,7 +351,7 @@ impl Server {
         self.event(Event::Allocated {
             allocation: id,
             user,
-            client: client.path.client,
+            path: client.path,
             protocol: opening.protocol,
             relayed,
             lifetime,

@@ -317,8 +317,8 @@ pub enum Event {
         allocation: AllocationId,
         /// Whose.
         user: String,
-        /// From where.
-        client: SocketAddr,
+        /// From where, and how.
+        path: FiveTuple,
         /// What it relays.
         protocol: RelayProtocol,
         /// Its relayed transport addresses, as peers see them.

@@ -92,8 +92,8 @@ impl Peer {
 pub enum Forbidden {
     /// By the default table.
     Class(Class),
-    /// By a deny rule.
-    Denied,
+    /// By a deny rule: the first and the last address of its range.
+    Denied(IpAddr, IpAddr),
     /// It is this machine, and no live relay.
     Own,
     /// Port 0 is nowhere.
@@ -103,11 +103,11 @@ pub enum Forbidden {
 impl fmt::Display for Forbidden {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Denied(first, last) => return write!(f, "{first}-{last}"),
             Self::Class(Class::Never) => "no unicast address of its own",
             Self::Class(Class::Reserved) => "a reserved address",
             Self::Class(Class::Private) => "a private address",
             Self::Class(Class::Special) => "a special-purpose address",
-            Self::Denied => "denied by a rule",
             Self::Own => "this server itself",
             Self::NoPort => "port 0",
         })
@@ -164,8 +164,8 @@ impl PeerPolicy {
             };
             return Ok(Host { ip, reach });
         }
-        if contains(&self.rules.denied, ip) {
-            return Err(Forbidden::Denied);
+        if let Some(range) = self.rules.denied.iter().find(|range| range.contains(&ip)) {
+            return Err(Forbidden::Denied(*range.start(), *range.end()));
         }
         if is_own {
             return match self.relays.find(address) {
@@ -281,10 +281,6 @@ impl PeerPolicy {
                 && (is_outside || listener.ip() == ip || listener.ip().is_unspecified())
         })
     }
-}
-
-fn contains(ranges: &[RangeInclusive<IpAddr>], ip: IpAddr) -> bool {
-    ranges.iter().any(|range| range.contains(&ip))
 }
 
 #[cfg(test)]
@@ -432,8 +428,12 @@ mod tests {
         });
         assert!(reach(&policy, "10.1.2.3:9").is_ok());
         assert!(reach(&policy, "203.0.113.7:9").is_ok());
-        assert_eq!(reach(&policy, "8.8.8.8:9"), Err(Forbidden::Denied));
-        assert_eq!(reach(&policy, "10.2.0.1:9"), Err(Forbidden::Denied));
+        let denied = |first, last| Err(Forbidden::Denied(ip(first), ip(last)));
+        assert_eq!(reach(&policy, "8.8.8.8:9"), denied("8.8.8.0", "8.8.8.255"));
+        assert_eq!(
+            reach(&policy, "10.2.0.1:9"),
+            denied("10.0.0.0", "10.255.255.255")
+        );
         assert_eq!(
             reach(&policy, "169.254.1.1:9"),
             Err(Forbidden::Class(Class::Reserved))

@@ -134,6 +134,12 @@ impl Server {
         self.table.find(path).is_some()
     }
 
+    /// The allocation of a client, if it has one.
+    #[must_use]
+    pub fn allocation_of(&self, path: &FiveTuple) -> Option<crate::AllocationId> {
+        self.table.find(path)
+    }
+
     /// The socket by which the client of an allocation is reached; nothing if there is no allocation.
     #[must_use]
     pub fn listener_of(&self, path: &FiveTuple) -> Option<ListenerId> {

@@ -1,7 +1,7 @@
 //! Lines as they are written.
 
 use slotmap::SlotMap;
-use turnd_proto::Traffic;
+use turnd_proto::{FiveTuple, Traffic};
 use turnd_wire::Method;
 
 use super::*;
@@ -30,7 +30,11 @@ fn churn(log: &mut SessionLog, second: u64, times: u32) {
         let made = Event::Allocated {
             allocation,
             user: user.clone(),
-            client,
+            path: FiveTuple {
+                transport: Transport::Udp,
+                client,
+                server: client,
+            },
             protocol: RelayProtocol::Udp,
             relayed: vec![],
             lifetime: 600,
@@ -57,18 +61,22 @@ fn a_client_that_comes_and_goes_in_a_loop_does_not_fill_the_log() {
         churn(log, 10, 10_000);
         churn(log, 11, 1);
     });
-    // 250 of each, and the end of a session has four lines.
-    assert_eq!(written.len(), 1250 + 6);
+    // 250 of each: the beginning of a session has three lines and its end five.
+    assert_eq!(written.len(), 2000 + 9);
     assert_eq!(
         written[0],
+        "INFO handle_udp_packet: New UDP endpoint: local 192.0.2.1:4001, remote 192.0.2.1:4001"
+    );
+    assert_eq!(
+        written[1],
         "INFO session 003000000000000001: new, realm=<turn.org>, username=<alice>, lifetime=600"
     );
     // Later what was left out is told, once, and sessions keep their numbers.
     assert_eq!(
-        written[1250],
+        written[2000],
         "INFO worker 3: 39500 events of sessions were not logged"
     );
-    assert!(written[1251].starts_with("INFO session 003000000000020001: new"));
+    assert!(written[2002].starts_with("INFO session 003000000000020001: new"));
 }
 
 #[test]
@@ -81,7 +89,7 @@ fn what_the_level_hides_costs_no_line() {
     let now = Instant::from_millis(1000);
     for (verbosity, expected) in [
         (Verbosity::Quiet, 0),
-        (Verbosity::Verbose, 5),
+        (Verbosity::Verbose, 8),
         (Verbosity::Extra, 500),
     ] {
         let written = logged(verbosity, |log| {
@@ -144,7 +152,7 @@ fn nothing_turns_the_direction_of_a_line_not_even_the_realm() {
         churn(&mut SessionLog::new(0, "turn\u{202e}.org"), 1, 1);
     });
     assert!(
-        written[0].contains("realm=<turn\\u{202e}.org>"),
+        written[1].contains("realm=<turn\\u{202e}.org>"),
         "{written:?}"
     );
 }

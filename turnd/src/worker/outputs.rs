@@ -35,7 +35,9 @@ impl Worker {
     fn carry_out(&mut self, now: Now, output: Output) {
         match output {
             Output::Reply { to, bytes } => {
-                self.parts.log.write_reply(&to, &bytes);
+                let server = &self.parts.server;
+                let find = || server.allocation_of(&to.path);
+                self.parts.log.write_reply(now.instant, &to, &bytes, find);
                 self.reply(now, &to, &bytes);
             }
             Output::Ask(id, Ask::FindKeys { user, owner_in }) => {

@@ -1,6 +1,7 @@
 //! Text and JSON, and what is in a line.
 
 use serde_json::Value;
+use turnd_wire::{Method, attr};
 
 use super::*;
 
@@ -125,5 +126,62 @@ fn binding_requests_are_logged_if_that_is_asked_for() {
              incoming packet BINDING processed, success, remote 127.0.0.1:{port}"
         );
         assert_eq!(log.matches(&line).count(), expected, "{options}\n{log}");
+    }
+}
+
+/// The lines of coturn that tools match on, in their order. The session's number, name and realm are in each.
+#[test]
+fn every_request_of_a_session_is_told_as_coturn_tells_it() {
+    let turnd = Turnd::start(&format!(
+        "{CONFIG}verbose\ndenied-peer-ip=203.0.113.0-203.0.113.9\ndenied-peer-ip=198.51.100.7\n"
+    ));
+    let session = alice(turnd.udp_v4());
+    session.allocate().relayed();
+    let peer = "127.0.0.1:9".parse().unwrap();
+    assert_eq!(session.permit(peer).error(), None);
+    assert_eq!(session.bind(peer).error(), None);
+    let refreshed = session.request(Method::REFRESH, |writer| {
+        writer.number32(attr::LIFETIME, 600);
+    });
+    assert_eq!(refreshed.error(), None);
+    assert_eq!(
+        session.permit("203.0.113.5:9".parse().unwrap()).error(),
+        Some(403)
+    );
+    assert_eq!(session.delete().error(), None);
+    let (server, client) = (turnd.udp_v4(), session.socket.local_addr().unwrap());
+    let log = turnd.stop().log;
+    let id = "session 000000000000000001:";
+    let done = |method: &str| {
+        format!(
+            "{id} realm <example.org> user <alice>: incoming packet {method} processed, success"
+        )
+    };
+    let name = "realm=<example.org>, username=<alice>";
+    let expected = [
+        format!("handle_udp_packet: New UDP endpoint: local {server}, remote {client}"),
+        format!("{id} new, {name}, lifetime=600"),
+        done("ALLOCATE"),
+        done("CREATE_PERMISSION"),
+        done("CHANNEL_BIND"),
+        format!("{id} refreshed, {name}, lifetime=600"),
+        done("REFRESH"),
+        format!(
+            "{id} A peer IP 203.0.113.5 denied in the range: 203.0.113.0-203.0.113.9, user <alice>"
+        ),
+        format!("{id} usage: {name}, rp=0, rb=0, sp=0, sb=0"),
+        format!("{id} peer usage: {name}, rp=0, rb=0, sp=0, sb=0"),
+        format!(
+            "{id} closed (2nd stage), user <alice> realm <example.org> origin <>, local {server}, remote {client}, \
+             reason: deleted by client"
+        ),
+        format!("{id} delete: {name}"),
+        done("REFRESH"),
+    ];
+    let mut lines = log
+        .lines()
+        .map(|line| line.split_once(" INFO ").map_or(line, |it| it.1));
+    for line in expected {
+        assert!(lines.any(|it| it == line), "{line}\n{log}");
     }
 }

@@ -27,7 +27,7 @@ fn alice(server: SocketAddr) -> Session {
     Session::new(server, "alice", "wonderland")
 }
 
-/// One session from its beginning to its end: three lines with `verbose`.
+/// One session from its beginning to its end: eight lines with `verbose`.
 fn call(server: SocketAddr) {
     let session = alice(server);
     session.allocate().relayed();
