@@ -13,6 +13,9 @@ use crate::control::Phase;
 /// How often a new status is told at most: it is for people.
 const STATUS_INTERVAL: Duration = Duration::from_secs(5);
 
+/// How much longer the manager is asked to wait each time while allocations are waited for.
+const MORE_TIME: Duration = Duration::from_secs(30);
+
 /// Longest remark in characters. What is wrong with a file is told in full in the log.
 const REMARK: usize = 200;
 
@@ -25,6 +28,7 @@ pub struct Notify {
     /// What an operator should see beside what the program does.
     remark: Option<String>,
     told: Option<Instant>,
+    asked_for_time: Option<Instant>,
 }
 
 impl Notify {
@@ -38,6 +42,7 @@ impl Notify {
             status: String::new(),
             remark: None,
             told: None,
+            asked_for_time: None,
         }
     }
 
@@ -85,6 +90,19 @@ impl Notify {
             self.send(&[NotifyState::Status(&status)]);
             self.status = status;
             self.told = Some(Instant::now());
+        }
+    }
+
+    /// The end takes longer: allocations are waited for, for as long as `drain-timeout` says, and not only as long as
+    /// the unit's `TimeoutStopSec`.
+    pub fn ask_for_time(&mut self) {
+        let is_due = self
+            .asked_for_time
+            .is_none_or(|asked| asked.elapsed() >= STATUS_INTERVAL);
+        if is_due {
+            let more = u32::try_from(MORE_TIME.as_micros()).unwrap_or(u32::MAX);
+            self.send(&[NotifyState::ExtendTimeoutUsec(more)]);
+            self.asked_for_time = Some(Instant::now());
         }
     }
 

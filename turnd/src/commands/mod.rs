@@ -7,9 +7,11 @@ mod healthcheck;
 
 use std::{
     ffi::{OsStr, OsString},
+    path::Path,
     process::ExitCode,
 };
 
+const COMMANDS: &str = "check, convert, healthcheck or help";
 /// The way out when a configuration or a command line is wrong, as in coturn.
 const CANNOT: u8 = 255;
 
@@ -26,8 +28,16 @@ pub fn run(args: &[OsString]) -> Option<ExitCode> {
         "convert" => convert::run(&rest),
         "healthcheck" => healthcheck::run(&args[0], &rest),
         "help" => help(rest.first().and_then(|topic| topic.to_str()).unwrap_or("")),
-        _ => return None,
+        word if word.starts_with('-') || word.is_empty() || is_turnserver(&args[0]) => return None,
+        other => refuse(&format!(
+            "there is no command {other:?}; expected {COMMANDS}"
+        )),
     })
+}
+
+/// Whether the program stands behind coturn's name, whose command line may have stray words anywhere.
+fn is_turnserver(program: &OsStr) -> bool {
+    Path::new(program).file_name() == Some(OsStr::new("turnserver"))
 }
 
 fn help(topic: &str) -> ExitCode {
@@ -38,7 +48,7 @@ fn help(topic: &str) -> ExitCode {
         "" | "help" => print!("{}", crate::config::help()),
         other => {
             return refuse(&format!(
-                "there is no command {other:?}; expected check, convert or healthcheck"
+                "there is no command {other:?}; expected {COMMANDS}"
             ));
         }
     }

@@ -154,6 +154,9 @@ impl Control {
         let rules = self.running.settings.drain;
         let live = self.handle.allocations();
         self.notify.go_on(self.handle.phase(), live);
+        if self.draining.is_some() {
+            self.notify.ask_for_time();
+        }
         let draining = self.draining.as_mut();
         match draining.map(|it| it.is_over(Instant::now(), live, rules)) {
             Some(true) => Go::Stop,

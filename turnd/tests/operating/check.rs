@@ -412,7 +412,7 @@ fn the_words_and_options_of_the_command_are_its_own() {
             .unwrap()
     };
     let text = |output: Output| String::from_utf8(output.stdout).unwrap();
-    for command in ["check", "convert"] {
+    for command in ["check", "convert", "healthcheck"] {
         let help = text(run(&["help", command]));
         assert_eq!(help, text(run(&[command, "--help"])));
         assert!(help.contains("Exit codes:"));
@@ -421,7 +421,27 @@ fn the_words_and_options_of_the_command_are_its_own() {
     }
     assert_eq!(run(&["check", "--format=xml"]).status.code(), Some(255));
     assert_eq!(run(&["help", "nothing"]).status.code(), Some(255));
-    // A word that is no command is what it was before: a mistake.
+    // A word that is no command is a mistake, unless coturn was meant.
     assert_eq!(run(&["serve"]).status.code(), Some(255));
     assert_eq!(run(&["-n", "check"]).status.code(), Some(255));
+}
+
+#[test]
+fn ports_that_nothing_listens_on_are_no_defaults() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("turnserver.conf");
+    for (listen, expected) in [("listen=udp://127.0.0.1:0\n", false), ("", true)] {
+        let config =
+            format!("{listen}relay-ip=127.0.0.1\nuser=alice:wonderland\nrealm=example.org\n");
+        std::fs::write(&file, config).unwrap();
+        let mut check = std::process::Command::new(env!("CARGO_BIN_EXE_turnd"));
+        let checked = check.args(["check", "-c"]).arg(&file).output().unwrap();
+        let said = String::from_utf8(checked.stdout).unwrap();
+        let mut lines = said.lines().map(str::trim_start);
+        assert_eq!(
+            lines.any(|line| line.starts_with("listening-port ")),
+            expected,
+            "{said}"
+        );
+    }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::{
     client::Peer,
     reload::{BASE, alice, echo, must_reload, refresh},
+    scrape::get,
     session::Session,
     support::turnd::Turnd,
 };
@@ -164,4 +165,22 @@ fn the_time_can_be_changed_while_it_drains() {
     is_draining(&turnd, &client, &peer);
     must_reload(&turnd, &format!("{BASE}{USER}drain-timeout=1\n"));
     assert!(turnd.wait().status.success());
+}
+
+#[test]
+fn readiness_ends_with_the_drain_and_health_does_not() {
+    let metrics = "prometheus\nprometheus-address=127.0.0.1\nprometheus-port=0\n";
+    for (signal, more) in [("USR1", ""), ("TERM", "drain-timeout=600\n")] {
+        let (turnd, peer) = (start(&format!("{metrics}{more}")), Peer::new());
+        let client = client(&turnd, &peer);
+        assert_eq!(get(&turnd, "/readyz").status, 200);
+        let seen = turnd.line_count();
+        turnd.signal(signal);
+        turnd.wait_for_line_after(seen, "draining");
+        let answer = get(&turnd, "/readyz");
+        assert_eq!(answer.status, 503);
+        assert!(answer.body.contains("draining"), "{}", answer.body);
+        assert_eq!(get(&turnd, "/healthz").status, 200);
+        is_draining(&turnd, &client, &peer);
+    }
 }

@@ -35,6 +35,8 @@ mod reload_listeners;
 mod reload_rest;
 mod reload_under_load;
 mod scrape;
+mod strangers;
 mod systemd;
 mod templates;
 mod tls;
+mod turnserver;

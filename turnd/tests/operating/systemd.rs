@@ -145,6 +145,23 @@ fn the_status_tells_of_allocations_and_of_a_drain() {
     );
 }
 
+/// Or it would be killed after TimeoutStopSec, whatever drain-timeout says.
+#[test]
+fn more_time_is_asked_for_while_allocations_are_waited_for() {
+    let manager = Manager::new();
+    let directory = manager.directory.path().join("notify");
+    let turnd = Turnd::start_as(&format!("{CONFIG}drain-timeout=600\n"), |command| {
+        command.env("NOTIFY_SOCKET", directory);
+    });
+    manager.next();
+    let client = Session::new(turnd.udp_v4(), "alice", "wonderland");
+    client.allocate().relayed();
+    turnd.signal("TERM");
+    let asked = |_: &u32| manager.next() == ["EXTEND_TIMEOUT_USEC=30000000"];
+    // Whatever else is told meanwhile, it comes before long, and then again.
+    assert!((0..20).filter(asked).nth(1).is_some());
+}
+
 /// A thread of another process that does not run, as if it hung; it goes on when this is dropped. A signal would
 /// stop all threads.
 struct Stopped {

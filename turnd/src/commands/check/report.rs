@@ -187,6 +187,12 @@ impl Report {
                 _ => {}
             }
         }
+        if !settings.listen.on_ports {
+            // Nothing listens there: `listen` says where.
+            self.options.retain(|it| {
+                it.origin.is_some() || !["listening-port", "tls-listening-port"].contains(&it.name)
+            });
+        }
     }
 
     /// What the process ends with.
