@@ -145,14 +145,22 @@ export async function socketIo(url, version, transport) {
   return async ({ label, link: wanted = false, path = "/", extraHeaders } = {}) => {
     const link = wanted ? await Link.to(url) : undefined;
     const target = new URL(path, link?.url ?? url).href;
-    const socket = connect(target, { transports, forceNew: true, reconnection: false, timeout: PATIENCE_MS, extraHeaders });
-    const client = new SocketIo(socket, link);
-    await within(PATIENCE_MS, `connecting by socket.io-client ${version}`, new Promise((resolve, reject) => {
-      socket.on("connect", resolve);
-      for (const failure of ["connect_error", "connect_timeout", "error"]) {
-        socket.on(failure, (error) => reject(new Error(`${failure}: ${error?.message ?? JSON.stringify(error)}`)));
-      }
-    }));
+    const attempt = async () => {
+      const socket = connect(target, { transports, forceNew: true, reconnection: false, timeout: PATIENCE_MS, extraHeaders });
+      await within(PATIENCE_MS, `connecting by socket.io-client ${version}`, new Promise((resolve, reject) => {
+        socket.on("connect", resolve);
+        for (const failure of ["connect_error", "connect_timeout", "error"]) {
+          socket.on(failure, (error) => reject(new Error(`${failure}: ${error?.message ?? JSON.stringify(error)} ${error?.description ?? ""}`)));
+        }
+      }));
+      return new SocketIo(socket, link);
+    };
+    // engineioxide answers 400 to a poll that comes while it takes the same client's WebSocket. A client that may
+    // connect again, as all do unless told otherwise, does so by itself; ours is told otherwise.
+    const client = await attempt().catch((error) => {
+      if (transport === "default" && error.message.endsWith("xhr poll error 400")) return attempt();
+      throw error;
+    });
     return opened(client, label);
   };
 }
