@@ -13,6 +13,7 @@ mod session;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod accounts_of_streams;
 mod check;
 mod container;
 mod convert;
@@ -32,6 +33,7 @@ mod reload_certificates;
 #[cfg(feature = "dtls")]
 mod reload_dtls;
 mod reload_listeners;
+mod reload_metrics;
 mod reload_rest;
 mod reload_under_load;
 mod scrape;

@@ -144,7 +144,7 @@ fn no_auth_relays_for_anyone() {
 #[test]
 fn every_mistake_is_told_with_file_line_and_option_and_the_code_is_255() {
     let output = run(
-        "realm=example.org\nmin-port=many\nuser=alice\nexternal-ip=here\nfingerprint=perhaps\n",
+        "realm=example.org\nmin-port=many\nuser=alice\nexternal-ip=1.2.3\nfingerprint=perhaps\n",
         &["--user-quota=few"],
     );
     assert_eq!(output.status.code(), Some(255), "{}", said(&output));
