@@ -4,7 +4,10 @@ use std::{fs, path::Path, process::Command};
 
 use tempfile::TempDir;
 
-use crate::support::turnd::{Stopped, Turnd};
+use crate::support::{
+    is_root,
+    turnd::{Stopped, Turnd},
+};
 
 const CONFIG: &str =
     "listening-ip=127.0.0.1\nrelay-ip=192.0.2.10\nuser=alice:wonderland\nrealm=example.org\n";
@@ -67,15 +70,6 @@ impl Hosts {
             .env("SERVER", SERVER);
         command
     }
-}
-
-fn is_root() -> bool {
-    let is_root = nix::unistd::geteuid().is_root();
-    assert!(
-        is_root || std::env::var_os("CI").is_none(),
-        "CI runs these as root"
-    );
-    is_root
 }
 
 /// What a client is told as its relayed address.

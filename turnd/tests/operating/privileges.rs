@@ -8,6 +8,7 @@ use std::{
 
 use crate::support::{
     certificates::{Certificates, KeyKind},
+    is_root,
     turnd::Turnd,
 };
 
@@ -15,15 +16,6 @@ use crate::support::{
 const NOBODY: u32 = 65534;
 const CONFIG: &str = "listening-ip=127.0.0.1\nlistening-port=0\n\
     user=alice:wonderland\nrealm=x\nrelay-threads=2\n";
-
-fn is_root() -> bool {
-    let own = fs::metadata("/proc/self").unwrap().uid();
-    assert!(
-        own == 0 || std::env::var_os("CI").is_none(),
-        "CI runs these as root"
-    );
-    own == 0
-}
 
 /// What /proc says of each thread under this name.
 fn of_each_thread(pid: u32, name: &str) -> Vec<String> {

@@ -2,10 +2,11 @@
 //! the addresses, certificates and directories that they name. That machine is a network and a mount namespace
 //! of the test's own.
 
-use std::{fs, os::unix::fs::MetadataExt, process::Command};
+use std::{fs, process::Command};
 
 use crate::support::{
     certificates::{Certificates, KeyKind},
+    is_root,
     turnd::Turnd,
 };
 
@@ -31,15 +32,6 @@ for name in letsencrypt/live/turn.matrix.example/privkey.pem jitsi/meet/meet.exa
 done
 exec "$0" "$@"
 "#;
-
-fn is_root() -> bool {
-    let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
-    assert!(
-        is_root || std::env::var_os("CI").is_none(),
-        "CI runs these as root"
-    );
-    is_root
-}
 
 /// Starts a server with the file of our data, asks it something, and returns what it has printed.
 fn serve(name: &str, server: &str) -> String {

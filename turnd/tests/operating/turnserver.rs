@@ -56,9 +56,15 @@ fn the_configuration_is_looked_for_where_coturn_looks() {
     );
     // -n: no file at all.
     let output = Command::new(&link)
-        .args(["-n", "--version"])
+        .args(["-n", "-p", "nowhere"])
         .current_dir(directory.path())
         .output()
         .unwrap();
-    assert!(output.status.success());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(255), "{said}");
+    assert!(
+        said.contains("command line: listening-port: \"nowhere\""),
+        "{said}"
+    );
+    assert!(!said.contains("turnserver.conf"), "{said}");
 }

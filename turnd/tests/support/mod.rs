@@ -12,3 +12,16 @@ pub(crate) mod echo;
 pub(crate) mod foreign;
 pub(crate) mod turn_client;
 pub(crate) mod turnd;
+
+/// Whether this test may do what only root may. Under CI it must.
+pub(crate) fn is_root() -> bool {
+    let is_root = nix::unistd::geteuid().is_root();
+    assert!(
+        is_root || std::env::var_os("CI").is_none(),
+        "CI runs these as root"
+    );
+    if !is_root {
+        eprintln!("SKIPPED: only root can do this");
+    }
+    is_root
+}

@@ -330,9 +330,17 @@ impl Peer {
     /// The next datagram and where it came from.
     pub(crate) fn receive(&self) -> (Vec<u8>, SocketAddr) {
         let mut buffer = vec![0; 65_536];
-        let (length, from) = self.socket.recv_from(&mut buffer).expect("a datagram");
-        buffer.truncate(length);
-        (buffer, from)
+        loop {
+            match self.socket.recv_from(&mut buffer) {
+                // A socket with a time limit is not waited on again by itself (signal(7)).
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                received => {
+                    let (length, from) = received.expect("a datagram");
+                    buffer.truncate(length);
+                    return (buffer, from);
+                }
+            }
+        }
     }
 }
 
