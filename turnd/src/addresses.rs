@@ -110,7 +110,8 @@ fn external(external: &External, relay: IpAddr) -> IpAddr {
         .unwrap_or(relay)
 }
 
-fn is_link_local(ip: IpAddr) -> bool {
+/// Of one link only.
+pub(crate) fn is_link_local(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => ip.is_link_local(),
         IpAddr::V6(ip) => ip.is_unicast_link_local(),

@@ -82,9 +82,9 @@ fn serve(
     arguments: Vec<OsString>,
     log: Log,
 ) -> Result<(), StartError> {
-    let mut settings = loaded.settings.clone();
-    settings.external = external::resolve(&settings).map_err(StartError::External)?;
-    let settings = &settings;
+    let mut in_force = loaded.settings.clone();
+    in_force.external = external::resolve(&in_force).map_err(StartError::External)?;
+    let settings = &in_force;
     limits::raise(settings);
     // Before anything else: a signal that comes while we start must not be lost.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -120,6 +120,7 @@ fn serve(
         exporter.attach(setup.sources(workers.reporter(), settings));
         tracing::info!("metrics at {}", exporter.url());
     }
+    let is_daemon = settings.process.daemon;
     let control = Control {
         arguments,
         signals,
@@ -129,7 +130,7 @@ fn serve(
         names: Names::new(settings, Instant::now()),
         running: Running {
             file: loaded.file.clone(),
-            settings: settings.clone(),
+            settings: in_force,
             setup,
         },
         handle,
@@ -137,7 +138,7 @@ fn serve(
         draining: None,
         exporter,
     };
-    if settings.process.daemon {
+    if is_daemon {
         background::tell_ready().map_err(system("leave the terminal"))?;
     }
     runtime

@@ -12,7 +12,7 @@ use std::{
 use turnd_wire::{Family, Method};
 
 use crate::{
-    addresses::Addresses,
+    addresses::{Addresses, is_link_local},
     config::{External, ExternalName, PublicName, Settings},
     listeners::Protocol,
     stun_client::Question,
@@ -161,11 +161,12 @@ fn find(
 }
 
 fn is_of_use(ip: IpAddr) -> bool {
-    let is_link_local = match ip {
-        IpAddr::V4(ip) => ip.is_link_local() || ip.is_broadcast(),
-        IpAddr::V6(ip) => ip.is_unicast_link_local(),
-    };
-    !(ip.is_loopback() || ip.is_unspecified() || ip.is_multicast() || is_link_local)
+    let is_everybody = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
+    !(ip.is_loopback()
+        || ip.is_unspecified()
+        || ip.is_multicast()
+        || is_everybody
+        || is_link_local(ip))
 }
 
 /// The system's resolver, in a thread that is left alone when it takes too long.

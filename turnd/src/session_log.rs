@@ -20,9 +20,9 @@ use words::{Code, MethodName, Missed, Session};
 
 /// Refusals for which an account must be had are logged at most this often; the rest is counted.
 const REFUSAL_INTERVAL: Duration = Duration::from_millis(100);
-/// So many events of sessions are logged in an interval, and as many of their other requests; the rest is counted. That is what ten thousand
-/// calls of ten minutes need, while a client that makes and deletes allocations in a loop cannot fill
-/// the disk.
+/// So many events of sessions are logged in an interval, and as many of their other requests; the rest
+/// is counted. That is what ten thousand calls of ten minutes need, while a client that makes and deletes
+/// allocations in a loop cannot fill the disk.
 const SESSION_EVENTS: u32 = 500;
 const SESSION_INTERVAL: Duration = Duration::from_secs(10);
 /// How often it is told what strangers' requests were not logged.
@@ -35,7 +35,7 @@ const BINDING_SUCCESS: [u8; 2] = [0x01, 0x01];
 pub struct SessionLog {
     worker: usize,
     realm: String,
-    sessions: SecondaryMap<AllocationId, (u64, Box<str>)>,
+    sessions: SecondaryMap<AllocationId, u64>,
     made: u64,
     refusals: LogLimit,
     events: LogLimit,
@@ -70,12 +70,9 @@ impl SessionLog {
     pub fn write(&mut self, now: Instant, event: &Event) {
         let at = Duration::from_millis(now.as_millis());
         match event {
-            Event::Allocated {
-                allocation, user, ..
-            } => {
+            Event::Allocated { allocation, .. } => {
                 self.made += 1;
-                let session = (self.made, user.as_str().into());
-                self.sessions.insert(*allocation, session);
+                self.sessions.insert(*allocation, self.made);
                 self.write_some(at, event);
             }
             Event::Deleted { allocation, .. } => {
@@ -117,13 +114,14 @@ impl SessionLog {
         }
     }
 
-    /// Writes that a request has succeeded. What has an event of its own is written with that.
-    pub fn write_reply(
+    /// Writes that a request has succeeded. What has an event of its own is written with that. `find` tells
+    /// the client's allocation and whose it is.
+    pub fn write_reply<'a>(
         &mut self,
         now: Instant,
         client: &Client,
         message: &[u8],
-        allocation: impl FnOnce() -> Option<AllocationId>,
+        find: impl FnOnce() -> Option<(AllocationId, &'a str)>,
     ) {
         let is_binding = message.first_chunk() == Some(&BINDING_SUCCESS);
         let is_wanted = if is_binding {
@@ -144,13 +142,13 @@ impl SessionLog {
         if message.class() != Class::Success || has_event {
             return;
         }
-        let Some(allocation) = allocation() else {
+        let Some((allocation, user)) = find() else {
             return;
         };
         let at = Duration::from_millis(now.as_millis());
         if let Some(missed) = self.requests.allow(at) {
             self.tell_missed(missed);
-            self.write_success(allocation, message.method());
+            self.write_success(allocation, user, message.method());
         }
     }
 
@@ -164,9 +162,8 @@ impl SessionLog {
     }
 
     /// As coturn has it, which tells no address here.
-    fn write_success(&self, allocation: AllocationId, method: Method) {
+    fn write_success(&self, allocation: AllocationId, user: &str, method: Method) {
         let (session, realm) = (self.session(allocation), self.realm.as_str());
-        let user = self.sessions.get(allocation).map_or("", |it| &it.1);
         let (user, method) = (Text(user), MethodName(method));
         tracing::info!(
             target: SESSIONS, %session, realm, %user, %method,
@@ -214,7 +211,7 @@ impl SessionLog {
                     target: SESSIONS, %session, realm, %user, lifetime,
                     "session {session}: refreshed, realm=<{realm}>, username=<{user}>, lifetime={lifetime}"
                 );
-                self.write_success(*allocation, Method::REFRESH);
+                self.write_success(*allocation, user.0, Method::REFRESH);
             }
             Event::Deleted { .. } => self.write_end(event),
             Event::Permitted {
@@ -278,7 +275,7 @@ impl SessionLog {
                 "handle_udp_packet: New UDP endpoint: local {server}, remote {client}"
             );
         }
-        let transport = words::transport(path.transport);
+        let transport = path.transport.name();
         tracing::info!(
             target: SESSIONS, %session, realm, %user, %client, lifetime, transport,
             "session {session}: new, realm=<{realm}>, username=<{user}>, lifetime={lifetime}"
@@ -293,7 +290,7 @@ impl SessionLog {
                 "session {session}: remote {client}, relayed {protocol} {relayed}"
             );
         }
-        self.write_success(*allocation, Method::ALLOCATE);
+        self.write_success(*allocation, user.0, Method::ALLOCATE);
     }
 
     fn write_end(&self, event: &Event) {
@@ -336,7 +333,7 @@ impl SessionLog {
             "session {session}: delete: realm=<{realm}>, username=<{user}>"
         );
         if *cause == Ending::Deleted {
-            self.write_success(*allocation, Method::REFRESH);
+            self.write_success(*allocation, user.0, Method::REFRESH);
         }
     }
 
@@ -436,7 +433,7 @@ impl SessionLog {
     fn session(&self, allocation: AllocationId) -> Session {
         Session {
             worker: self.worker,
-            number: self.sessions.get(allocation).map_or(0, |it| it.0),
+            number: self.sessions.get(allocation).copied().unwrap_or_default(),
         }
     }
 

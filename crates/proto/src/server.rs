@@ -134,10 +134,11 @@ impl Server {
         self.table.find(path).is_some()
     }
 
-    /// The allocation of a client, if it has one.
+    /// The allocation of a client and whose it is, if there is one.
     #[must_use]
-    pub fn allocation_of(&self, path: &FiveTuple) -> Option<crate::AllocationId> {
-        self.table.find(path)
+    pub fn allocation_of(&self, path: &FiveTuple) -> Option<(crate::AllocationId, &str)> {
+        let user = self.table.of_client(path)?.owner.name();
+        Some((self.table.find(path)?, user))
     }
 
     /// The socket by which the client of an allocation is reached; nothing if there is no allocation.

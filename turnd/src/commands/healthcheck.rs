@@ -9,7 +9,7 @@ use std::{
 
 use turnd_wire::Method;
 
-use super::refuse;
+use super::{refuse, split};
 use crate::{
     addresses::Addresses,
     config::{self, Outcome, Settings},
@@ -47,7 +47,7 @@ struct Asked {
 }
 
 pub(super) fn run(program: &OsStr, args: &[&OsStr]) -> ExitCode {
-    let question = split(program, args).and_then(|asked| {
+    let question = asked(program, args).and_then(|asked| {
         let (protocol, server, method) = match asked.to {
             Some((protocol, server)) => (protocol, server, Method::BINDING),
             None => of_configuration(asked.others)?,
@@ -77,34 +77,21 @@ pub(super) fn run(program: &OsStr, args: &[&OsStr]) -> ExitCode {
     }
 }
 
-/// Takes our own options out of those of the server.
-fn split(program: &OsStr, args: &[&OsStr]) -> Result<Asked, String> {
+fn asked(program: &OsStr, args: &[&OsStr]) -> Result<Asked, String> {
+    let (own, others) = split(program, args, &["--to", "--timeout"]);
     let mut asked = Asked {
         to: None,
         timeout: Duration::from_secs(2),
-        others: vec![program.to_owned()],
+        others,
     };
-    let mut args = args.iter().copied();
-    while let Some(arg) = args.next() {
-        let text = arg.to_str().unwrap_or("");
-        let (name, value) = text
-            .split_once('=')
-            .map_or((text, None), |(name, value)| (name, Some(value.to_owned())));
-        if name != "--to" && name != "--timeout" {
-            asked.others.push(arg.to_owned());
-            continue;
-        }
-        let next = || args.next().and_then(OsStr::to_str).map(str::to_owned);
-        let value = value.or_else(next).unwrap_or_default();
+    for (name, value) in own {
         if name == "--to" {
             asked.to = Some(url(&value).ok_or(format!(
                 "--to: {value:?} is no server; expected udp://IP:PORT or tcp://IP:PORT"
             ))?);
         } else {
-            let seconds = value
-                .parse()
-                .ok()
-                .filter(|seconds| (1..=60).contains(seconds));
+            let seconds = value.parse().ok();
+            let seconds = seconds.filter(|seconds| (1..=60).contains(seconds));
             asked.timeout = Duration::from_secs(
                 seconds.ok_or(format!("--timeout: {value:?} is not from 1 to 60 seconds"))?,
             );

@@ -55,6 +55,31 @@ fn help(topic: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// Parts a command's own options, given as `--name=value` or `--name value`, from those of the server. A value that is
+/// missing is empty, and so is one that is no text.
+fn split<'a>(
+    program: &'a OsStr,
+    args: &[&'a OsStr],
+    own: &[&'static str],
+) -> (Vec<(&'static str, String)>, Vec<OsString>) {
+    let (mut taken, mut others) = (Vec::new(), vec![program.to_owned()]);
+    let mut args = args.iter().copied();
+    while let Some(arg) = args.next() {
+        let (name, value) = match arg.to_str().and_then(|text| text.split_once('=')) {
+            Some((name, value)) => (name, Some(value)),
+            None => (arg.to_str().unwrap_or(""), None),
+        };
+        match own.iter().find(|it| **it == name) {
+            Some(name) => {
+                let next = || args.next().and_then(OsStr::to_str);
+                taken.push((*name, value.or_else(next).unwrap_or("").to_owned()));
+            }
+            None => others.push(arg.to_owned()),
+        }
+    }
+    (taken, others)
+}
+
 fn refuse(why: &str) -> ExitCode {
     eprintln!("turnd: {why}");
     ExitCode::from(CANNOT)

@@ -1,7 +1,7 @@
 //! What the state machine counts: requests and their ends, allocations, what was not relayed; and the
 //! relay ports.
 
-use turnd_proto::{Counters, RelayProtocol, Transport};
+use turnd_proto::{Counters, RelayProtocol};
 
 use super::families::Families;
 use crate::ports::RelayPorts;
@@ -79,7 +79,7 @@ fn add_allocations(families: &mut Families, server: &Counters) {
     );
     for (kind, count) in server.allocations.each() {
         let labels = [
-            ("transport", transport(kind.transport)),
+            ("transport", kind.transport.name()),
             ("family", kind.families.label()),
             ("relay", relay(kind.protocol)),
         ];
@@ -179,15 +179,6 @@ pub(super) fn add_ports(families: &mut Families, ports: &RelayPorts) {
     );
     for (address, usage) in &usage {
         used = used.sample(&[("address", address)], count(usage.used));
-    }
-}
-
-const fn transport(transport: Transport) -> &'static str {
-    match transport {
-        Transport::Udp => "udp",
-        Transport::Tcp => "tcp",
-        Transport::Tls => "tls",
-        Transport::Dtls => "dtls",
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use turnd_proto::Transport;
 use turnd_wire::{ErrorCode, Method};
 
 /// Eighteen digits, the first three of them the worker.
@@ -60,15 +59,5 @@ impl fmt::Display for Missed {
             0 => Ok(()),
             missed => write!(f, " ({missed} more not logged)"),
         }
-    }
-}
-
-/// How a client reaches us.
-pub(super) const fn transport(transport: Transport) -> &'static str {
-    match transport {
-        Transport::Udp => "udp",
-        Transport::Tcp => "tcp",
-        Transport::Tls => "tls",
-        Transport::Dtls => "dtls",
     }
 }

@@ -12,12 +12,12 @@ mod text;
 mod user;
 
 use std::{
-    ffi::{OsStr, OsString},
+    ffi::OsStr,
     io::{self, Write},
     process::ExitCode,
 };
 
-use super::refuse;
+use super::{refuse, split};
 use crate::config::{self, Machine, Outcome};
 use report::Report;
 
@@ -54,8 +54,9 @@ enum Format {
 }
 
 pub(super) fn run(program: &OsStr, args: &[&OsStr]) -> ExitCode {
-    let (format, args) = match split(program, args) {
-        Ok(split) => split,
+    let (wanted, args) = split(program, args, &["--format"]);
+    let format = match format(&wanted) {
+        Ok(format) => format,
         Err(why) => return refuse(&format!("check: {why}")),
     };
     let machine = Machine::this();
@@ -75,21 +76,11 @@ pub(super) fn run(program: &OsStr, args: &[&OsStr]) -> ExitCode {
     }
 }
 
-/// Takes our own option out of those of the server.
-fn split(program: &OsStr, args: &[&OsStr]) -> Result<(Format, Vec<OsString>), String> {
+/// The last of the forms that were asked for.
+fn format(wanted: &[(&str, String)]) -> Result<Format, String> {
     let mut format = Format::Text;
-    let mut others = vec![program.to_owned()];
-    let mut args = args.iter().copied();
-    while let Some(arg) = args.next() {
-        let value = match arg.to_str() {
-            Some("--format") => args.next().and_then(OsStr::to_str).unwrap_or(""),
-            Some(text) if text.starts_with("--format=") => &text["--format=".len()..],
-            _ => {
-                others.push(arg.to_owned());
-                continue;
-            }
-        };
-        format = match value {
+    for (_, value) in wanted {
+        format = match value.as_str() {
             "text" => Format::Text,
             "json" => Format::Json,
             other => {
@@ -99,5 +90,5 @@ fn split(program: &OsStr, args: &[&OsStr]) -> Result<(Format, Vec<OsString>), St
             }
         };
     }
-    Ok((format, others))
+    Ok(format)
 }
