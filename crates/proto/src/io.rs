@@ -119,6 +119,21 @@ pub struct PeerHop {
     /// Whether ChannelData with the same header and length that follows at once goes the same way. Who
     /// sends it without asking says how much it was: [`crate::Server::count_repeated`].
     pub may_repeat: bool,
+    /// The peer is a relay of this process: what `relay` would send arrives there.
+    pub hairpin: Option<Hairpin>,
+}
+
+/// The way between two relays of one process, which needs no socket: the data is the input of
+/// [`crate::Server::to_client`] of the server that has the other relay. It may have ended meanwhile, and
+/// then nobody wants the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hairpin {
+    /// The index of the server that has the relay.
+    pub server: u8,
+    /// The relay at which the data arrives.
+    pub relay: RelayId,
+    /// From where: the address of the relay that would send it.
+    pub from: SocketAddr,
 }
 
 /// One hop towards a client: send the peer's datagram, framed.

@@ -12,6 +12,9 @@
 //! Outputs: the two relay directions *return* where the data goes and queue nothing. Everything else
 //! is drained from [`Server::poll_output`] until it is empty, after every input and before the next.
 //!
+//! Where data goes to a relay of another allocation of the process, the hop says so ([`Hairpin`]): it need
+//! not leave through a socket, and is [`Server::to_client`]'s input as if it had come through one.
+//!
 //! * [`Output::Reply`] is sent as it is.
 //! * [`Output::Ask`] is answered, sooner or later, by [`Server::handle_answer`] with the same id. After
 //!   ten seconds nobody waits any more: whoever brings a socket late asks [`Server::is_waiting`] first.
@@ -137,10 +140,10 @@ pub use frame::Wrapping;
 pub use histogram::{BOUNDS, Histogram, Scale};
 pub use io::{
     AllocationId, Answer, Ask, AskId, BindRefusal, Client, ClientHop, ConnectFailure, ConnectionId,
-    Credential, Ending, Event, FiveTuple, Frame, ListenerId, OpenedRelay, Output, PeerHop,
+    Credential, Ending, Event, FiveTuple, Frame, Hairpin, ListenerId, OpenedRelay, Output, PeerHop,
     PortWish, RelayId, RelayProtocol, RelayRefusal, ReservationToken, Transport, UserId,
 };
-pub use live_relays::LiveRelays;
+pub use live_relays::{LiveRelay, LiveRelays};
 pub use nonce::nonce_key;
 pub use own_addresses::OwnAddresses;
 pub use pace::{Direction, StreamMeter};

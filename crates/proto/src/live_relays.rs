@@ -1,5 +1,5 @@
-//! Which ports of which relay addresses are in use, for all servers of a process: a peer may be
-//! another allocation of this server, but nothing else on this machine.
+//! Which ports of which relay addresses are in use, and by which relays, for all servers of a process: a
+//! peer may be another allocation of this server, but nothing else on this machine.
 //!
 //! Also the one place that knows how a relay address looks from outside (1:1 NAT).
 
@@ -8,9 +8,30 @@ use core::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use slotmap::{Key, KeyData};
 use turnd_wire::Family;
+
+use crate::io::RelayId;
+
+/// Ports whose owners lie together.
+const BLOCK: usize = 64;
+/// Bits of a relay's slot. Each relay is a file descriptor, of which a process has fewer.
+const SLOT_BITS: u32 = 24;
+/// Where the number of the server stands, above the slot and below the generation.
+const SERVER_BITS: u64 = 0xff << SLOT_BITS;
+
+/// A relay that serves an allocation, of whatever server of this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LiveRelay {
+    /// The address that its socket is bound to.
+    pub address: SocketAddr,
+    /// The index of the server that it belongs to.
+    pub server: u8,
+    /// How that server names it.
+    pub relay: RelayId,
+}
 
 /// One address that relay sockets are bound to.
 #[derive(Debug)]
@@ -18,9 +39,9 @@ struct RelayAddress {
     local: IpAddr,
     /// What peers see instead, where a NAT stands in front.
     external: IpAddr,
-    /// A bit for each port. Written by the server that owns the socket, read by all; nothing else
+    /// The owner of each port. Written by the server that owns the socket, read by all; nothing else
     /// hangs on the order, so relaxed access will do.
-    live: Arc<[AtomicU64]>,
+    live: Arc<Ports>,
     /// No new relays are opened there, but old ones may live on, or be known by the address seen from
     /// outside that they were told once.
     is_former: bool,
@@ -41,7 +62,7 @@ impl LiveRelays {
             .map(|(local, external)| RelayAddress {
                 local,
                 external,
-                live: no_ports(),
+                live: Arc::default(),
                 is_former: false,
             })
             .collect();
@@ -62,13 +83,7 @@ impl LiveRelays {
         for former in &self.addresses {
             let mut others = new.addresses.iter();
             let stays = others.any(|it| (it.local, it.external) == (former.local, former.external));
-            let lives = || {
-                former
-                    .live
-                    .iter()
-                    .any(|word| word.load(Ordering::Relaxed) != 0)
-            };
-            if !stays && lives() {
+            if !stays && former.live.any() {
                 new.addresses.push(RelayAddress {
                     local: former.local,
                     external: former.external,
@@ -101,15 +116,20 @@ impl LiveRelays {
         )
     }
 
-    /// The local address of the live relay that is known, inside or outside, as `address`.
+    /// The live relay that is known, inside or outside, as `address`.
     #[must_use]
-    pub fn find(&self, address: SocketAddr) -> Option<SocketAddr> {
-        let (word, bit) = place(address.port());
+    pub fn find(&self, address: SocketAddr) -> Option<LiveRelay> {
         self.addresses
             .iter()
-            .filter(|relay| relay.local == address.ip() || relay.external == address.ip())
-            .find(|relay| relay.live[word].load(Ordering::Relaxed) & bit != 0)
-            .map(|relay| SocketAddr::new(relay.local, address.port()))
+            .filter(|known| known.local == address.ip() || known.external == address.ip())
+            .find_map(|known| {
+                let (server, relay) = known.live.owner(address.port())?;
+                Some(LiveRelay {
+                    address: SocketAddr::new(known.local, address.port()),
+                    server,
+                    relay,
+                })
+            })
     }
 
     /// Whether `ip` is a relay address, inside or outside.
@@ -120,34 +140,74 @@ impl LiveRelays {
             .any(|relay| relay.local == ip || relay.external == ip)
     }
 
-    pub(crate) fn set_live(&self, local: SocketAddr, live: bool) {
-        let (word, bit) = place(local.port());
-        let Some(relay) = self
-            .addresses
-            .iter()
-            .find(|relay| relay.local == local.ip())
-        else {
-            return;
-        };
-        if live {
-            relay.live[word].fetch_or(bit, Ordering::Relaxed);
-        } else {
-            relay.live[word].fetch_and(!bit, Ordering::Relaxed);
+    /// The relay bound to `local` serves an allocation of this server from now on, or none any more.
+    pub(crate) fn set_live(&self, local: SocketAddr, owner: Option<(u8, RelayId)>) {
+        let mut addresses = self.addresses.iter();
+        if let Some(known) = addresses.find(|known| known.local == local.ip()) {
+            known.live.set(local.port(), owner);
         }
     }
 }
 
-fn no_ports() -> Arc<[AtomicU64]> {
-    (0..1024).map(|_| AtomicU64::new(0)).collect()
+/// The owners of all ports of an address. There is memory for those that were ever used, and their
+/// neighbours.
+#[derive(Debug)]
+struct Ports(Box<[OnceLock<Block>]>);
+
+type Block = Box<[AtomicU64; BLOCK]>;
+
+impl Default for Ports {
+    fn default() -> Self {
+        let blocks = (usize::from(u16::MAX) + 1) / BLOCK;
+        Self((0..blocks).map(|_| OnceLock::new()).collect())
+    }
 }
 
-fn place(port: u16) -> (usize, u64) {
-    (usize::from(port / 64), 1 << (port % 64))
+impl Ports {
+    fn owner(&self, port: u16) -> Option<(u8, RelayId)> {
+        let (block, place) = place(port);
+        let word = self.0[block].get()?[place].load(Ordering::Relaxed);
+        (word != 0).then(|| unpack(word))
+    }
+
+    fn set(&self, port: u16, owner: Option<(u8, RelayId)>) {
+        let (block, place) = place(port);
+        let word = owner.map_or(0, |(server, relay)| pack(server, relay));
+        let empty = || Box::new([const { AtomicU64::new(0) }; BLOCK]);
+        self.0[block].get_or_init(empty)[place].store(word, Ordering::Relaxed);
+    }
+
+    fn any(&self) -> bool {
+        let mut words = self.0.iter().filter_map(OnceLock::get).flat_map(|it| &**it);
+        words.any(|word| word.load(Ordering::Relaxed) != 0)
+    }
+}
+
+fn place(port: u16) -> (usize, usize) {
+    (usize::from(port) / BLOCK, usize::from(port) % BLOCK)
+}
+
+/// An owner in one word, which is read and written whole. Never 0: generations of relays that exist are not.
+fn pack(server: u8, relay: RelayId) -> u64 {
+    let bits = relay.data().as_ffi();
+    debug_assert_eq!(bits & SERVER_BITS, 0, "fewer relays than slots");
+    bits & !SERVER_BITS | u64::from(server) << SLOT_BITS
+}
+
+fn unpack(word: u64) -> (u8, RelayId) {
+    let server = word >> SLOT_BITS & 0xff;
+    let relay = KeyData::from_ffi(word & !SERVER_BITS).into();
+    (server as u8, relay)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A name that a server might give a relay.
+    fn relay(slot: u32, generation: u32) -> RelayId {
+        KeyData::from_ffi(u64::from(generation) << 32 | u64::from(slot)).into()
+    }
 
     #[test]
     fn a_live_port_is_found_by_both_names_and_only_while_it_lives() {
@@ -155,25 +215,40 @@ mod tests {
         let outside: SocketAddr = "8.8.4.4:50000".parse().unwrap();
         let relays = LiveRelays::new([(inside.ip(), outside.ip())]);
         assert_eq!(relays.find(outside), None);
-        relays.set_live(inside, true);
-        assert_eq!(relays.find(outside), Some(inside));
-        assert_eq!(relays.find(inside), Some(inside));
+        relays.set_live(inside, Some((3, relay(7, 1))));
+        let found = LiveRelay {
+            address: inside,
+            server: 3,
+            relay: relay(7, 1),
+        };
+        assert_eq!(relays.find(outside), Some(found));
+        assert_eq!(relays.find(inside), Some(found));
         assert_eq!(relays.external(inside), outside);
         assert_eq!(relays.find("8.8.4.4:50001".parse().unwrap()), None);
-        relays.set_live(inside, false);
+        relays.set_live(inside, None);
         assert_eq!(relays.find(outside), None);
     }
 
     #[test]
-    fn every_port_has_a_bit_of_its_own() {
+    fn every_port_has_an_owner_of_its_own() {
         let ip: IpAddr = "::1".parse().unwrap();
         let relays = LiveRelays::new([(ip, ip)]);
         for port in 0..=u16::MAX {
             let address = SocketAddr::new(ip, port);
-            relays.set_live(address, true);
+            relays.set_live(address, Some((0, relay(1, 1))));
             assert!(relays.find(address).is_some());
-            relays.set_live(address, false);
+            relays.set_live(address, None);
             assert!(relays.find(address).is_none());
+        }
+        assert!(!relays.addresses[0].live.any());
+    }
+
+    #[test]
+    fn owners_come_back_as_they_were_put_in() {
+        for server in [0, 1, u8::MAX] {
+            for relay in [relay(1, 1), relay((1 << SLOT_BITS) - 1, u32::MAX)] {
+                assert_eq!(unpack(pack(server, relay)), (server, relay));
+            }
         }
     }
 }

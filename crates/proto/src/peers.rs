@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::{
     address_class::{Class, class},
-    live_relays::LiveRelays,
+    live_relays::{LiveRelay, LiveRelays},
     own_addresses::OwnAddresses,
 };
 
@@ -222,8 +222,8 @@ impl PeerPolicy {
         let wire = match host.reach {
             Reach::Everything => asked,
             Reach::AllButListeners if self.is_listener(asked) => return Err(Forbidden::Own),
-            Reach::AllButListeners => self.relays.find(asked).unwrap_or(asked),
-            Reach::LiveRelays => self.relays.find(asked).ok_or(Forbidden::Own)?,
+            Reach::AllButListeners => self.relays.find(asked).map_or(asked, |it| it.address),
+            Reach::LiveRelays => self.relays.find(asked).ok_or(Forbidden::Own)?.address,
         };
         Ok(Peer {
             asked,
@@ -241,6 +241,14 @@ impl PeerPolicy {
             reach: peer.reach,
         };
         self.peer(host, peer.asked.port()).ok()
+    }
+
+    /// The relay of this process that the peer is, if it is one.
+    pub(crate) fn relay(&self, peer: &Peer) -> Option<LiveRelay> {
+        match peer.reach {
+            Reach::Everything => None,
+            Reach::AllButListeners | Reach::LiveRelays => self.relays.find(peer.wire),
+        }
     }
 
     /// The address by which clients know the sender of a datagram: for a relay of this server its
@@ -292,7 +300,8 @@ mod tests {
             (ip("10.0.0.5"), ip("9.9.9.9")),
             (ip("127.0.0.1"), ip("127.0.0.1")),
         ]);
-        relays.set_live(address("10.0.0.5:50000"), true);
+        let owner = (0, slotmap::KeyData::from_ffi(1 << 32).into());
+        relays.set_live(address("10.0.0.5:50000"), Some(owner));
         let own = ["10.0.0.5", "127.0.0.1"].map(|own| ip(own)..=ip(own));
         let own = OwnAddresses::new(own.into(), vec![ip("9.9.9.8")]);
         PeerPolicy::new(

@@ -10,11 +10,12 @@ use turnd_wire::{ChannelData, DataIndication, Family, Message, attr, channel_dat
 
 use crate::{
     accounts::AccountTraffic,
-    allocation::Allocation,
+    allocation::{Allocation, Relay},
     counters::Dropped,
     frame::indication_id,
-    io::{ClientHop, FiveTuple, Frame, PeerHop, RelayId, RelayProtocol},
+    io::{ClientHop, FiveTuple, Frame, Hairpin, PeerHop, RelayId, RelayProtocol},
     pace::Direction,
+    peers::{Peer, PeerPolicy},
     request::unknown_attributes,
     server::Server,
     time::{Instant, Now},
@@ -23,6 +24,10 @@ use crate::{
 
 /// An account is told of its traffic whenever so many packets have passed.
 const TOLD_EVERY: u64 = 256;
+
+/// The longest data that every kernel takes for one UDP datagram. What is longer goes the way of the kernel,
+/// which refuses it.
+const LONGEST_DATAGRAM: usize = 65_507;
 
 /// Datagrams of one peer that came in a row, all of the same length but the last, which may be shorter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,13 +108,14 @@ impl Server {
         let peer = self.settings.peers.still(bound);
         let peer = peer.ok_or(Dropped::PeerForbidden)?;
         let family = Family::of(peer.wire().ip());
-        let relay = allocation.relay(family, now).ok_or(Dropped::NoRelay)?.id;
+        let relay = *allocation.relay(family, now).ok_or(Dropped::NoRelay)?;
         let length = message.data.len();
         leaves(counted, allocation, now, 1, length)?;
         tell(self.accounts.as_mut(), allocation);
         let start = channel_data::HEADER_LENGTH;
         Ok(PeerHop {
-            relay,
+            relay: relay.id,
+            hairpin: hairpin(&self.settings.peers, &relay, &peer, length),
             peer,
             data: start..start + length,
             dont_fragment: false,
@@ -168,14 +174,15 @@ impl Server {
         let peer = self.settings.peers.peer(host, asked.port());
         let peer = peer.map_err(|_| Dropped::PeerForbidden)?;
         let family = Family::of(peer.wire().ip());
-        let relay = allocation.relay(family, now).ok_or(Dropped::NoRelay)?.id;
+        let relay = *allocation.relay(family, now).ok_or(Dropped::NoRelay)?;
         if !unknown_attributes(message).is_empty() {
             return Err(Dropped::Malformed);
         }
         leaves(counted, allocation, now, 1, data.len())?;
         tell(self.accounts.as_mut(), allocation);
         Ok(PeerHop {
-            relay,
+            relay: relay.id,
+            hairpin: hairpin(&self.settings.peers, &relay, &peer, data.len()),
             peer,
             data,
             dont_fragment: message.has(attr::DONT_FRAGMENT),
@@ -287,6 +294,18 @@ impl Server {
             Direction::ToClient => Traffic::of_streams(nothing, read),
         };
     }
+}
+
+/// The way to a peer that is a relay of this process.
+fn hairpin(peers: &PeerPolicy, relay: &Relay, peer: &Peer, bytes: usize) -> Option<Hairpin> {
+    if bytes > LONGEST_DATAGRAM {
+        return None;
+    }
+    peers.relay(peer).map(|to| Hairpin {
+        server: to.server,
+        relay: to.relay,
+        from: relay.address,
+    })
 }
 
 /// Messages came from the client.

@@ -64,7 +64,7 @@ impl Server {
     pub fn new(settings: Arc<Settings>, index: u8, seed: &[u8; 32]) -> Self {
         let [s0, s1, s2, s3, ..] = *seed;
         Self {
-            table: Table::new(settings.relays.clone(), settings.tcp_relays.clone()),
+            table: Table::new(index, settings.relays.clone(), settings.tcp_relays.clone()),
             reservations: Reservations::new(index, seed),
             indication_salt: [!s0, s1, !s2, s3],
             indications: 0,

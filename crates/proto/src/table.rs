@@ -22,6 +22,8 @@ pub(crate) struct Table {
     relays: SlotMap<RelayId, RelayState>,
     live: Arc<LiveRelays>,
     live_tcp: Arc<LiveRelays>,
+    /// The index of the server that this is the table of.
+    index: u8,
 }
 
 /// What a relay socket is doing.
@@ -36,13 +38,14 @@ enum RelayState {
 }
 
 impl Table {
-    pub(crate) fn new(live: Arc<LiveRelays>, live_tcp: Arc<LiveRelays>) -> Self {
+    pub(crate) fn new(index: u8, live: Arc<LiveRelays>, live_tcp: Arc<LiveRelays>) -> Self {
         Self {
             allocations: SlotMap::with_key(),
             by_client: HashMap::default(),
             relays: SlotMap::with_key(),
             live,
             live_tcp,
+            index,
         }
     }
 
@@ -150,7 +153,7 @@ impl Table {
         self.by_client.insert(path, id);
         for relay in relays {
             self.relays[relay.id] = RelayState::Serves(id);
-            live.set_live(relay.address, true);
+            live.set_live(relay.address, Some((self.index, relay.id)));
         }
         id
     }
@@ -172,7 +175,7 @@ impl Table {
         let live = self.live(protocol).clone();
         for relay in &relays {
             self.relays.remove(relay.id);
-            live.set_live(relay.address, false);
+            live.set_live(relay.address, None);
         }
         let ended = is_over.then(|| self.allocations.remove(id)).flatten();
         if let Some(ended) = &ended {
@@ -218,8 +221,13 @@ impl Table {
             assert!(matches!(allocation.relays.len(), 1 | 2));
             for relay in &allocation.relays {
                 assert_eq!(self.relays[relay.id], RelayState::Serves(id));
+                let found = crate::LiveRelay {
+                    address: relay.address,
+                    server: self.index,
+                    relay: relay.id,
+                };
                 let live = self.live(allocation.protocol);
-                assert_eq!(live.find(relay.address), Some(relay.address));
+                assert_eq!(live.find(relay.address), Some(found));
             }
         }
         for (relay, state) in &self.relays {

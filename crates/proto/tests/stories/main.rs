@@ -13,6 +13,7 @@ mod binding;
 mod channels;
 mod counting;
 mod data;
+mod hairpin;
 mod lifetimes;
 mod limits;
 mod no_allocation;

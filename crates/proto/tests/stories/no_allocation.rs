@@ -62,6 +62,28 @@ fn data_indications_to_the_client() {
 }
 
 #[test]
+fn from_relay_to_relay() {
+    let (mut net, alice, _) = busy_server(false);
+    let mut alice = alice;
+    let mut bob = Client::new("192.0.2.2:4002");
+    let at_bob = bob.allocate(&mut net).to_string();
+    alice.must_bind(&mut net, 0x4002, &at_bob);
+    let probe = alice.channel(&mut net, 0x4002, b"x").expect("a way");
+    bob.must_bind(&mut net, 0x4000, &probe.from.to_string());
+    let data = [&channel_data::header(0x4002, 1200)[..], &[0xAB; 1200]].concat();
+    let count = allocations(|| {
+        for _ in 0..PACKETS {
+            let hop = up(&mut net, &alice, &data).expect("a way to the peer");
+            let way = hop.hairpin.expect("the peer is a relay");
+            let run = Run::one(1200);
+            let hop = net.servers[0].to_client(net.now, way.relay, way.from, run);
+            black_box(hop.expect("a way to the client"));
+        }
+    });
+    assert_eq!(count, 0);
+}
+
+#[test]
 fn what_is_dropped() {
     let (mut net, client, relays) = busy_server(false);
     let datagrams = [

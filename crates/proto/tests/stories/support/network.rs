@@ -11,7 +11,7 @@ use std::{
 
 use turnd_proto::{
     Access, Answer, Ask, AskId, Bandwidth, ConnectFailure, ConnectionId, DefaultFamily, Event,
-    Frame, Instant, Lifetimes, Limits, LiveRelays, LongTerm, Now, OpenedRelay, Output,
+    Frame, Hairpin, Instant, Lifetimes, Limits, LiveRelays, LongTerm, Now, OpenedRelay, Output,
     OwnAddresses, PeerPolicy, PeerRules, PortWish, Quotas, RelayId, RelayRefusal, Run, Server,
     Settings, StreamMeter, Withdrawn,
 };
@@ -168,6 +168,8 @@ pub(crate) struct PeerGets {
     pub(crate) to: SocketAddr,
     pub(crate) data: Vec<u8>,
     pub(crate) dont_fragment: bool,
+    /// The way it takes if `to` is a relay of this process.
+    pub(crate) hairpin: Option<Hairpin>,
 }
 
 /// What a client receives from a peer.
@@ -332,6 +334,7 @@ impl Network {
             to: hop.peer.wire(),
             data: bytes[hop.data].to_vec(),
             dont_fragment: hop.dont_fragment,
+            hairpin: hop.hairpin,
         })
     }
 
@@ -355,10 +358,21 @@ impl Network {
             .map(|(_, socket)| *socket)
     }
 
-    /// What one client sent arrives at the relay of another.
+    /// What one client sent arrives at the relay of another, which is the one that the server named.
     pub(crate) fn pass_on(&mut self, sent: &PeerGets) -> Option<ClientGets> {
-        let &(index, id) = self.sockets.get(&sent.to)?;
-        self.arrives(index, id, sent.from, &sent.data)
+        let socket = self.sockets.get(&sent.to).copied();
+        if let (Some((index, relay)), Some(hairpin)) = (socket, sent.hairpin) {
+            assert_eq!((usize::from(hairpin.server), hairpin.relay), (index, relay));
+            assert_eq!(hairpin.from, sent.from, "as if its relay had sent it");
+        }
+        self.turn_around(sent)
+    }
+
+    /// What one client sent takes the way that it was told, whoever has the relay's port by now.
+    pub(crate) fn turn_around(&mut self, sent: &PeerGets) -> Option<ClientGets> {
+        let hairpin = sent.hairpin.expect("the peer is a relay of this process");
+        let index = usize::from(hairpin.server);
+        self.arrives(index, hairpin.relay, hairpin.from, &sent.data)
     }
 
     /// Answers what was held back, in order.
