@@ -103,6 +103,8 @@ pub struct LoopCounters {
     pub sent: u64,
     /// Of those, datagrams that left in runs (UDP_SEGMENT).
     pub gso_datagrams: u64,
+    /// Datagrams that went from one relay to another in memory.
+    pub hairpins: u64,
     /// Datagrams that were not sent.
     pub send_drops: SendDrops,
     /// Gauge: open connections.
@@ -127,6 +129,7 @@ impl AddAssign for LoopCounters {
         self.send_calls += other.send_calls;
         self.sent += other.sent;
         self.gso_datagrams += other.gso_datagrams;
+        self.hairpins += other.hairpins;
         self.send_drops += other.send_drops;
         self.connections += other.connections;
         self.handshakes += other.handshakes;

@@ -58,6 +58,7 @@ pub struct Piece {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     Slots,
+    Kept,
     Scratch,
 }
 
@@ -132,6 +133,8 @@ pub struct Slots {
     /// Zeroed by the kernel when first touched, so that slots never used cost nothing.
     memory: Box<[u8]>,
     used: usize,
+    /// What was copied here until everything is forgotten.
+    kept: Vec<u8>,
     pub(crate) headers: Vec<libc::mmsghdr>,
     pub(crate) vectors: Vec<libc::iovec>,
     pub(crate) addresses: Vec<RawAddress>,
@@ -159,6 +162,7 @@ impl Slots {
         Self {
             memory: vec![0; count * STRIDE].into_boxed_slice(),
             used: 0,
+            kept: Vec::new(),
             headers: vec![header; count],
             vectors: vec![vector; count],
             addresses: vec![no_address(); count],
@@ -172,19 +176,38 @@ impl Slots {
         self.headers.len() - self.used
     }
 
-    /// Forgets everything received.
+    /// Forgets everything received, and everything kept.
     pub fn clear(&mut self) {
         self.used = 0;
+        self.kept.clear();
     }
 
-    /// The bytes of a piece that names a part of something received.
+    /// Copies bytes that lie nowhere else, such as what was decrypted. Unlike an outbox's scratch memory they
+    /// stay as long as what was received.
+    ///
+    /// # Panics
+    /// If 4 GiB are kept already.
+    pub fn keep(&mut self, bytes: &[u8]) -> Piece {
+        let start = u32::try_from(self.kept.len()).expect("less than 4 GiB is kept");
+        self.kept.extend_from_slice(bytes);
+        Piece {
+            place: Place::Kept,
+            start,
+            length: u32::try_from(bytes.len()).expect("less than 4 GiB"),
+        }
+    }
+
+    /// The bytes of a piece that names a part of something received or kept.
     ///
     /// # Panics
     /// If the piece lies elsewhere.
     #[must_use]
     pub fn bytes(&self, piece: Piece) -> &[u8] {
-        assert_eq!(piece.place, Place::Slots, "this piece lies in an outbox");
-        &self.memory[piece.range()]
+        match piece.place {
+            Place::Slots => &self.memory[piece.range()],
+            Place::Kept => &self.kept[piece.range()],
+            Place::Scratch => panic!("this piece lies in an outbox"),
+        }
     }
 
     /// The datagrams of something received.

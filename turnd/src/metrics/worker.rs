@@ -34,6 +34,11 @@ pub(super) fn add(families: &mut Families, worker: &LoopCounters) {
             "Datagrams sent in runs (UDP_SEGMENT)",
             worker.gso_datagrams,
         ),
+        (
+            "turnd_hairpin_datagrams_total",
+            "Datagrams that went from one relay of this server to another in memory, and are neither received nor sent there",
+            worker.hairpins,
+        ),
     ] {
         families.counter(name, help).sample(&[], value);
     }

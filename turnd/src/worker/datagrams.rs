@@ -2,9 +2,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use turnd_net::{Outbox, Piece, Received};
+use turnd_net::{Outbox, Piece, Received, Segments};
 use turnd_proto::{
-    Client, ClientHop, FiveTuple, ListenerId, Now, PeerHop, RelayId, Run, Server, Transport,
+    Client, ClientHop, FiveTuple, ListenerId, Now, PeerHop, RelayId, Run, Transport,
 };
 use turnd_wire::channel_data;
 
@@ -25,6 +25,8 @@ struct Repeatable {
     hop: PeerHop,
     /// How many more went the same way.
     repeated: usize,
+    /// It and what follows it.
+    messages: Segments,
 }
 
 impl Worker {
@@ -85,44 +87,79 @@ impl Worker {
     /// the one before it goes the same way without another look.
     fn serve_client(&mut self, now: Now, client: Client, received: &Received) {
         let mut last: Option<Repeatable> = None;
-        for segment in self.slots.segments(received) {
+        let mut segments = self.slots.segments(received);
+        loop {
+            let messages = segments.clone();
+            let Some(segment) = segments.next() else {
+                break;
+            };
             let datagram = self.slots.bytes(segment);
-            let header = datagram.first_chunk::<{ channel_data::HEADER_LENGTH }>();
-            if let (Some(before), Some(header)) = (&mut last, header)
-                && before.header == *header
-                && before.length == datagram.len()
+            let header = datagram.first_chunk().copied();
+            let length = datagram.len();
+            if let Some(before) = &mut last
+                && Some(before.header) == header
+                && before.length == length
             {
                 before.repeated += 1;
-                push_to_peer(&mut self.outbox, &before.hop, segment);
+                if before.hop.hairpin.is_none() {
+                    push_to_peer(&mut self.outbox, &before.hop, segment);
+                }
                 continue;
             }
-            count_repeated(&mut self.parts.server, last.take());
+            self.finish_run(now, last.take());
+            let datagram = self.slots.bytes(segment);
             let hop = self.parts.server.handle_datagram(now, client, datagram);
-            let Some(hop) = hop else {
+            let Some(mut hop) = hop else {
                 self.drain(now);
                 continue;
             };
-            if hop.dont_fragment {
-                self.send_unfragmented(now, &hop, segment);
-            } else {
+            hop.hairpin = self.hairpin(&hop);
+            let Some(header) = header.filter(|_| hop.may_repeat) else {
+                self.send_to_peer(now, &hop, segment);
+                continue;
+            };
+            if hop.hairpin.is_none() {
                 push_to_peer(&mut self.outbox, &hop, segment);
-                last = header.filter(|_| hop.may_repeat).map(|header| Repeatable {
-                    header: *header,
-                    length: datagram.len(),
-                    hop,
-                    repeated: 0,
-                });
             }
+            last = Some(Repeatable {
+                header,
+                length,
+                hop,
+                repeated: 0,
+                messages,
+            });
         }
-        count_repeated(&mut self.parts.server, last.take());
+        self.finish_run(now, last.take());
+    }
+
+    /// Counts what was not asked for, and turns the run around if it is for a relay of this server.
+    fn finish_run(&mut self, now: Now, last: Option<Repeatable>) {
+        let Some(last) = last else {
+            return;
+        };
+        if last.repeated > 0 {
+            let server = &mut self.parts.server;
+            server.count_repeated(&last.hop, last.repeated, last.length);
+        }
+        if let Some(way) = last.hop.hairpin {
+            let count = last.repeated + 1;
+            let data = last.hop.data;
+            let run = Run {
+                datagrams: u32::try_from(count).unwrap_or(u32::MAX),
+                each: data.len(),
+                bytes: data.len() * count,
+            };
+            let messages = last.messages.take(count);
+            let pieces = messages.map(|message| message.slice(data.clone()));
+            self.turn_around(now, way, run, pieces);
+        }
     }
 
     /// Takes one message that came on a stream.
     pub(super) fn serve_message(&mut self, now: Now, client: Client, message: Piece) {
         let bytes = self.slots.bytes(message);
         match self.parts.server.handle_datagram(now, client, bytes) {
-            Some(hop) if hop.dont_fragment => self.send_unfragmented(now, &hop, message),
-            Some(hop) => push_to_peer(&mut self.outbox, &hop, message),
+            Some(hop) => self.send_to_peer(now, &hop, message),
             None => self.drain(now),
         }
     }
@@ -174,42 +211,68 @@ impl Worker {
             each: received.stride.min(received.len),
             bytes: received.len,
         };
-        let Some(hop) = self.parts.server.to_client(now, relay, received.from, run) else {
+        let data = self.slots.segments(received);
+        self.deliver(now, relay, received.from, run, data);
+    }
+
+    /// Sends the client of a relay what arrived there from `from`.
+    pub(super) fn deliver(
+        &mut self,
+        now: Now,
+        relay: RelayId,
+        from: SocketAddr,
+        run: Run,
+        data: impl Iterator<Item = Piece>,
+    ) {
+        let Some(hop) = self.parts.server.to_client(now, relay, from, run) else {
             return;
         };
+        let data = (0..hop.datagrams).zip(data);
         match Socket::of(hop.to.listener.0) {
-            Socket::Stream(id) => self.stage_run(now, id, &hop, received),
-            _ if hop.to.path.transport == Transport::Dtls => self.encrypt_run(now, &hop, received),
-            socket => self.push_run(socket, &hop, received),
+            Socket::Stream(id) => self.stage_run(now, id, &hop, data),
+            _ if hop.to.path.transport == Transport::Dtls => self.encrypt_run(now, &hop, data),
+            socket => self.push_run(socket, &hop, data),
         }
     }
 
     /// A run to a client that is reached by datagrams.
-    fn push_run(&mut self, socket: Socket, hop: &ClientHop, received: &Received) {
+    fn push_run(
+        &mut self,
+        socket: Socket,
+        hop: &ClientHop,
+        data: impl Iterator<Item = (u32, Piece)>,
+    ) {
         let source = source(&self.listeners, socket, &hop.to);
         let (socket, to) = (socket.number(), hop.to.path.client);
-        for (nth, segment) in (0..hop.datagrams).zip(self.slots.segments(received)) {
-            let Some(wrapping) = hop.frame.around(self.slots.bytes(segment), nth) else {
+        for (nth, piece) in data {
+            let Some(wrapping) = hop.frame.around(self.slots.bytes(piece), nth) else {
                 continue;
             };
             let prefix = self.outbox.scratch(wrapping.prefix());
             if wrapping.suffix().is_empty() {
-                self.outbox.push(socket, to, source, &[prefix, segment]);
+                self.outbox.push(socket, to, source, &[prefix, piece]);
             } else {
                 let suffix = self.outbox.scratch(wrapping.suffix());
                 self.outbox
-                    .push(socket, to, source, &[prefix, segment, suffix]);
+                    .push(socket, to, source, &[prefix, piece, suffix]);
             }
         }
     }
 
-    /// A run to a client that is reached by a stream.
-    fn stage_run(&mut self, now: Now, id: StreamId, hop: &ClientHop, received: &Received) {
+    /// A run to a client that is reached by a stream. It is written with what else there is for it in this
+    /// turn.
+    fn stage_run(
+        &mut self,
+        now: Now,
+        id: StreamId,
+        hop: &ClientHop,
+        data: impl Iterator<Item = (u32, Piece)>,
+    ) {
         if self.streams.staging.to() != Some(id) {
             self.send_staged(now);
         }
-        for (nth, segment) in (0..hop.datagrams).zip(self.slots.segments(received)) {
-            let data = self.slots.bytes(segment);
+        for (nth, piece) in data {
+            let data = self.slots.bytes(piece);
             if let Some(wrapping) = hop.frame.around(data, nth) {
                 let parts = [wrapping.prefix(), data, wrapping.suffix()];
                 self.streams.staging.push(id, &parts);
@@ -236,6 +299,7 @@ impl Worker {
 
     /// Sends what waits and starts the buffers over.
     pub(super) fn flush(&mut self, now: Now) {
+        self.send_staged(now);
         self.send(now);
         self.slots.clear();
     }
@@ -257,14 +321,6 @@ impl Worker {
         if let Some(error) = &flushed.last_error {
             self.report(now, "send", error);
         }
-    }
-}
-
-fn count_repeated(server: &mut Server, last: Option<Repeatable>) {
-    if let Some(last) = last
-        && last.repeated > 0
-    {
-        server.count_repeated(&last.hop, last.repeated, last.length);
     }
 }
 

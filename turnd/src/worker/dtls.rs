@@ -2,13 +2,10 @@
 
 use std::net::SocketAddr;
 
-use turnd_net::Received;
+use turnd_net::{Piece, Received};
 use turnd_proto::{Client, ClientHop, FiveTuple, Instant, ListenerId, Now, Transport};
 
-use super::{
-    Worker,
-    datagrams::{push_to_peer, source},
-};
+use super::{Worker, datagrams::source};
 use crate::{
     dtls::{self, Path},
     sockets::Socket,
@@ -69,22 +66,19 @@ impl Worker {
         let Some(hop) = self.parts.server.handle_datagram(now, client, message) else {
             return self.drain(now);
         };
-        if hop.dont_fragment {
-            // Sending starts the memory over that the message is about to be copied to.
-            self.send(now);
-        }
-        let piece = self.outbox.scratch(&self.plain[..length]);
-        if hop.dont_fragment {
-            self.send_unfragmented(now, &hop, piece);
-        } else {
-            push_to_peer(&mut self.outbox, &hop, piece);
-        }
+        let piece = self.slots.keep(message);
+        self.send_to_peer(now, &hop, piece);
     }
 
     /// Encrypts what a peer sent, which may be a run.
-    pub(super) fn encrypt_run(&mut self, now: Now, hop: &ClientHop, received: &Received) {
-        for (nth, segment) in (0..hop.datagrams).zip(self.slots.segments(received)) {
-            let data = self.slots.bytes(segment);
+    pub(super) fn encrypt_run(
+        &mut self,
+        now: Now,
+        hop: &ClientHop,
+        data: impl Iterator<Item = (u32, Piece)>,
+    ) {
+        for (nth, piece) in data {
+            let data = self.slots.bytes(piece);
             let Some(wrapping) = hop.frame.around(data, nth) else {
                 continue;
             };

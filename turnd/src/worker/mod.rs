@@ -14,6 +14,7 @@ mod accepting;
 mod counting;
 mod datagrams;
 mod dtls;
+mod hairpin;
 mod opening;
 mod outputs;
 mod peers;

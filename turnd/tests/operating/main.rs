@@ -20,6 +20,7 @@ mod convert;
 mod daemon;
 mod drain;
 mod external;
+mod hairpin;
 mod healthcheck;
 mod logs;
 mod metrics;

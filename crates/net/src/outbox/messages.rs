@@ -98,7 +98,7 @@ impl Messages {
             }
             for piece in queue.pieces(next) {
                 let bytes = match piece.place {
-                    Place::Slots => slots.bytes(*piece),
+                    Place::Slots | Place::Kept => slots.bytes(*piece),
                     Place::Scratch => queue.scratch_bytes(*piece),
                 };
                 self.vectors.push(libc::iovec {
