@@ -59,6 +59,8 @@ pub struct Piece {
 pub(crate) enum Place {
     Slots,
     Kept,
+    /// Which of the buffers that were adopted.
+    Adopted(u16),
     Scratch,
 }
 
@@ -77,6 +79,16 @@ impl Piece {
             place: self.place,
             start: self.start + range.start as u32,
             length: (range.end - range.start) as u32,
+        }
+    }
+
+    /// Datagrams of `each` bytes that lie in it one after the other; the last may be shorter. Nothing is one
+    /// empty datagram.
+    #[must_use]
+    pub fn segments(self, each: usize) -> Segments {
+        Segments {
+            rest: Some(self),
+            stride: each.max(1),
         }
     }
 
@@ -135,6 +147,8 @@ pub struct Slots {
     used: usize,
     /// What was copied here until everything is forgotten.
     kept: Vec<u8>,
+    /// Buffers of somebody else's, in the order they came.
+    adopted: Vec<Vec<u8>>,
     pub(crate) headers: Vec<libc::mmsghdr>,
     pub(crate) vectors: Vec<libc::iovec>,
     pub(crate) addresses: Vec<RawAddress>,
@@ -163,6 +177,7 @@ impl Slots {
             memory: vec![0; count * STRIDE].into_boxed_slice(),
             used: 0,
             kept: Vec::new(),
+            adopted: Vec::new(),
             headers: vec![header; count],
             vectors: vec![vector; count],
             addresses: vec![no_address(); count],
@@ -197,7 +212,27 @@ impl Slots {
         }
     }
 
-    /// The bytes of a piece that names a part of something received or kept.
+    /// Takes a buffer in, so that what lies there can be sent. It stays until it is given back.
+    ///
+    /// # Panics
+    /// If 65 535 buffers are here, or it holds 4 GiB.
+    pub fn adopt(&mut self, bytes: Vec<u8>) -> Piece {
+        let index = u16::try_from(self.adopted.len()).expect("fewer than 65 536 buffers");
+        let length = u32::try_from(bytes.len()).expect("less than 4 GiB");
+        self.adopted.push(bytes);
+        Piece {
+            place: Place::Adopted(index),
+            start: 0,
+            length,
+        }
+    }
+
+    /// Gives back the buffer that was taken in last; pieces that lie there are good no more.
+    pub fn give_back(&mut self) -> Option<Vec<u8>> {
+        self.adopted.pop()
+    }
+
+    /// The bytes of a piece that names a part of something received, kept or adopted.
     ///
     /// # Panics
     /// If the piece lies elsewhere.
@@ -206,6 +241,7 @@ impl Slots {
         match piece.place {
             Place::Slots => &self.memory[piece.range()],
             Place::Kept => &self.kept[piece.range()],
+            Place::Adopted(index) => &self.adopted[usize::from(index)][piece.range()],
             Place::Scratch => panic!("this piece lies in an outbox"),
         }
     }
@@ -214,14 +250,12 @@ impl Slots {
     #[must_use]
     pub fn segments(&self, received: &Received) -> Segments {
         let start = received.slot as usize * STRIDE + HEADROOM;
-        Segments {
-            rest: Some(Piece {
-                place: Place::Slots,
-                start: start as u32,
-                length: received.len as u32,
-            }),
-            stride: received.stride.max(1),
-        }
+        let whole = Piece {
+            place: Place::Slots,
+            start: start as u32,
+            length: received.len as u32,
+        };
+        whole.segments(received.stride)
     }
 
     /// Lets `fill` write into a free slot and names what it wrote, for bytes that come from a stream.

@@ -98,8 +98,8 @@ impl Messages {
             }
             for piece in queue.pieces(next) {
                 let bytes = match piece.place {
-                    Place::Slots | Place::Kept => slots.bytes(*piece),
                     Place::Scratch => queue.scratch_bytes(*piece),
+                    Place::Slots | Place::Kept | Place::Adopted(_) => slots.bytes(*piece),
                 };
                 self.vectors.push(libc::iovec {
                     iov_base: bytes.as_ptr().cast_mut().cast(),

@@ -307,3 +307,29 @@ fn nothing_to_receive_is_no_error_and_no_free_slot_neither() {
     slots.clear();
     assert_eq!(socket.recv(&mut slots, 8, &mut received).unwrap(), 1);
 }
+
+/// What was received, what was copied aside, and a buffer of somebody else's leave together, and only what is
+/// given back is gone before the rest.
+#[test]
+fn kept_and_adopted_bytes_leave_with_what_was_received() {
+    for offload in OFFLOADS {
+        let (one, two) = (bind(V4, offload), bind(V4, offload));
+        let mut slots = Slots::new(1);
+        let mut outbox = Outbox::new();
+        let lodgers = [b"aabbc".to_vec(), b"ddee".to_vec()];
+        let pieces = lodgers.clone().map(|bytes| slots.adopt(bytes));
+        let kept = slots.keep(b"kk");
+        let all = pieces.into_iter().flat_map(|piece| piece.segments(2));
+        for piece in all.chain([kept]) {
+            outbox.push(0, two.local_addr(), None, &[piece]);
+        }
+        outbox.flush(&slots, |_| Some(&one));
+        slots.clear();
+        assert_eq!(slots.bytes(pieces[1]), b"ddee");
+        assert_eq!(slots.give_back().as_ref(), Some(&lodgers[1]));
+        assert_eq!(slots.give_back().as_ref(), Some(&lodgers[0]));
+        assert_eq!(slots.give_back(), None);
+        let expected = [&b"aa"[..], b"bb", b"c", b"dd", b"ee", b"kk"];
+        assert_eq!(receive(&two, expected.len()).datagrams(), expected);
+    }
+}
