@@ -19,6 +19,7 @@ pub mod log;
 pub mod mailbox;
 pub mod metrics;
 pub mod own_addresses;
+pub mod parcels;
 pub mod ports;
 pub mod process;
 pub mod report;

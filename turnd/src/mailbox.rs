@@ -9,7 +9,8 @@ use std::{
     io,
     sync::{
         Arc,
-        mpsc::{self, Receiver},
+        atomic::{AtomicBool, Ordering},
+        mpsc::{self, Receiver, SyncSender, TrySendError},
     },
 };
 
@@ -17,7 +18,16 @@ use rustls::ServerConnection;
 use turnd_net::{TcpStream, Waker};
 use turnd_proto::{AskId, BindRefusal, ConnectionId, RelayId, ReservationToken, StreamMeter};
 
-use crate::{ports::RelaySocket, report::Reply, streams::StreamId, worker::Reconfigure};
+use crate::{
+    parcels::{PARCELS, Parcel},
+    ports::RelaySocket,
+    report::Reply,
+    streams::StreamId,
+    worker::Reconfigure,
+};
+
+/// Parcels that wait at one worker.
+const WAITING: usize = 4 * PARCELS;
 
 /// What one thread tells a worker.
 pub enum Letter {
@@ -98,27 +108,46 @@ pub struct Acknowledgement {
     pub(crate) _sender: tokio::sync::mpsc::Sender<std::convert::Infallible>,
 }
 
-/// The side that letters are put in.
+/// The side that letters and parcels are put in.
 #[derive(Clone)]
 pub struct Sender {
     queue: mpsc::Sender<Letter>,
+    parcels: SyncSender<Parcel>,
+    returned: SyncSender<Parcel>,
+    /// Parcels were put in and the worker was woken for them, but has not looked yet.
+    is_woken: Arc<AtomicBool>,
     waker: Waker,
 }
 
-/// The side that letters are taken out of.
+/// The side that they are taken out of.
 pub struct Mailbox {
     queue: Receiver<Letter>,
+    parcels: Receiver<Parcel>,
+    returned: Receiver<Parcel>,
+    is_woken: Arc<AtomicBool>,
 }
 
-/// An empty mailbox, whose letters wake through `waker`.
+/// An empty mailbox, whose letters and parcels wake through `waker`.
 #[must_use]
 pub fn mailbox(waker: Waker) -> (Sender, Mailbox) {
-    let (sender, receiver) = mpsc::channel();
+    let (letters, queue) = mpsc::channel();
+    let (parcels_in, parcels) = mpsc::sync_channel(WAITING);
+    let (returned_in, returned) = mpsc::sync_channel(PARCELS);
+    let is_woken = Arc::new(AtomicBool::new(false));
     let sender = Sender {
-        queue: sender,
+        queue: letters,
+        parcels: parcels_in,
+        returned: returned_in,
+        is_woken: is_woken.clone(),
         waker,
     };
-    (sender, Mailbox { queue: receiver })
+    let mailbox = Mailbox {
+        queue,
+        parcels,
+        returned,
+        is_woken,
+    };
+    (sender, mailbox)
 }
 
 impl Sender {
@@ -133,6 +162,25 @@ impl Sender {
         self.waker.wake();
         Ok(())
     }
+
+    /// Puts a parcel in without waiting.
+    ///
+    /// # Errors
+    /// Gives the parcel back if its worker is gone or has too many.
+    pub(crate) fn send_parcel(&self, parcel: Parcel) -> Result<(), Parcel> {
+        let put_in = self.parcels.try_send(parcel);
+        put_in.map_err(|(TrySendError::Full(it) | TrySendError::Disconnected(it))| it)?;
+        if !self.is_woken.swap(true, Ordering::AcqRel) {
+            self.waker.wake();
+        }
+        Ok(())
+    }
+
+    /// Gives an emptied parcel back to its owner, who finds it when he needs it.
+    pub(crate) fn return_parcel(&self, parcel: Parcel) {
+        // There is room for all that he has, unless he is gone.
+        let _ = self.returned.try_send(parcel);
+    }
 }
 
 impl Mailbox {
@@ -140,5 +188,20 @@ impl Mailbox {
     #[must_use]
     pub fn take(&self) -> Option<Letter> {
         self.queue.try_recv().ok()
+    }
+
+    /// Parcels that come from here on wake again. To be called before those that are there are taken.
+    pub(crate) fn expect_parcels(&self) {
+        self.is_woken.swap(false, Ordering::AcqRel);
+    }
+
+    /// The next parcel, if there is one.
+    pub(crate) fn take_parcel(&self) -> Option<Parcel> {
+        self.parcels.try_recv().ok()
+    }
+
+    /// The next parcel that comes back, if there is one.
+    pub(crate) fn take_returned(&self) -> Option<Parcel> {
+        self.returned.try_recv().ok()
     }
 }

@@ -35,6 +35,8 @@ counts! {
         closed = "closed",
         /// A client on a stream, or its DTLS association, did not take them in time.
         slow_reader = "slow-reader",
+        /// The worker of the relay that they were for had too much to do.
+        busy_worker = "busy-worker",
     }
 }
 

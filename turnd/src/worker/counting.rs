@@ -15,6 +15,7 @@ impl Worker {
     /// A copy of all counts, with the gauges as they are now.
     pub(super) fn what_was_counted(&self, now: Now) -> Box<WorkerReport> {
         let mut worker = self.counts;
+        worker.send_drops.busy_worker = self.parcels.lost();
         let open = &mut worker.connections;
         let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
         open.tcp = count(self.streams.connections.len()).saturating_sub(open.tls);

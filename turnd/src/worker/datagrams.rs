@@ -109,11 +109,10 @@ impl Worker {
             self.finish_run(now, last.take());
             let datagram = self.slots.bytes(segment);
             let hop = self.parts.server.handle_datagram(now, client, datagram);
-            let Some(mut hop) = hop else {
+            let Some(hop) = hop else {
                 self.drain(now);
                 continue;
             };
-            hop.hairpin = self.hairpin(&hop);
             let Some(header) = header.filter(|_| hop.may_repeat) else {
                 self.send_to_peer(now, &hop, segment);
                 continue;
@@ -302,6 +301,7 @@ impl Worker {
         self.send_staged(now);
         self.send(now);
         self.slots.clear();
+        self.return_parcels();
     }
 
     pub(super) fn send(&mut self, now: Now) {

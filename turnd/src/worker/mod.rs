@@ -2,13 +2,13 @@
 //! of a packet is shared, locked, queued or copied.
 //!
 //! A turn of the loop, in this order:
-//! 1. letters from other threads,
+//! 1. letters from other threads, and a batch of the parcels of other workers,
 //! 2. what is due,
 //! 3. each socket that has something, one batch of it and no more: who has the most to say is heard
 //!    again next turn, after everyone else,
 //! 4. TLS hellos are given to the thread that answers them, because that takes longer than anything
 //!    that a turn may do,
-//! 5. what is to be sent leaves.
+//! 5. what is to be sent leaves, for other workers too.
 
 mod accepting;
 mod counting;
@@ -36,12 +36,14 @@ use crate::{
     dtls::{Dtls, MAX_MESSAGE},
     listeners::Sockets,
     mailbox::{Mailbox, Sender},
+    parcels::Parcels,
     ports::RelayPorts,
     report::{LoopCounters, Pulse},
     session_log::SessionLog,
     sockets::{Acceptor, Listener, Numbered, Socket},
 };
 
+use hairpin::Unpacked;
 use peers::Peers;
 use reconfigure::Retiring;
 pub use reconfigure::{Fates, Reconfigure};
@@ -98,7 +100,10 @@ pub struct Worker {
     slots: Slots,
     outbox: Outbox,
     received: Vec<Received>,
-    /// Datagrams of peers and messages on streams that were served since the listeners were read.
+    parcels: Parcels,
+    unpacked: Unpacked,
+    /// Datagrams of peers, runs of other workers and messages on streams that were served since the listeners
+    /// were read.
     since_listeners: usize,
     streams: Streams,
     peers: Peers,
@@ -147,6 +152,8 @@ impl Worker {
             asked: 0,
             dtls: parts.dtls.take(),
             message: Vec::new(),
+            parcels: Parcels::new(parts.index, parts.workers.clone()),
+            unpacked: Unpacked::default(),
             parts,
             listeners: sockets.listeners.into_iter().collect(),
             acceptors: sockets.acceptors.into_iter().collect(),
@@ -179,6 +186,9 @@ impl Worker {
             if events.woken() && self.read_letters(now) == Go::Stop {
                 return Ok(());
             }
+            if events.woken() || self.unpacked.more {
+                self.read_parcels(now);
+            }
             self.do_what_is_due(now);
             for (token, readiness) in events.iter() {
                 match Socket::from(token) {
@@ -192,6 +202,7 @@ impl Worker {
             }
             self.resume_streams(now);
             self.begin_handshakes(now);
+            self.parcels.send();
             self.flush(now);
             self.counts.turn(began.elapsed());
             self.tell_allocations();
@@ -218,6 +229,9 @@ impl Worker {
     }
 
     fn timeout(&self) -> Option<Duration> {
+        if self.unpacked.more {
+            return Some(Duration::ZERO);
+        }
         let now = self.parts.clock.now().instant;
         let server = self.parts.server.next_timeout();
         let due = [

@@ -3,13 +3,20 @@
 use std::{net::SocketAddr, ops::Sub};
 
 use turnd_net::{Outbox, Slots, UdpOptions, UdpSocket};
-use turnd_wire::channel_data;
+#[cfg(feature = "dtls")]
+use turnd_wire::{Class, Message, Method, Writer};
+use turnd_wire::{attr, channel_data};
 
 use crate::{
     client::Client,
     scrape::scrape,
     session::{CHANNEL, Session},
     support::turnd::Turnd,
+};
+#[cfg(feature = "dtls")]
+use crate::{
+    client::{ask_for_channel, ask_for_udp, channel_message, channel_payload, message},
+    reload_dtls::Client as Dtls,
 };
 
 const CONFIG: &str = "\
@@ -75,6 +82,34 @@ impl End for Client {
 
     fn receive(&mut self) -> Vec<u8> {
         Self::receive(self)
+    }
+}
+
+#[cfg(feature = "dtls")]
+impl End for Dtls {
+    fn relayed(&mut self) -> SocketAddr {
+        let (id, request) = message(Class::Request, Method::ALLOCATE, ask_for_udp);
+        self.send(&request);
+        let reply = self.next();
+        let reply = Message::parse(&reply).unwrap();
+        assert_eq!(reply.transaction_id(), id);
+        reply.xor_address(attr::XOR_RELAYED_ADDRESS).unwrap()
+    }
+
+    fn bind(&mut self, peer: SocketAddr) {
+        let fill = |writer: &mut Writer<'_>| ask_for_channel(writer, peer);
+        let (_, request) = message(Class::Request, Method::CHANNEL_BIND, fill);
+        self.send(&request);
+        let reply = self.next();
+        assert_eq!(Message::parse(&reply).unwrap().class(), Class::Success);
+    }
+
+    fn send(&mut self, data: &[u8]) {
+        Self::send(self, &channel_message(data));
+    }
+
+    fn receive(&mut self) -> Vec<u8> {
+        channel_payload(&self.next())
     }
 }
 
@@ -177,6 +212,19 @@ fn neither_does_one_over_tcp_or_over_both() {
     assert_eq!(carried, all_in_memory(MESSAGES as u64));
 }
 
+#[cfg(feature = "dtls")]
+#[test]
+fn nor_one_over_dtls() {
+    let config = CONFIG.replace("user=alice:secret", "no-auth");
+    let config = format!("{config}{ONE_WORKER}self-signed\ntls-listening-port=0\ndtls\n");
+    let turnd = Turnd::start(&config);
+    let ends = [(); 2].map(|()| Dtls::connect(turnd.udp_v4()).expect("a handshake"));
+    let [mut first, mut second] = ends;
+    let carried = talk(&turnd, &mut [&mut first, &mut second]);
+    assert_eq!(carried.hairpins, 2 * MESSAGES as u64);
+    assert_eq!(carried.received, 2 * MESSAGES as u64);
+}
+
 /// Clients are told the address that a NAT in front of the server has; no packet goes there.
 #[test]
 fn nor_where_clients_know_the_relays_by_an_external_address() {
@@ -215,6 +263,54 @@ fn a_client_that_permits_nothing_gets_nothing_and_a_deleted_allocation_neither()
             1.0,
         ),
     ]);
+}
+
+/// With four workers some of eight pairs have their ends on two, over whichever transport.
+#[test]
+fn so_does_data_between_workers() {
+    let turnd = Turnd::start(&format!("{CONFIG}relay-threads=4\n"));
+    let tcp = turnd.address("tcp", SocketAddr::is_ipv4);
+    for server in [turnd.udp_v4(), turnd.udp_v6()] {
+        for _ in 0..8 {
+            let (mut first, mut second) = (udp(server), udp(server));
+            let carried = talk(&turnd, &mut [&mut first, &mut second]);
+            assert_eq!(carried, all_in_memory(2 * MESSAGES as u64));
+        }
+    }
+    for _ in 0..8 {
+        let (mut first, mut second) = (Client::tcp(tcp), Client::tcp(tcp));
+        let carried = talk(&turnd, &mut [&mut first, &mut second]);
+        assert_eq!(carried, all_in_memory(0));
+    }
+    let drops = r#"turnd_send_drops_total{reason="busy-worker"}"#;
+    scrape(&turnd).expect(&[(drops, 0.0)]);
+}
+
+/// A port that was reserved by a client of one worker and redeemed by one of another.
+#[test]
+fn a_reserved_port_is_reached_at_whichever_worker_it_went_to() {
+    let turnd = Turnd::start(&format!("{CONFIG}relay-threads=4\n"));
+    for _ in 0..8 {
+        let (mut first, second) = (udp(turnd.udp_v4()), udp(turnd.udp_v4()));
+        let even = first.allocate_with(|writer| writer.bytes(attr::EVEN_PORT, &[0x80]));
+        let token = even.token();
+        let next = second.allocate_with(|writer| writer.bytes(attr::RESERVATION_TOKEN, &token));
+        assert_eq!(next.relayed().port(), even.relayed().port() + 1);
+        End::bind(&mut first, next.relayed());
+        assert_eq!(second.permit(even.relayed()).error(), None);
+        let before = Carried::until_now(&turnd);
+        first.send_channel(b"to the odd one");
+        assert_eq!(Session::receive(&second), b"to the odd one");
+        let carried = Carried::until_now(&turnd) - before;
+        assert_eq!(
+            (carried.received, carried.sent, carried.hairpins),
+            (1, 1, 1)
+        );
+        // Whoever gets the port next is not reached by this channel before it is bound anew.
+        assert_eq!(second.delete().error(), None);
+        first.send_channel(b"late");
+        assert!(first.hears_nothing());
+    }
 }
 
 /// Equal messages that reach the server together leave it together, and in order.

@@ -46,11 +46,11 @@ impl Write for Datagrams {
 }
 
 /// A client over DTLS.
-struct Client(SslStream<Datagrams>);
+pub(crate) struct Client(SslStream<Datagrams>);
 
 impl Client {
     /// Shakes hands; `None` if nobody answers.
-    fn connect(server: SocketAddr) -> Option<Self> {
+    pub(crate) fn connect(server: SocketAddr) -> Option<Self> {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.connect(server).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -74,12 +74,23 @@ impl Client {
                 .unwrap()
     }
 
+    /// Sends one message.
+    pub(crate) fn send(&mut self, message: &[u8]) {
+        self.0.ssl_write(message).unwrap();
+    }
+
+    /// The next message.
+    pub(crate) fn next(&mut self) -> Vec<u8> {
+        let mut buffer = [0; 1500];
+        let length = self.0.ssl_read(&mut buffer).expect("a message");
+        buffer[..length].to_vec()
+    }
+
     /// Whether a request succeeds.
     fn succeeds(&mut self, (id, request): (TransactionId, Vec<u8>)) -> bool {
-        self.0.ssl_write(&request).unwrap();
-        let mut buffer = [0; 1500];
-        let length = self.0.ssl_read(&mut buffer).expect("an answer");
-        let reply = Message::parse(&buffer[..length]).unwrap();
+        self.send(&request);
+        let reply = self.next();
+        let reply = Message::parse(&reply).unwrap();
         assert_eq!(reply.transaction_id(), id);
         reply.class() == Class::Success
     }
