@@ -1,8 +1,9 @@
 //! What waits to be sent, gathered from where it lies.
 //!
-//! Datagrams of one length to one destination that follow each other leave as one run, which the
+//! Datagrams of one length to one destination that follow each other there leave as one run, which the
 //! kernel cuts up (UDP_SEGMENT); what goes out through one socket enters the kernel together, and so do
-//! single messages of many sockets, where the system has an io_uring. Order is kept within a socket.
+//! single messages of many sockets, where the system has an io_uring. Order is kept on the way from a socket to a
+//! destination.
 //! Nothing here waits or spins: what cannot be sent now is dropped.
 
 mod messages;

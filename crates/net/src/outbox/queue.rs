@@ -11,6 +11,8 @@ pub(super) struct Datagram {
     pub(super) to: SocketAddr,
     pub(super) from: Option<IpAddr>,
     pub(super) length: u32,
+    /// The same for equal destinations.
+    direction: u32,
     first_piece: u32,
     pieces: u32,
 }
@@ -50,6 +52,7 @@ impl Queue {
             socket,
             to,
             from,
+            direction: direction(to),
             first_piece: self.pieces.len() as u32,
             pieces: pieces.len() as u32,
             length: pieces.iter().map(|piece| piece.length).sum(),
@@ -67,17 +70,16 @@ impl Queue {
         self.scratch.clear();
     }
 
-    /// Brings what goes through one socket together, in the order it was pushed.
+    /// Brings what goes through one socket together, and of that what goes to one destination, in the order
+    /// it was pushed: clients that send in turn would break each other's runs.
     pub(super) fn sort(&mut self) {
         self.order.clear();
         self.order.extend(0..self.datagrams.len() as u32);
         let datagrams = &self.datagrams;
-        if datagrams
-            .windows(2)
-            .any(|pair| pair[0].socket > pair[1].socket)
-        {
+        let key = |datagram: &Datagram| (datagram.socket, datagram.direction);
+        if !datagrams.is_sorted_by_key(key) {
             self.order
-                .sort_unstable_by_key(|&at| (datagrams[at as usize].socket, at));
+                .sort_unstable_by_key(|&at| (key(&datagrams[at as usize]), at));
         }
     }
 
@@ -98,4 +100,16 @@ impl Queue {
         rest.take_while(|&next| self.at(next).socket == socket)
             .count()
     }
+}
+
+fn direction(to: SocketAddr) -> u32 {
+    let ip = match to.ip() {
+        IpAddr::V4(ip) => ip.to_bits(),
+        IpAddr::V6(ip) => {
+            let bits = ip.to_bits();
+            let folded = (bits >> 64) as u64 ^ bits as u64;
+            (folded >> 32) as u32 ^ folded as u32
+        }
+    };
+    ip.wrapping_mul(65_599).wrapping_add(to.port().into())
 }

@@ -333,3 +333,29 @@ fn kept_and_adopted_bytes_leave_with_what_was_received() {
         assert_eq!(receive(&two, expected.len()).datagrams(), expected);
     }
 }
+
+/// Two receivers in turn: each gets a run, in order.
+#[test]
+fn datagrams_that_go_to_two_destinations_in_turn_leave_as_two_runs() {
+    let offload = Offload::probe();
+    for any in ["127.0.0.1:0", "[::1]:0"] {
+        let sender = bind(any, offload);
+        let receivers = [(); 2].map(|()| bind(any, Offload::NONE));
+        let mut outbox = Outbox::new();
+        for number in 0..20_u8 {
+            for receiver in &receivers {
+                let piece = outbox.scratch(&[number; 100]);
+                outbox.push(0, receiver.local_addr(), None, &[piece]);
+            }
+        }
+        let flushed = outbox.flush(&Slots::new(1), |_| Some(&sender));
+        assert_eq!((flushed.datagrams, flushed.dropped), (40, 0));
+        if offload.gso {
+            assert_eq!(flushed.gso_datagrams, 40);
+        }
+        for receiver in &receivers {
+            let expected: Vec<_> = (0..20_u8).map(|number| vec![number; 100]).collect();
+            assert_eq!(receive(receiver, 20).datagrams(), expected);
+        }
+    }
+}
