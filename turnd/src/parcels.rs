@@ -1,6 +1,6 @@
 //! Data on its way from relays of one worker to relays of another, many datagrams at a time.
 //!
-//! Bytes are copied once, into a parcel. Parcels of a worker are few, of a fixed size, and come back to it
+//! Bytes are copied once, into a parcel. A worker has so many parcels of such a size, and they come back to it
 //! when they are empty: what does not fit into those is dropped, as a socket's buffer would drop it.
 
 use std::net::SocketAddr;
@@ -15,8 +15,9 @@ const BYTES: usize = 65_536;
 const RUNS: usize = 256;
 /// Datagrams in a parcel, however short.
 const DATAGRAMS: usize = 1024;
-/// Parcels of a worker, made when they are needed first.
-pub const PARCELS: usize = 32;
+/// Parcels of a worker, made when they are needed first. A parcel leaves at the end of a turn, however little
+/// it holds, and the worker that it is for may not run for as long as many short turns.
+pub const PARCELS: usize = 128;
 /// Of those, parcels under way to one other worker: one that stands still must not keep all of them.
 const TO_ONE: usize = PARCELS / 2;
 
@@ -57,8 +58,8 @@ impl Parcel {
     fn new(owner: usize) -> Self {
         Self {
             owner,
-            passages: Vec::with_capacity(RUNS),
-            bytes: Vec::with_capacity(BYTES),
+            passages: Vec::new(),
+            bytes: Vec::new(),
             to: owner,
             datagrams: 0,
         }

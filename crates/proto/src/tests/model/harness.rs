@@ -271,6 +271,9 @@ impl Harness {
         assert_eq!(&datagram[hop.data], b"data");
         let peer = hop.peer.wire();
         assert_eq!(Some(hop.relay), self.clients[client].relays[half(peer)]);
+        let named = hop.hairpin.map(|way| self.sockets[&way.relay]);
+        let mut sockets = self.sockets.values().copied();
+        assert_eq!(named, sockets.find(|&socket| socket == peer));
         Outcome::ToPeer(peer)
     }
 
