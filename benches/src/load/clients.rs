@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use turnd_wire::{ChannelData, Message, attr};
+use turnd_wire::{ChannelData, Message, Protocol, attr, demultiplex};
 
 use super::{
     Load, Transport,
@@ -226,11 +226,14 @@ impl Clients {
 
     /// Hands over the data of each message that has come.
     pub(super) fn receive_data(&mut self, mut each: impl FnMut(&[u8])) -> io::Result<()> {
-        receive(&mut self.ways, |_, bytes| {
-            if let Some(message) = ChannelData::parse(bytes) {
-                each(message.data);
-            } else if let Ok(message) = Message::parse(bytes) {
-                each(message.attribute(attr::DATA).unwrap_or_default());
+        receive(&mut self.ways, |_, bytes| match bytes.first() {
+            Some(&first) if demultiplex(first) == Protocol::Channel => {
+                each(ChannelData::parse(bytes).map_or(&[], |message| message.data));
+            }
+            _ => {
+                let message = Message::parse(bytes).ok();
+                let data = message.and_then(|message| message.attribute(attr::DATA));
+                each(data.unwrap_or_default());
             }
         })
     }
