@@ -42,9 +42,9 @@ struct Arguments {
     /// Only servers of these names: turnd, coturn, turn crate, turn-server
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
-    /// Another turnd in place of the one built now, such as one of an earlier commit
+    /// A turnd of another commit, to compare with
     #[arg(long, value_name = "FILE")]
-    turnd: Option<PathBuf>,
+    before: Option<PathBuf>,
     /// What cargo adds
     #[arg(long, hide = true)]
     bench: bool,
@@ -72,10 +72,7 @@ fn serve() -> Outcome {
 }
 
 fn compare(arguments: &Arguments) -> Outcome {
-    let turnd = match &arguments.turnd {
-        Some(path) => path.clone(),
-        None => build_turnd()?,
-    };
+    let turnd = build_turnd()?;
     let programs = find(arguments, &turnd);
     let kinds: Vec<_> = programs.iter().map(|program| program.kind).collect();
     let cells = if arguments.full {
@@ -117,10 +114,13 @@ fn compare(arguments: &Arguments) -> Outcome {
 /// Those servers that are here; says which are not.
 fn find(arguments: &Arguments, turnd: &Path) -> Vec<Program> {
     let only = &arguments.only;
-    let wanted = |kind: &Kind| only.is_empty() || only.contains(&kind.to_string());
+    let wanted = |kind: &Kind| match kind {
+        Kind::Before => arguments.before.is_some(),
+        _ => only.is_empty() || only.contains(&kind.to_string()),
+    };
     let mut programs = Vec::new();
     for kind in Kind::ALL.into_iter().filter(wanted) {
-        match Program::find(kind, turnd) {
+        match Program::find(kind, turnd, arguments.before.as_deref()) {
             Ok(program) => programs.push(program),
             Err(why) => eprintln!("left out: {kind}: {why}"),
         }

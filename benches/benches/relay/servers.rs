@@ -26,14 +26,21 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Turnd,
+    /// turnd of another commit.
+    Before,
     Coturn,
     TurnCrate,
     TurnServer,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 4] =
-        [Self::Turnd, Self::Coturn, Self::TurnCrate, Self::TurnServer];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Turnd,
+        Self::Before,
+        Self::Coturn,
+        Self::TurnCrate,
+        Self::TurnServer,
+    ];
 
     /// Whether it can relay to a peer that is no client: `turn-server` cannot.
     pub(crate) const fn has_peers(self) -> bool {
@@ -42,7 +49,7 @@ impl Kind {
 
     /// Whether its clients may come over TCP and TLS here.
     pub(crate) const fn has_streams(self) -> bool {
-        matches!(self, Self::Turnd | Self::Coturn)
+        matches!(self, Self::Turnd | Self::Before | Self::Coturn)
     }
 }
 
@@ -50,6 +57,7 @@ impl fmt::Display for Kind {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.pad(match self {
             Self::Turnd => "turnd",
+            Self::Before => "before",
             Self::Coturn => "coturn",
             Self::TurnCrate => "turn crate",
             Self::TurnServer => "turn-server",
@@ -66,9 +74,10 @@ pub(crate) struct Program {
 
 impl Program {
     /// The server of this kind, or why it is left out.
-    pub(crate) fn find(kind: Kind, turnd: &Path) -> Result<Self, String> {
+    pub(crate) fn find(kind: Kind, turnd: &Path, before: Option<&Path>) -> Result<Self, String> {
         let path = match kind {
             Kind::Turnd => turnd.to_owned(),
+            Kind::Before => before.ok_or("no --before")?.to_owned(),
             Kind::Coturn => on_path("turnserver").ok_or("no turnserver on the PATH")?,
             Kind::TurnCrate => std::env::current_exe().map_err(|error| error.to_string())?,
             Kind::TurnServer => on_path("turn-server")
@@ -97,7 +106,7 @@ impl Program {
         match self.kind {
             Kind::TurnCrate => command.args([SERVE, &address.port().to_string()]),
             Kind::TurnServer => command.arg("--config").arg(&config),
-            Kind::Turnd | Kind::Coturn => command.arg("-c").arg(&config),
+            Kind::Turnd | Kind::Before | Kind::Coturn => command.arg("-c").arg(&config),
         };
         command
             .stdin(Stdio::null())

@@ -90,8 +90,9 @@ pub(crate) fn plot(
     unit: &str,
     to: &Path,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    const COLOURS: [RGBColor; 4] = [
+    const COLOURS: [RGBColor; 5] = [
         RGBColor(0x1B, 0x7F, 0x5C),
+        RGBColor(0x8F, 0xC9, 0xB0),
         RGBColor(0xC4, 0x4E, 0x2F),
         RGBColor(0x4C, 0x63, 0xB6),
         RGBColor(0x8A, 0x8A, 0x8A),
