@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use turnd_benches::{
     load::{self, Load, Mode, Spacing, Transport},
     process::{self, Process},
@@ -18,11 +18,11 @@ struct Arguments {
     /// Where the server listens: an IPv4 address and port
     server: SocketAddr,
     /// What is measured
-    #[arg(long, value_enum, default_value_t = Modes::Up)]
-    mode: Modes,
+    #[arg(long, value_enum, default_value = "up")]
+    mode: Mode,
     /// How clients reach the server
-    #[arg(long, value_enum, default_value_t = Transports::Udp)]
-    transport: Transports,
+    #[arg(long, value_enum, default_value = "udp")]
+    transport: Transport,
     /// User of every allocation
     #[arg(long, default_value = "user")]
     user: String,
@@ -73,29 +73,6 @@ struct Arguments {
     json: bool,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Modes {
-    /// Clients send to peers
-    Up,
-    /// Peers send to clients
-    Down,
-    /// Both at once
-    Both,
-    /// Clients send to each other's relayed addresses
-    Pair,
-    /// Allocations are made and deleted
-    Alloc,
-    /// Allocations are made and kept
-    Hold,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Transports {
-    Udp,
-    Tcp,
-    Tls,
-}
-
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let json = arguments.json;
@@ -122,19 +99,8 @@ impl Arguments {
             server: self.server,
             user: self.user,
             password: self.password,
-            transport: match self.transport {
-                Transports::Udp => Transport::Udp,
-                Transports::Tcp => Transport::Tcp,
-                Transports::Tls => Transport::Tls,
-            },
-            mode: match self.mode {
-                Modes::Up => Mode::Up,
-                Modes::Down => Mode::Down,
-                Modes::Both => Mode::Both,
-                Modes::Pair => Mode::Pair,
-                Modes::Alloc => Mode::Alloc,
-                Modes::Hold => Mode::Hold,
-            },
+            transport: self.transport,
+            mode: self.mode,
             allocations: self.allocations,
             size: self.size,
             burst: self.burst,

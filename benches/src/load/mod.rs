@@ -21,12 +21,14 @@ use std::{
     time::Duration,
 };
 
+use clap::ValueEnum;
+
 use crate::process::Process;
 
 pub use report::{Allocated, Held, Latency, Relayed, Report};
 
 /// What is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Mode {
     /// Clients send to peers.
     Up,
@@ -43,7 +45,7 @@ pub enum Mode {
 }
 
 /// How clients reach the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Transport {
     /// Datagrams.
     Udp,
