@@ -1,0 +1,133 @@
+//! What the state machine does for a datagram, without sockets: both directions, both forms, runs, and how that grows with the
+//! number of allocations.
+
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "it is made for the tests of turnd-proto, which use all of it"
+)]
+#[path = "../../crates/proto/tests/stories/support/mod.rs"]
+mod support;
+
+use std::{hint::black_box, time::Duration};
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use support::{Client, Network, OTHER_PEER, PEER, Request, at};
+use turnd_proto::{RelayId, Run};
+use turnd_wire::channel_data;
+
+const CHANNEL: u16 = 0x4000;
+const DATA: [u8; 1200] = [0xA5; 1200];
+
+/// A network with so many allocations, each with a channel to [`PEER`] and a permission for [`OTHER_PEER`].
+fn network(allocations: u32) -> (Network, Vec<Client>, Vec<RelayId>) {
+    let mut net = Network::open();
+    net.ports.range = 1024..=65_535;
+    let (mut clients, mut relays) = (Vec::new(), Vec::new());
+    for number in 0..allocations {
+        let [_, high, middle, low] = number.to_be_bytes();
+        let mut client = Client::new(&format!("20.{high}.{middle}.{low}:4000"));
+        let relayed = client.allocate(&mut net);
+        client.must_bind(&mut net, CHANNEL, PEER);
+        client.must_permit(&mut net, OTHER_PEER);
+        let (_, relay) = net.socket(relayed).expect("a socket that was opened");
+        clients.push(client);
+        relays.push(relay);
+    }
+    (net, clients, relays)
+}
+
+fn to_peer(criterion: &mut Criterion) {
+    let (mut net, clients, _) = network(50);
+    let (now, from) = (net.now, clients[7].from);
+    let server = &mut net.servers[0];
+    let mut group = criterion.benchmark_group("client to peer");
+    let data = [&channel_data::header(CHANNEL, 1200)[..], &DATA].concat();
+    let send = Request::send(OTHER_PEER, &DATA).unsigned();
+    for (name, datagram) in [("ChannelData", data), ("Send indication", send)] {
+        group.bench_function(name, |bench| {
+            bench.iter(|| {
+                let hop = server.handle_datagram(now, from, black_box(&datagram));
+                hop.expect("a way to the peer").data
+            });
+        });
+    }
+}
+
+fn to_client(criterion: &mut Criterion) {
+    let (mut net, _, relays) = network(50);
+    let (now, relay) = (net.now, relays[7]);
+    let server = &mut net.servers[0];
+    let mut group = criterion.benchmark_group("peer to client");
+    for (name, peer) in [
+        ("ChannelData", at(PEER)),
+        ("Data indication", at(OTHER_PEER)),
+    ] {
+        for datagrams in [1, 8, 32] {
+            let run = Run {
+                datagrams,
+                each: 1200,
+                bytes: datagrams as usize * 1200,
+            };
+            group.throughput(Throughput::Elements(u64::from(datagrams)));
+            group.bench_function(format!("{name}, run of {datagrams}"), |bench| {
+                bench.iter(|| {
+                    let hop = server.to_client(now, relay, black_box(peer), run);
+                    let frame = hop.expect("a way to the client").frame;
+                    for nth in 0..datagrams {
+                        black_box(frame.around(&DATA, nth));
+                    }
+                });
+            });
+        }
+    }
+}
+
+fn lookup(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("lookup among allocations");
+    let data = [&channel_data::header(CHANNEL, 1200)[..], &DATA].concat();
+    for allocations in [1, 50, 1000, 10_000] {
+        let (mut net, clients, relays) = network(allocations);
+        let (now, peer) = (net.now, at(PEER));
+        let server = &mut net.servers[0];
+        // Far apart, so that no cache knows the next one.
+        let mut next = (0..clients.len()).cycle().step_by(617);
+        group.bench_function(format!("client to peer, {allocations}"), |bench| {
+            bench.iter(|| {
+                let from = clients[next.next().unwrap_or_default()].from;
+                server.handle_datagram(now, from, &data).expect("a way")
+            });
+        });
+        group.bench_function(format!("peer to client, {allocations}"), |bench| {
+            bench.iter(|| {
+                let relay = relays[next.next().unwrap_or_default()];
+                server
+                    .to_client(now, relay, peer, Run::one(1200))
+                    .expect("a way")
+            });
+        });
+    }
+}
+
+/// With what the client and the network in memory do for it.
+fn allocation(criterion: &mut Criterion) {
+    let mut net = Network::new();
+    criterion.bench_function("challenge, allocation, deletion", |bench| {
+        bench.iter(|| {
+            let mut client = net.client("alice");
+            client.say_hello(&mut net);
+            client.allocate(&mut net);
+            client.refresh(&mut net, 0);
+            net.events.clear();
+        });
+    });
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1));
+    targets = to_peer, to_client, lookup, allocation
+}
+criterion_main!(benches);
