@@ -87,7 +87,12 @@ impl Server {
         }
         let client = reply.client.path.client;
         let request = AllocateRequest::parse(message, &self.settings, &reply.client)?;
-        if is_tunnel(client.ip()) || self.settings.peers.is_live_relay(client) {
+        let relays = if reply.client.path.transport.is_stream() {
+            &self.settings.tcp_peers
+        } else {
+            &self.settings.peers
+        };
+        if is_tunnel(client.ip()) || relays.is_live_relay(client) {
             return Err(Refusal::FORBIDDEN);
         }
         let (place, next_place) = self.places(&request.relay, owner.account())?;

@@ -1,6 +1,6 @@
 //! Allocate (RFC 8656 section 7).
 
-use turnd_proto::{Ask, DefaultFamily, Lifetimes, PortWish};
+use turnd_proto::{Ask, DefaultFamily, Lifetimes, PortWish, Transport};
 use turnd_wire::{Algorithm, Family, Integrity, attr, attr::AttributeType};
 
 use crate::support::{Client, Network, OK, PEER, PEER_V6, Request, Setup, at};
@@ -138,6 +138,19 @@ fn nobody_allocates_from_a_tunnel_or_from_a_relay() {
     let relay = Client::new("192.0.2.1:4001").allocate(&mut net);
     let reply = Client::new(&relay.to_string()).call(&mut net, &Request::allocate());
     assert_eq!(reply.code(), 403);
+}
+
+/// A client on the server's own machine may get the number of a relay's UDP port for its connection.
+#[test]
+fn a_connection_does_not_come_from_a_udp_relay() {
+    let mut net = Network::open();
+    let relay = Client::new("192.0.2.1:4001").allocate(&mut net).to_string();
+    for (transport, code) in [(Transport::Tcp, OK), (Transport::Dtls, 403)] {
+        let reply = Client::new(&relay)
+            .over(transport)
+            .call(&mut net, &Request::allocate());
+        assert_eq!(reply.code(), code, "{transport:?}");
+    }
 }
 
 // Life time.
