@@ -14,6 +14,7 @@ pub mod dtls;
 pub mod encryption;
 pub mod external;
 pub mod handshakes;
+mod helping;
 pub mod listeners;
 pub mod log;
 pub mod mailbox;

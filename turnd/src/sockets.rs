@@ -5,7 +5,13 @@ use slotmap::{Key, KeyData};
 use turnd_net::{TcpListener, Token, UdpSocket};
 use turnd_proto::RelayId;
 
-use crate::streams::{PeerStreamId, StreamId};
+use crate::{
+    helping::Helping,
+    streams::{PeerStreamId, StreamId},
+};
+
+/// Most that is read from a listener in one turn.
+const LISTENER_BATCH: u8 = 128;
 
 /// A UDP socket that clients write to.
 pub struct Listener {
@@ -16,6 +22,7 @@ pub struct Listener {
     pub(crate) takes: Takes,
     /// Which protocols clients with an allocation may use: all that it ever took.
     pub(crate) took: Takes,
+    pub(crate) helping: Helping,
 }
 
 /// A TCP socket that clients connect to.
@@ -46,6 +53,7 @@ impl Listener {
             is_wildcard,
             takes,
             took: takes,
+            helping: Helping::up_to(LISTENER_BATCH),
         }
     }
 

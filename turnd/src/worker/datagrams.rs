@@ -14,9 +14,6 @@ use crate::{
     streams::StreamId,
 };
 
-/// Most that is read from a listener in one turn.
-const LISTENER_BATCH: usize = 32;
-
 /// ChannelData that was relayed, for what may follow it.
 struct Repeatable {
     header: [u8; channel_data::HEADER_LENGTH],
@@ -33,19 +30,23 @@ impl Worker {
     // From clients.
 
     pub(super) fn read_listener(&mut self, now: Now, at: usize) {
-        self.make_room(now, LISTENER_BATCH);
+        let Some(listener) = self.listeners.get_mut(at) else {
+            return;
+        };
+        let most = listener.helping.next();
+        self.make_room(now, most);
         self.received.clear();
-        let Some(listener) = self.listeners.get(at) else {
+        let Some(listener) = self.listeners.get_mut(at) else {
             return;
         };
         let (wildcard, bound) = (listener.is_wildcard, listener.socket.local_addr());
         let (takes, took) = (listener.takes, listener.took);
-        if let Err(error) =
-            listener
-                .socket
-                .recv(&mut self.slots, LISTENER_BATCH, &mut self.received)
-        {
-            self.report(now, "receive from clients", &error);
+        let received = listener
+            .socket
+            .recv(&mut self.slots, most, &mut self.received);
+        match received {
+            Ok(count) => listener.helping.got(count),
+            Err(error) => self.report(now, "receive from clients", &error),
         }
         self.counts.received(&self.received);
         for index in 0..self.received.len() {

@@ -31,7 +31,7 @@ use turnd_proto::{Instant, Now, RelayId, Server};
 
 use crate::{
     auth::KeySources,
-    clock::Clock,
+    clock::{Clock, TurnClock},
     control::Live,
     dtls::{Dtls, MAX_MESSAGE},
     listeners::Sockets,
@@ -51,8 +51,11 @@ use relays::Relay;
 use streams::Streams;
 pub use streams::{StreamRules, Tls};
 
-/// Datagrams (or runs that the kernel put together) that wait in memory at a time.
-const SLOTS: usize = 64;
+/// Datagrams (or runs that the kernel put together) that wait in memory at a time. What lies there in one round leaves
+/// together, so that there are runs among what many clients sent one by one.
+const SLOTS: usize = 256;
+/// Datagrams and messages from elsewhere after which the listeners are read in the midst of a turn.
+const HEAR_LISTENERS_AFTER: usize = 64;
 /// Ready sockets that are looked at in one turn.
 const EVENTS: usize = 256;
 /// How often an error of a socket may be logged.
@@ -93,6 +96,7 @@ pub struct Parts {
 /// One worker.
 pub struct Worker {
     parts: Parts,
+    clock: TurnClock,
     listeners: Numbered<Listener>,
     acceptors: Numbered<Acceptor>,
     retiring: Retiring,
@@ -145,6 +149,7 @@ impl Worker {
                 .add(&acceptor.socket, token, Interest::READABLE)?;
         }
         Ok(Self {
+            clock: parts.clock.in_turns(),
             streams: Streams::new(&parts.stream_rules),
             plain: vec![0; if parts.dtls.is_some() { MAX_MESSAGE } else { 0 }].into_boxed_slice(),
             peers: Peers::default(),
@@ -177,11 +182,12 @@ impl Worker {
     /// When the poller fails, which nothing can be done about.
     pub fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
+        let mut ended = std::time::Instant::now();
         loop {
-            let timeout = self.timeout();
+            let timeout = self.timeout(ended);
             self.parts.poller.wait(&mut events, timeout)?;
             let began = std::time::Instant::now();
-            let now = self.parts.clock.now();
+            let now = self.clock.at(began);
             self.parts.pulse.beat(now.instant);
             if events.woken() && self.read_letters(now) == Go::Stop {
                 return Ok(());
@@ -204,7 +210,8 @@ impl Worker {
             self.begin_handshakes(now);
             self.parcels.send();
             self.flush(now);
-            self.counts.turn(began.elapsed());
+            ended = std::time::Instant::now();
+            self.counts.turn(ended - began);
             self.tell_allocations();
         }
     }
@@ -220,7 +227,7 @@ impl Worker {
     /// A turn may be long when many peers or connections have much to say. Their sockets have buffers of
     /// their own, while all clients share that of a listener, which must not overflow meanwhile.
     fn hear_listeners(&mut self, now: Now) {
-        if self.since_listeners >= SLOTS {
+        if self.since_listeners >= HEAR_LISTENERS_AFTER {
             for at in 0..self.listeners.len() {
                 self.read_listener(now, at);
             }
@@ -228,11 +235,12 @@ impl Worker {
         }
     }
 
-    fn timeout(&self) -> Option<Duration> {
+    /// How long nothing is due, at the end of a turn.
+    fn timeout(&self, ended: std::time::Instant) -> Option<Duration> {
         if self.unpacked.more {
             return Some(Duration::ZERO);
         }
-        let now = self.parts.clock.now().instant;
+        let now = self.parts.clock.instant(ended);
         let server = self.parts.server.next_timeout();
         let due = [
             server,
