@@ -1,7 +1,12 @@
 //! turnd beside other TURN servers in one run: `cargo bench -p turnd-benches --bench relay`.
 //!
-//! Each server has one relay thread on one processor, the generator another. Rounds go through all cells, and within a cell
-//! from server to server, so that what the machine does meanwhile falls on all. Medians are told.
+//! Each server has one relay thread on one processor. At a rate the generator has another. Flat out it has the same one,
+//! and the two take turns: for single datagrams it needs as long as a server, because both wait for the kernel to send
+//! them, so from another processor it could not keep a server busy, and what a server does with what piles up would not be
+//! seen. Servers do not interrupt it (SCHED_BATCH), so each finds all that is under way waiting.
+//!
+//! Rounds go through all cells, and within a cell from server to server, so that what the machine does meanwhile falls on
+//! all. Medians are told.
 
 mod matrix;
 mod servers;
@@ -17,9 +22,12 @@ use std::{
 
 use clap::Parser;
 use matrix::Cell;
-use servers::{Kind, Program, Server};
+use servers::{GENERATORS, Kind, Program, SERVERS, Server};
 use table::Row;
-use turnd_benches::load::{self, Load, Mode, Report};
+use turnd_benches::{
+    load::{self, Load, Mode, Report},
+    process::pin_to,
+};
 
 /// Allocations that are kept to weigh them: fewer than files may be open by default.
 const KEPT: usize = 10_000;
@@ -177,6 +185,11 @@ fn measure(
 ) -> io::Result<()> {
     let name = cell.to_string();
     let with_latency = cell.rate.is_some();
+    pin_to(if cell.is_flat_out() {
+        SERVERS
+    } else {
+        GENERATORS
+    })?;
     for (kind, server) in running.iter().filter(|(kind, _)| cell.suits(*kind)) {
         let report = run(&cell.load(server, time), *kind)?;
         let (unit, cpu) = match report {
@@ -203,7 +216,7 @@ fn measure(
         add(rows, *at, &name, unit, *kind, cpu);
     }
     *at += 1 + usize::from(with_latency);
-    Ok(())
+    pin_to(GENERATORS)
 }
 
 fn run(load: &Load, kind: Kind) -> io::Result<Report> {

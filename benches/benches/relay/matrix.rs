@@ -39,6 +39,12 @@ impl Cell {
             && (kind.has_streams() || matches!(self.transport, Transport::Udp))
     }
 
+    /// Whether it relays as much as the server takes.
+    pub(crate) const fn is_flat_out(&self) -> bool {
+        let relays = matches!(self.mode, Mode::Up | Mode::Down | Mode::Both | Mode::Pair);
+        relays && self.rate.is_none()
+    }
+
     /// The load that it stands for.
     pub(crate) fn load(&self, server: &Server, time: Duration) -> Load {
         Load {

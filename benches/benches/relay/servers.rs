@@ -17,9 +17,11 @@ use crate::turn_crate::{PASSWORD, REALM, USER};
 
 /// This program, run with this word and a port, is the server of the crate `turn`.
 pub(crate) const SERVE: &str = "serve-with-the-turn-crate";
-/// The server's processor, and the generator's.
-const SERVERS: usize = 0;
+/// The server's processor, and the generator's, where it has one of its own.
+pub(crate) const SERVERS: usize = 0;
 pub(crate) const GENERATORS: usize = 1;
+/// Starts a program that does not take the processor from others when it wakes up.
+const BATCH: [&str; 3] = ["chrt", "--batch", "0"];
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A kind of server.
@@ -102,7 +104,8 @@ impl Program {
         let config = folder.path().join("turnserver.conf");
         fs::write(&config, self.config(folder.path(), address, tls)?)?;
         let log = fs::File::create(folder.path().join("output"))?;
-        let mut command = Command::new(&self.path);
+        let mut command = Command::new(BATCH[0]);
+        command.args(&BATCH[1..]).arg(&self.path);
         match self.kind {
             Kind::TurnCrate => command.args([SERVE, &address.port().to_string()]),
             Kind::TurnServer => command.arg("--config").arg(&config),

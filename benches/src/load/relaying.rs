@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -24,7 +25,7 @@ const FIRST_PEER: Ipv4Addr = Ipv4Addr::new(127, 128, 0, 0);
 /// What is under way at the end gets so long to arrive.
 const TAIL: Duration = Duration::from_millis(300);
 /// No more bursts are put in line before they are sent.
-const BURSTS_AT_ONCE: u64 = 64;
+const BURSTS_AT_ONCE: u64 = 256;
 /// Longest head of a Send indication: header, XOR-PEER-ADDRESS, the header of DATA.
 const LONGEST_HEAD: usize = 64;
 
@@ -145,7 +146,12 @@ impl<'l> Flows<'l> {
                 // What a connection did not take at once.
                 self.clients.send_all()?;
             }
+            let arrived = self.meter.arrived;
             self.receive()?;
+            if bursts == 0 && self.meter.arrived == arrived {
+                // The server may be waiting for this processor.
+                thread::yield_now();
+            }
         }
     }
 
