@@ -207,6 +207,12 @@ pub struct Events {
 }
 
 impl Events {
+    /// Whether nothing is ready, and nobody woke the poller.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        !self.woken && self.list.is_empty()
+    }
+
     /// Room for this many sources at a time; the others are found by the next wait.
     #[must_use]
     pub fn with_capacity(count: usize) -> Self {

@@ -62,6 +62,7 @@ pub(super) fn lower(
         udp_relay,
         tcp_relay,
         relay_threads: relay_threads(raw, machine, findings),
+        coalesce: Duration::from_micros(raw.coalesce.or(0).unsigned_abs()),
         realm: realm(raw, machine, &users, findings),
         access,
         users,

@@ -116,6 +116,7 @@ pub(super) struct Raw {
     pub(super) min_port: Slot<u16>,
     pub(super) max_port: Slot<u16>,
     pub(super) relay_threads: Slot<i64>,
+    pub(super) coalesce: Slot<i64>,
     pub(super) cpus: Slot<i64>,
     pub(super) default_family: Slot<DefaultFamily>,
     pub(super) keep_family: Slot<bool>,

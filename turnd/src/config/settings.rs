@@ -52,6 +52,8 @@ pub struct Settings {
     pub tcp_relay: bool,
     /// Worker threads, 1 to 128.
     pub relay_threads: usize,
+    /// How long a busy worker pauses before it looks for packets again, at most a millisecond; zero: not at all.
+    pub coalesce: Duration,
     /// The realm of the long-term credential mechanism, 1 to 127 characters (RFC 8489 section 14.9).
     pub realm: String,
     /// Who may allocate.

@@ -47,6 +47,7 @@ pub(crate) fn differences(old: &Settings, new: &Settings) -> Differences {
         udp_relay,
         tcp_relay,
         relay_threads,
+        coalesce,
         // In `compare_access`.
         realm: _,
         access: _,
@@ -88,6 +89,7 @@ pub(crate) fn differences(old: &Settings, new: &Settings) -> Differences {
     it.live("relaying", &old.udp_relay, udp_relay);
     it.live("relaying", &old.tcp_relay, tcp_relay);
     it.start("relay-threads", &old.relay_threads, relay_threads);
+    it.start("coalesce-usecs", &old.coalesce, coalesce);
     it.start("sock-buf-size", &old.socket_buffer, socket_buffer);
     compare_access(&mut it, old, new);
     it.live("fingerprint", &old.fingerprint, fingerprint);
@@ -177,6 +179,7 @@ fn opens(access: Access) -> bool {
 #[must_use]
 pub(crate) fn without_restarts(old: &Settings, mut new: Settings) -> Settings {
     new.relay_threads = old.relay_threads;
+    new.coalesce = old.coalesce;
     new.socket_buffer = old.socket_buffer;
     new.nonce_secret.clone_from(&old.nonce_secret);
     new.process.clone_from(&old.process);

@@ -82,6 +82,7 @@ impl Workers {
                 keys: setup.keys.clone(),
                 ports: setup.ports.clone(),
                 clock,
+                coalesce: settings.coalesce,
                 log: SessionLog::new(index, &settings.realm),
                 live: live.clone(),
                 pulse: pulses[index].clone(),

@@ -11,6 +11,7 @@
 //! 5. what is to be sent leaves, for other workers too.
 
 mod accepting;
+mod coalescing;
 mod counting;
 mod datagrams;
 mod dtls;
@@ -43,6 +44,7 @@ use crate::{
     sockets::{Acceptor, Listener, Numbered, Socket},
 };
 
+use coalescing::Coalescing;
 use hairpin::Unpacked;
 use peers::Peers;
 use reconfigure::Retiring;
@@ -85,6 +87,8 @@ pub struct Parts {
     pub ports: Arc<RelayPorts>,
     /// What time it is.
     pub clock: Clock,
+    /// How long to pause for more packets when many come.
+    pub coalesce: Duration,
     /// Where events go.
     pub log: SessionLog,
     /// Where it shows that it goes on.
@@ -183,9 +187,12 @@ impl Worker {
     pub fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
         let mut ended = std::time::Instant::now();
+        let mut coalescing = Coalescing::new(self.parts.coalesce, ended);
+        coalescing.prepare_thread();
         loop {
             let timeout = self.timeout(ended);
-            self.parts.poller.wait(&mut events, timeout)?;
+            let (poller, received) = (&self.parts.poller, self.counts.received);
+            coalescing.wait(poller, &mut events, timeout, ended, received)?;
             let began = std::time::Instant::now();
             let now = self.clock.at(began);
             self.parts.pulse.beat(now.instant);
@@ -225,13 +232,19 @@ impl Worker {
     }
 
     /// A turn may be long when many peers or connections have much to say. Their sockets have buffers of
-    /// their own, while all clients share that of a listener, which must not overflow meanwhile.
+    /// their own, while all clients share that of a listener, which must not overflow meanwhile. What they sent
+    /// does not wait for the end of the turn either.
     fn hear_listeners(&mut self, now: Now) {
-        if self.since_listeners >= HEAR_LISTENERS_AFTER {
-            for at in 0..self.listeners.len() {
-                self.read_listener(now, at);
-            }
-            self.since_listeners = 0;
+        if self.since_listeners < HEAR_LISTENERS_AFTER {
+            return;
+        }
+        let waited = self.outbox.len();
+        for at in 0..self.listeners.len() {
+            self.read_listener(now, at);
+        }
+        self.since_listeners = 0;
+        if self.outbox.len() > waited {
+            self.send(now);
         }
     }
 

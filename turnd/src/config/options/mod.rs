@@ -147,6 +147,7 @@ use to;
 const COUNT: RangeInclusive<i64> = 0..=i32::MAX as i64;
 const SECONDS: RangeInclusive<i64> = 1..=i32::MAX as i64;
 const ANY: RangeInclusive<i64> = i32::MIN as i64..=i32::MAX as i64;
+const PAUSE: RangeInclusive<i64> = 0..=1000;
 const PER_SECOND: RangeInclusive<i64> = 1..=1_000_000;
 const RATE: RangeInclusive<i64> = 0..=i64::MAX;
 

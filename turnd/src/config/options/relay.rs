@@ -3,7 +3,7 @@
 use super::{
     ANY,
     Kind::{Address, Device, Family, Flag, Mappings, Number, Port, Text},
-    SECONDS, Topic,
+    PAUSE, SECONDS, Topic,
     row::{accepted, ignored, not_yet, obeyed},
     to,
 };
@@ -61,6 +61,13 @@ pub(super) static TOPIC: Topic = Topic {
         )
         .letter('m')
         .default("one per core")
+        .restart(),
+        obeyed(
+            "coalesce-usecs",
+            Number(PAUSE, to!(coalesce)),
+            "pause of a busy worker, for more packets (not in coturn)",
+        )
+        .default("0")
         .restart(),
         obeyed(
             "cpus",
