@@ -356,7 +356,10 @@ impl RelayPorts {
             return Err(RelayRefusal::NoSuchFamily);
         }
         // Spread over the addresses, and try the others when one is full.
-        let start = usize::try_from(random() % addresses.len() as u64).unwrap_or(0);
+        let start = match addresses.len() {
+            1 => 0,
+            count => usize::try_from(random() % count as u64).unwrap_or(0),
+        };
         addresses.rotate_left(start);
         addresses
             .into_iter()

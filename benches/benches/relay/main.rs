@@ -3,7 +3,7 @@
 //! Each server has one relay thread on one processor. At a rate the generator has another. Flat out it has the same one,
 //! and the two take turns: for single datagrams it needs as long as a server, because both wait for the kernel to send
 //! them, so from another processor it could not keep a server busy, and what a server does with what piles up would not be
-//! seen. Servers do not interrupt it (SCHED_BATCH), so each finds all that is under way waiting.
+//! seen. Servers do not interrupt it then (SCHED_BATCH), so each finds all that is under way waiting.
 //!
 //! Rounds go through all cells, and within a cell from server to server, so that what the machine does meanwhile falls on
 //! all. Medians are told.
@@ -191,6 +191,7 @@ fn measure(
         GENERATORS
     })?;
     for (kind, server) in running.iter().filter(|(kind, _)| cell.suits(*kind)) {
+        server.set_batch(cell.is_flat_out())?;
         let report = run(&cell.load(server, time), *kind)?;
         let (unit, cpu) = match report {
             Report::Relayed(relayed) => {

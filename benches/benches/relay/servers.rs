@@ -20,8 +20,6 @@ pub(crate) const SERVE: &str = "serve-with-the-turn-crate";
 /// The server's processor, and the generator's, where it has one of its own.
 pub(crate) const SERVERS: usize = 0;
 pub(crate) const GENERATORS: usize = 1;
-/// Starts a program that does not take the processor from others when it wakes up.
-const BATCH: [&str; 3] = ["chrt", "--batch", "0"];
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A kind of server.
@@ -104,8 +102,7 @@ impl Program {
         let config = folder.path().join("turnserver.conf");
         fs::write(&config, self.config(folder.path(), address, tls)?)?;
         let log = fs::File::create(folder.path().join("output"))?;
-        let mut command = Command::new(BATCH[0]);
-        command.args(&BATCH[1..]).arg(&self.path);
+        let mut command = Command::new(&self.path);
         match self.kind {
             Kind::TurnCrate => command.args([SERVE, &address.port().to_string()]),
             Kind::TurnServer => command.arg("--config").arg(&config),
@@ -175,6 +172,21 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn process(&self) -> Process {
         Process(self.child.id())
+    }
+
+    /// Whether it leaves the processor to others when it wakes up (SCHED_BATCH), or takes it as usual.
+    pub(crate) fn set_batch(&self, batch: bool) -> io::Result<()> {
+        let policy = if batch { "--batch" } else { "--other" };
+        let pid = self.child.id().to_string();
+        let status = Command::new("chrt")
+            .args(["--all-tasks", policy, "--pid", "0", &pid])
+            .status()?;
+        if !status.success() {
+            return Err(io::Error::other(format!(
+                "chrt {policy} ended with {status}"
+            )));
+        }
+        Ok(())
     }
 
     /// Asks it to end; returns how long that took.

@@ -96,7 +96,10 @@ impl UdpSocket {
             let _ = sys::set_option(socket.as_fd(), libc::SOL_UDP, libc::UDP_GRO, 1);
         }
         socket.bind(&address.into())?;
-        let local = socket.local_addr()?.as_socket().unwrap_or(address);
+        let local = match address.port() {
+            0 => socket.local_addr()?.as_socket().unwrap_or(address),
+            _ => address,
+        };
         let socket = Self {
             socket,
             local,

@@ -96,8 +96,10 @@ impl Worker {
             Output::Join { client, connection } => self.join(now, &client, connection),
             Output::CloseConnection(connection) => self.close_connection(now, connection),
             Output::CloseRelay(relay) => {
-                // What the client sent before it deleted its allocation waits for this socket.
-                self.send(now);
+                // What the client sent before it deleted its allocation.
+                if self.outbox.waits_for(Socket::Relay(relay).number()) {
+                    self.send(now);
+                }
                 self.relays.remove(relay);
                 self.peers.relays.remove(relay);
             }

@@ -118,6 +118,12 @@ impl Outbox {
         self.queue.len() == 0
     }
 
+    /// Whether a datagram waits for the socket with this number.
+    #[must_use]
+    pub fn waits_for(&self, socket: u64) -> bool {
+        self.queue.has(socket)
+    }
+
     /// How many datagrams wait.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -64,6 +64,12 @@ impl Queue {
         self.datagrams.len()
     }
 
+    pub(super) fn has(&self, socket: u64) -> bool {
+        self.datagrams
+            .iter()
+            .any(|datagram| datagram.socket == socket)
+    }
+
     pub(super) fn clear(&mut self) {
         self.datagrams.clear();
         self.pieces.clear();
