@@ -200,6 +200,7 @@ impl Setup {
         let server = server_settings(settings, &lasting, relays, listeners.addresses(), 0);
         let relay_options = UdpOptions {
             device: settings.listen.relay_device.clone(),
+            hears_errors: true,
             ..options
         };
         check_relay_addresses(&relay_ips, &relay_options)?;

@@ -5,7 +5,7 @@
 //!
 //! The way of a datagram: [`UdpSocket::recv`] fills [`Slots`]; whoever decides where it goes names its
 //! bytes by [`Piece`]s and pushes them into the [`Outbox`]; [`Outbox::flush`] sends them from where
-//! they lie.
+//! they lie. What comes back of it instead of an answer: [`UdpSocket::recv_undelivered`].
 
 mod cmsg;
 mod interfaces;
@@ -18,6 +18,7 @@ mod slots;
 mod sys;
 mod tcp;
 mod udp;
+mod undelivered;
 
 pub use interfaces::{local_addresses, own_addresses};
 pub use log_limit::LogLimit;
@@ -27,3 +28,4 @@ pub use poller::{Events, Interest, Poller, Readiness, Token, Waker};
 pub use slots::{HEADROOM, Piece, Received, SLOT_CAPACITY, Segments, Slots};
 pub use tcp::{TcpListener, TcpOptions, TcpStream};
 pub use udp::{UdpOptions, UdpSocket};
+pub use undelivered::Undelivered;

@@ -78,6 +78,8 @@ pub struct Readiness {
     pub writable: bool,
     /// The socket has an error, or its other end is closed.
     pub closed: bool,
+    /// The socket has an error, or something in its error queue.
+    pub error: bool,
 }
 
 /// Waits for sockets.
@@ -237,6 +239,7 @@ impl Events {
                 readable: flags.contains(EventFlags::IN) || closed,
                 writable: flags.contains(EventFlags::OUT),
                 closed,
+                error: flags.contains(EventFlags::ERR),
             };
             (Token::from(event.data.u64()), readiness)
         })

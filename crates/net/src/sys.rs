@@ -113,8 +113,8 @@ pub(crate) fn set_option(
     }
 }
 
-/// Whether this error only reports what happened to an earlier datagram (an ICMP message came back),
-/// so that trying again is right.
+/// Whether this error may only report what happened to an earlier datagram (an ICMP message came back),
+/// so that trying again is right. Some of them can be about this one, too: then they come again.
 pub(crate) fn is_about_an_earlier_datagram(error: &io::Error) -> bool {
     matches!(
         error.raw_os_error(),
@@ -127,6 +127,10 @@ pub(crate) fn is_about_an_earlier_datagram(error: &io::Error) -> bool {
                 | libc::ENETDOWN
                 | libc::ENOPROTOOPT
                 | libc::EPROTO
+                | libc::EMSGSIZE
+                | libc::EOPNOTSUPP
+                | libc::ENONET
+                | libc::EACCES
         )
     )
 }

@@ -30,6 +30,8 @@ pub struct UdpOptions {
     pub receive_buffer: Option<usize>,
     /// Bytes the kernel should keep for datagrams not sent yet. It may give less.
     pub send_buffer: Option<usize>,
+    /// Keep ICMP messages about datagrams that were sent ([`UdpSocket::recv_undelivered`]).
+    pub hears_errors: bool,
     /// Only this network interface.
     pub device: Option<String>,
     /// Which offloads to use.
@@ -43,6 +45,7 @@ impl Default for UdpOptions {
             packet_info: false,
             receive_buffer: None,
             send_buffer: None,
+            hears_errors: false,
             device: None,
             offload: Offload::NONE,
         }
@@ -55,6 +58,7 @@ pub struct UdpSocket {
     socket: Socket,
     local: SocketAddr,
     sends_runs: bool,
+    hears_errors: bool,
 }
 
 impl UdpSocket {
@@ -95,17 +99,26 @@ impl UdpSocket {
             // Where it cannot be had, datagrams come one by one.
             let _ = sys::set_option(socket.as_fd(), libc::SOL_UDP, libc::UDP_GRO, 1);
         }
+        if options.hears_errors {
+            let (level, name) = match address {
+                SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_RECVERR),
+                SocketAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_RECVERR),
+            };
+            sys::set_option(socket.as_fd(), level, name, 1)?;
+        }
         socket.bind(&address.into())?;
         let local = match address.port() {
             0 => socket.local_addr()?.as_socket().unwrap_or(address),
             _ => address,
         };
-        let socket = Self {
+        let mut socket = Self {
             socket,
             local,
             sends_runs: options.offload.gso,
+            hears_errors: false,
         };
         socket.set_dont_fragment(false)?;
+        socket.hears_errors = options.hears_errors;
         Ok(socket)
     }
 
@@ -117,15 +130,19 @@ impl UdpSocket {
 
     /// Whether datagrams leave with DF set; then one that is too long for the path is not sent.
     ///
+    /// Once it was set, a socket that hears of errors goes on to hear when an IPv4 datagram was too long for a
+    /// router, which it else would not. The price: what leaves with DF clear is cut up for the interface,
+    /// and for a narrower path by the routers there.
+    ///
     /// # Errors
     /// Those of `setsockopt`.
     pub fn set_dont_fragment(&self, on: bool) -> io::Result<()> {
         let fd = self.socket.as_fd();
         if self.local.is_ipv4() {
-            let mode = if on {
-                libc::IP_PMTUDISC_DO
-            } else {
-                libc::IP_PMTUDISC_DONT
+            let mode = match on {
+                true => libc::IP_PMTUDISC_DO,
+                false if self.hears_errors => libc::IP_PMTUDISC_OMIT,
+                false => libc::IP_PMTUDISC_DONT,
             };
             return sys::set_option(fd, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, mode);
         }

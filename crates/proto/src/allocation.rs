@@ -13,6 +13,7 @@ use crate::{
     auth::{Identity, Proof},
     bandwidth::Grant,
     counters::{AllocationKind, RelayFamilies},
+    icmp::Allowance,
     io::{Client, ConnectionId, RelayId, RelayProtocol},
     pace::{Pace, StreamMeter},
     peers::{Forbidden, Host, Peer},
@@ -46,6 +47,8 @@ pub(crate) struct Allocation {
     channels: Vec<Channel>,
     /// The earliest timer that is set for this allocation.
     pub(crate) timer: Option<Instant>,
+    /// How often its client may be told of ICMP messages.
+    pub(crate) icmp: Allowance,
     /// How much of that has been added to its account.
     pub(crate) told: Traffic,
     /// What it counts as.
@@ -135,6 +138,7 @@ impl Allocation {
             permissions: Vec::new(),
             channels: Vec::new(),
             timer: None,
+            icmp: Allowance::default(),
             traffic: Traffic::default(),
             pace,
             streams,

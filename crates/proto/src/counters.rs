@@ -10,6 +10,7 @@ use turnd_wire::{ErrorCode, Family, Method};
 use crate::{
     allocation::Held,
     histogram::{BOUNDS, Histogram, Scale},
+    icmp::IcmpMessages,
     io::{Ending, RelayProtocol, Transport},
     traffic::Traffic,
 };
@@ -426,6 +427,8 @@ pub struct Counters {
     pub drops_to_peer: Drops,
     /// Data of peers that did not reach a client.
     pub drops_to_client: Drops,
+    /// ICMP messages about datagrams that relays sent.
+    pub icmp: IcmpMessages,
     /// Of allocations that ended: bytes relayed, both ways.
     pub allocation_bytes: Histogram<AllocationBytes>,
     /// Of allocations that ended: seconds from the success reply to the end.
@@ -482,6 +485,7 @@ impl AddAssign for Counters {
         self.traffic += other.traffic;
         self.drops_to_peer += other.drops_to_peer;
         self.drops_to_client += other.drops_to_client;
+        self.icmp += other.icmp;
         self.allocation_bytes += other.allocation_bytes;
         self.allocation_seconds += other.allocation_seconds;
     }

@@ -112,7 +112,7 @@ pub struct PeerHop {
     pub peer: Peer,
     /// Which bytes of the datagram are the application data.
     pub data: Range<usize>,
-    /// Whether the datagram must leave with DF set (RFC 8656 section 14).
+    /// Whether the datagram must leave with DF set (RFC 8656 sections 14 and 15).
     pub dont_fragment: bool,
     /// Whose data it is.
     pub allocation: AllocationId,

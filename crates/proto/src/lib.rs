@@ -6,10 +6,11 @@
 //! # The contract
 //!
 //! Inputs, each with the time: [`Server::handle_datagram`] (from a client), [`Server::to_client`]
-//! (from a peer), [`Server::handle_answer`], [`Server::handle_claim`], [`Server::handle_timeout`].
+//! (from a peer), [`Server::handle_icmp`] (about what went to one), [`Server::handle_answer`],
+//! [`Server::handle_claim`], [`Server::handle_timeout`].
 //! `now` never goes back. Settings may change at any time ([`Server::reconfigure`]).
 //!
-//! Outputs: the two relay directions *return* where the data goes and queue nothing. Everything else
+//! Outputs: the two relay directions and `handle_icmp` *return* what goes where and queue nothing. Everything else
 //! is drained from [`Server::poll_output`] until it is empty, after every input and before the next.
 //!
 //! Where data goes to a relay of another allocation of the process, the hop says so ([`Hairpin`]): it need
@@ -106,6 +107,7 @@ mod connections;
 mod counters;
 mod frame;
 mod histogram;
+mod icmp;
 mod io;
 mod live_relays;
 mod nonce;
@@ -138,6 +140,7 @@ pub use counters::{
 };
 pub use frame::Wrapping;
 pub use histogram::{BOUNDS, Histogram, Scale};
+pub use icmp::{Icmp, IcmpHop, IcmpMessages};
 pub use io::{
     AllocationId, Answer, Ask, AskId, BindRefusal, Client, ClientHop, ConnectFailure, ConnectionId,
     Credential, Ending, Event, FiveTuple, Frame, Hairpin, ListenerId, OpenedRelay, Output, PeerHop,

@@ -183,9 +183,9 @@ impl Server {
         Ok(PeerHop {
             relay: relay.id,
             hairpin: hairpin(&self.settings.peers, &relay, &peer, data.len()),
+            dont_fragment: message.has(attr::DONT_FRAGMENT) && honours_dont_fragment(path, &peer),
             peer,
             data,
-            dont_fragment: message.has(attr::DONT_FRAGMENT),
             allocation: id,
             may_repeat: false,
         })
@@ -241,14 +241,7 @@ impl Server {
                 padded: to.path.transport.is_stream(),
             },
             None => {
-                let peers = &self.settings.peers;
-                let known_as = peers.known_as(from);
-                let permitted = |asked: SocketAddr| {
-                    let host = allocation.permitted(asked, now)?;
-                    let peer = peers.peer(host, asked.port()).ok()?;
-                    (peer.wire() == from).then_some(peer.asked())
-                };
-                let peer = permitted(from).or_else(|| permitted(known_as));
+                let peer = permitted(&self.settings.peers, allocation, from, now);
                 let id = indication_id(self.indication_salt, self.indications);
                 Frame::Indication {
                     id,
@@ -294,6 +287,30 @@ impl Server {
             Direction::ToClient => Traffic::of_streams(nothing, read),
         };
     }
+}
+
+/// The peer at this address as the client knows it, if there is a permission for it.
+pub(crate) fn permitted(
+    peers: &PeerPolicy,
+    allocation: &Allocation,
+    wire: SocketAddr,
+    now: Instant,
+) -> Option<SocketAddr> {
+    let permitted = |asked: SocketAddr| {
+        let host = allocation.permitted(asked, now)?;
+        let peer = peers.peer(host, asked.port()).ok()?;
+        (peer.wire() == wire).then_some(peer.asked())
+    };
+    permitted(wire).or_else(|| permitted(peers.known_as(wire)))
+}
+
+/// Whether DONT-FRAGMENT has a meaning on this way (RFC 8656 sections 14 and 15). Where datagrams are
+/// translated from or to IPv6 it must be ignored (section 13).
+fn honours_dont_fragment(path: &FiveTuple, peer: &Peer) -> bool {
+    if path.transport.is_stream() && path.client.is_ipv6() {
+        return true;
+    }
+    path.client.is_ipv4() && peer.wire().is_ipv4()
 }
 
 /// The way to a peer that is a relay of this process.

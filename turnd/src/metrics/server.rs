@@ -12,6 +12,7 @@ pub(super) fn add(families: &mut Families, server: &Counters) {
     add_allocations(families, server);
     add_rights(families, server);
     add_drops(families, server);
+    add_icmp(families, server);
 }
 
 fn add_requests(families: &mut Families, server: &Counters) {
@@ -157,6 +158,15 @@ fn add_drops(families: &mut Families, server: &Counters) {
             drops = drops.sample(&[("direction", direction), ("reason", reason)], count);
         }
     }
+}
+
+fn add_icmp(families: &mut Families, server: &Counters) {
+    families
+        .counter(
+            "turnd_icmp_messages_total",
+            "ICMP messages about datagrams that relays sent to peers, by what became of them",
+        )
+        .by("result", server.icmp.each());
 }
 
 /// Adds how full the relay addresses are.

@@ -173,8 +173,12 @@ impl Worker {
         };
         if set(self, true) {
             push_to_peer(&mut self.outbox, hop, segment);
+            let dropped = self.counts.send_drops.error;
             self.send(now);
             set(self, false);
+            if self.counts.send_drops.error > dropped {
+                self.tell_undelivered(now, hop.relay, Some(hop.peer.wire()));
+            }
         }
     }
 

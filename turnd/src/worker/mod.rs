@@ -23,6 +23,7 @@ mod reconfigure;
 mod relays;
 mod splice;
 mod streams;
+mod undelivered;
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -206,7 +207,12 @@ impl Worker {
             for (token, readiness) in events.iter() {
                 match Socket::from(token) {
                     Socket::Listener(at) => self.read_listener(now, at),
-                    Socket::Relay(relay) => self.read_relay(now, relay),
+                    Socket::Relay(relay) => {
+                        if readiness.error {
+                            self.read_undelivered(now, relay);
+                        }
+                        self.read_relay(now, relay);
+                    }
                     Socket::Acceptor(at) => self.accept(now, at),
                     Socket::Stream(id) => self.stream_ready(now, id, readiness),
                     Socket::PeerStream(id) => self.peer_ready(now, id, readiness),

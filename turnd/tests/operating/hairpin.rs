@@ -16,7 +16,7 @@ use crate::{
 #[cfg(feature = "dtls")]
 use crate::{
     client::{ask_for_channel, ask_for_udp, channel_message, channel_payload, message},
-    reload_dtls::Client as Dtls,
+    dtls::Client as Dtls,
 };
 
 const CONFIG: &str = "\

@@ -19,6 +19,8 @@ mod container;
 mod convert;
 mod daemon;
 mod drain;
+#[cfg(feature = "dtls")]
+mod dtls;
 mod external;
 mod hairpin;
 mod healthcheck;

@@ -198,7 +198,8 @@ impl Session {
         reply
     }
 
-    fn datagram(&self) -> Vec<u8> {
+    /// What comes next, whatever it is.
+    pub(crate) fn datagram(&self) -> Vec<u8> {
         let mut buffer = vec![0; 65_536];
         loop {
             match self.socket.recv(&mut buffer) {

@@ -10,6 +10,7 @@
 pub(crate) mod certificates;
 pub(crate) mod echo;
 pub(crate) mod foreign;
+pub(crate) mod namespace;
 pub(crate) mod turn_client;
 pub(crate) mod turnd;
 

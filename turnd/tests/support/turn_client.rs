@@ -164,6 +164,11 @@ impl TurnClient {
         }
     }
 
+    /// The next datagram is an empty one of this peer.
+    pub(crate) async fn expect_empty_from(&self, peer: SocketAddr) {
+        assert!(self.receive(peer).await.is_empty());
+    }
+
     async fn send(&self, data: &[u8], to: SocketAddr) {
         timeout(PATIENCE, self.relay.send_to(data, to))
             .await

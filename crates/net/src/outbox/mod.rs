@@ -31,6 +31,9 @@ use ring::{Entry, Outcome, Ring};
 /// From so many single messages on, one entry by the ring costs less than one `sendto` each: where entering the kernel
 /// is dear from three on, where it is cheap from six.
 const WORTH_THE_RING: usize = 4;
+/// How often a send is tried again after an error that may be about an earlier datagram: each ICMP message fails
+/// one, and where they rain another may come meanwhile.
+const RETRIES: usize = 3;
 /// How everything is sent. Without MSG_DONTWAIT the ring could put a message aside and read its memory later.
 const FLAGS: libc::c_int = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
 
@@ -256,7 +259,7 @@ impl Outbox {
         flushed: &mut Flushed,
     ) -> Option<usize> {
         let mut next = messages.start;
-        let mut retried = None;
+        let mut retries = 0;
         while next < messages.end {
             flushed.calls += 1;
             match send(fd, &mut self.messages.headers[next..messages.end]) {
@@ -265,12 +268,11 @@ impl Outbox {
                         count_sent(flushed, message);
                     }
                     next += accepted;
+                    retries = 0;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error)
-                    if sys::is_about_an_earlier_datagram(&error) && retried != Some(next) =>
-                {
-                    retried = Some(next);
+                Err(error) if sys::is_about_an_earlier_datagram(&error) && retries < RETRIES => {
+                    retries += 1;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     // The socket's buffer is full; so it is for the rest.
@@ -294,6 +296,7 @@ impl Outbox {
                             flushed.dropped += message.datagrams as u64;
                             flushed.last_error = Some(error);
                             next += 1;
+                            retries = 0;
                         }
                     }
                 }

@@ -23,7 +23,7 @@ pub(super) struct Entry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     Sent,
-    /// The socket's buffer is full.
+    /// The socket's buffer is full, or the device's queue.
     Blocked,
     /// Something else, which is for `sendmsg` to find out again.
     Refused,
@@ -67,7 +67,7 @@ impl Ring {
             }
             outcomes.extend(results[..batch.len()].iter().map(|&result| match result {
                 0.. => Outcome::Sent,
-                _ if result == -libc::EAGAIN => Outcome::Blocked,
+                _ if [-libc::EAGAIN, -libc::ENOBUFS].contains(&result) => Outcome::Blocked,
                 _ => Outcome::Refused,
             }));
         }

@@ -7,3 +7,4 @@ mod ring;
 mod support;
 mod tcp;
 mod udp;
+mod undelivered;

@@ -1,6 +1,6 @@
 //! Application data, both ways (RFC 8656 sections 11 and 12).
 
-use turnd_proto::Run;
+use turnd_proto::{Run, Transport};
 use turnd_wire::{Method, attr, attr::AttributeType};
 
 use crate::support::{
@@ -115,6 +115,33 @@ fn dont_fragment_is_passed_on() {
             .dont_fragment
     );
     assert!(!client.send(&mut net, PEER, b"x").unwrap().dont_fragment);
+}
+
+/// RFC 8656 sections 13 to 15: between families it is ignored, as from IPv6 to IPv6, unless a client's stream
+/// comes over IPv6.
+#[test]
+fn dont_fragment_has_no_meaning_where_datagrams_are_translated() {
+    let (v4, v6) = ("192.0.2.1:4001", "[2001:db8::1]:4001");
+    for (address, transport, to_v4, to_v6) in [
+        (v4, Transport::Udp, true, false),
+        (v4, Transport::Dtls, true, false),
+        (v4, Transport::Tcp, true, false),
+        (v6, Transport::Udp, false, false),
+        (v6, Transport::Dtls, false, false),
+        (v6, Transport::Tcp, true, true),
+        (v6, Transport::Tls, true, true),
+    ] {
+        let mut net = Network::open();
+        let mut client = Client::new(address).over(transport);
+        client.call(&mut net, &Request::allocate().dual());
+        for (peer, expected) in [(PEER, to_v4), (PEER_V6, to_v6)] {
+            client.must_permit(&mut net, peer);
+            let request = Request::send(peer, b"x").with(attr::DONT_FRAGMENT, &[]);
+            let sent = net.relay_up(&client, &request.unsigned()).unwrap();
+            let what = format!("{transport:?} from {address} to {peer}");
+            assert_eq!(sent.dont_fragment, expected, "{what}");
+        }
+    }
 }
 
 #[test]

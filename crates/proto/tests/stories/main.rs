@@ -14,6 +14,7 @@ mod channels;
 mod counting;
 mod data;
 mod hairpin;
+mod icmp;
 mod lifetimes;
 mod limits;
 mod no_allocation;
