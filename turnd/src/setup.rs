@@ -10,8 +10,8 @@ use std::{
 
 use turnd_net::{Offload, UdpOptions, UdpSocket};
 use turnd_proto::{
-    Access, Bandwidth, DefaultFamily, Lifetimes, Limits, LiveRelays, LongTerm, OwnAddresses,
-    PeerPolicy, Quotas, Settings as ServerSettings, nonce_key,
+    Access, Bandwidth, BindingRules, DefaultFamily, Lifetimes, Limits, LiveRelays, LongTerm,
+    OwnAddresses, PeerPolicy, Quotas, Redirects, Settings as ServerSettings, nonce_key,
 };
 use turnd_wire::Family;
 
@@ -391,6 +391,8 @@ pub(crate) fn server_settings(
         udp_relay: settings.udp_relay,
         tcp_relay: settings.tcp_relay,
         stun: !settings.no_stun,
+        binding: BindingRules::default(),
+        redirects: Redirects::default(),
         turn: !settings.stun_only,
         by_account: settings
             .metrics
