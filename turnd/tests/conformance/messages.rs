@@ -13,6 +13,12 @@ mod request;
 
 pub(crate) use reply::{OK, Reply};
 pub(crate) use request::Request;
+use turnd_wire::attr::AttributeType;
+
+/// Comprehension-required and comprehension-optional numbers that no RFC has given a meaning.
+pub(crate) const UNKNOWN: AttributeType = AttributeType(0x7ABC);
+pub(crate) const OTHER_UNKNOWN: AttributeType = AttributeType(0x7ABD);
+pub(crate) const OPTIONAL: AttributeType = AttributeType(0xFABC);
 
 /// Reads an address.
 fn at(text: &str) -> std::net::SocketAddr {

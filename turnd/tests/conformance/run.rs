@@ -13,7 +13,7 @@ use turnd_wire::Family;
 
 use crate::{
     options::Named,
-    row::{Row, Test, Transport},
+    row::{Departure, Row, Test, Transport},
     subject::{NotApplicable, Path, SHARED, Subject},
 };
 
@@ -37,12 +37,13 @@ pub(crate) struct Outcomes {
 }
 
 impl Outcomes {
-    /// Everything that is wrong, in words; nothing if the row is as it should be.
-    pub(crate) fn complaints(&self, row: &Row) -> Vec<String> {
+    /// Everything that is wrong, in words; nothing if the row is as it should be. `departs` where it is written
+    /// down that it is not kept.
+    fn complaints(&self, departs: Option<Departure>) -> Vec<String> {
         let mut complaints = self.faults.clone();
         for (transport, family, outcome) in &self.paths {
             let path = format!("{} over {family:?}", transport.name());
-            match (outcome, row.departs) {
+            match (outcome, departs) {
                 (Outcome::Failed(why), departs)
                     if departs.is_none_or(|departs| !why.contains(departs.words)) =>
                 {
@@ -75,13 +76,18 @@ impl Run {
         })
     }
 
-    /// Makes the checks of a row.
-    pub(crate) fn check(&self, row: &'static Row) -> Outcomes {
+    /// Whether it is a turnd of the suite's own that is tested.
+    pub(crate) const fn is_ours(&self) -> bool {
+        self.named.is_none()
+    }
+
+    /// Makes the checks of a row; what is wrong, in words.
+    pub(crate) fn check(&self, row: &'static Row) -> Vec<String> {
         let mut outcomes = Outcomes::default();
         if let Some(check) = row.check {
             outcomes.paths = self.check_paths(row, check);
         }
-        if self.named.is_none() {
+        if self.is_ours() {
             outcomes.faults = row.held.iter().filter_map(missing).collect();
             let reason = row.departs.map(|departs| departs.reason);
             let undecided = reason.filter(|reason| !decisions().contains(reason));
@@ -89,9 +95,10 @@ impl Run {
                 undecided.map(|reason| format!("docs/DECISIONS.md does not say: {reason}")),
             );
         }
+        let complaints = outcomes.complaints(row.departs.filter(|_| self.is_ours()));
         let mut all = self.outcomes.lock().expect("nobody panics with it");
-        all.push((row.id, outcomes.clone()));
-        outcomes
+        all.push((row.id, outcomes));
+        complaints
     }
 
     fn check_paths(&self, row: &Row, check: fn(&Path<'_>)) -> Vec<(Transport, Family, Outcome)> {

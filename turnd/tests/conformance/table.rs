@@ -28,32 +28,77 @@ cargo test -p turnd --features dtls --test conformance -- \\
 ```
 ";
 
-/// The whole document.
-pub(crate) fn document(
-    files: &[(&str, &'static [Row])],
-    outcomes: &HashMap<&str, Outcomes>,
-) -> String {
+/// The rows of a file, under their heading.
+type Section<'a> = (&'a str, &'static [Row]);
+
+/// docs/CONFORMANCE.md.
+pub(crate) fn document(sections: &[Section<'_>], outcomes: &HashMap<&str, Outcomes>) -> String {
     let mut text = HEAD.to_owned();
-    for (title, rows) in files {
-        write!(
-            text,
-            "\n## {title}\n\n| row | | what | over | result |\n|---|---|---|---|---|\n"
-        )
-        .expect("a string");
-        for row in *rows {
-            let result = outcomes
-                .get(row.id)
-                .map_or(String::new(), |found| result(row, found));
-            let (level, over) = (level(row.level), over(row));
-            writeln!(
-                text,
-                "| {} | {level} | {} | {over} | {result} |",
-                row.id, row.what
-            )
-            .expect("a string");
-        }
+    for section in sections {
+        write_section(&mut text, section, |row| {
+            let found = outcomes.get(row.id)?;
+            let mut parts = by_result(found, |outcome| match outcome {
+                Outcome::Failed(_) if row.departs.is_some() => "departs".to_owned(),
+                other => words(other),
+            });
+            parts.extend(row.departs.map(|it| format!("\"{}\"", it.reason)));
+            parts.extend(row.held.iter().map(|(_, name)| format!("`{name}`")));
+            Some(parts.join("; "))
+        });
     }
     text
+}
+
+/// The same about another server: only what can be seen of it from outside.
+pub(crate) fn about_another(
+    sections: &[Section<'_>],
+    outcomes: &HashMap<&str, Outcomes>,
+) -> String {
+    let mut text = String::new();
+    for section in sections {
+        write_section(&mut text, section, |row| {
+            let found = outcomes.get(row.id).filter(|found| !found.paths.is_empty());
+            Some(by_result(found?, words).join("; "))
+        });
+    }
+    let mut counts = [0; 3];
+    for (.., outcome) in outcomes.values().flat_map(|found| &found.paths) {
+        counts[match outcome {
+            Outcome::Passed => 0,
+            Outcome::Failed(_) => 1,
+            Outcome::NotApplicable(_) => 2,
+        }] += 1;
+    }
+    let [passed, failed, not] = counts;
+    writeln!(
+        text,
+        "\nChecks, each path for itself: {passed} pass, {failed} fail, {not} not applicable."
+    )
+    .expect("a string");
+    text
+}
+
+/// A table of the rows that have a result.
+fn write_section(
+    text: &mut String,
+    (title, rows): &Section<'_>,
+    result: impl Fn(&Row) -> Option<String>,
+) {
+    let head = "| row | | what | over | result |\n|---|---|---|---|---|\n";
+    let mut lines = String::new();
+    for row in *rows {
+        if let Some(result) = result(row) {
+            let (level, over) = (level(row.level), over(row));
+            let line = format!(
+                "| {} | {level} | {} | {over} | {result} |\n",
+                row.id, row.what
+            );
+            lines.push_str(&line);
+        }
+    }
+    if !lines.is_empty() {
+        write!(text, "\n## {title}\n\n{head}{lines}").expect("a string");
+    }
 }
 
 /// Compares the document with the one in the tree, or writes it.
@@ -99,36 +144,37 @@ fn over(row: &Row) -> String {
     }
 }
 
-/// In a word if all paths agree, else one by one.
-fn result(row: &Row, outcomes: &Outcomes) -> String {
-    let words = |outcome: &Outcome| match outcome {
-        Outcome::Passed => "pass".to_owned(),
-        Outcome::Failed(_) if row.departs.is_some() => "departs".to_owned(),
-        Outcome::Failed(why) => format!("**fail**: {}", first_line(why)),
-        Outcome::NotApplicable(why) => format!("not applicable ({why})"),
-    };
-    let mut parts: Vec<String> = Vec::new();
-    match &*outcomes.paths {
-        [] => {}
-        [(.., first), rest @ ..] if rest.iter().all(|(.., it)| words(it) == words(first)) => {
-            parts.push(words(first));
+/// Each result once, with the paths that gave it unless all did.
+fn by_result(outcomes: &Outcomes, words: impl Fn(&Outcome) -> String) -> Vec<String> {
+    let mut results: Vec<(String, Vec<String>)> = Vec::new();
+    for (transport, family, outcome) in &outcomes.paths {
+        let (words, path) = (words(outcome), format!("{}/{family:?}", transport.name()));
+        match results.iter_mut().find(|(known, _)| *known == words) {
+            Some((_, paths)) => paths.push(path),
+            None => results.push((words, vec![path])),
         }
-        paths => parts.extend(paths.iter().map(|(transport, family, outcome)| {
-            format!("{} {family:?} {}", transport.name(), words(outcome))
-        })),
     }
-    parts.extend(row.departs.map(|departs| format!("\"{}\"", departs.reason)));
-    parts.extend(row.held.iter().map(|(_, name)| format!("`{name}`")));
-    parts.extend(
-        outcomes
-            .faults
-            .iter()
-            .map(|fault| format!("**fault**: {fault}")),
-    );
-    parts.join("; ")
+    match results.len() {
+        1 => results.into_iter().map(|(words, _)| words).collect(),
+        _ => results
+            .into_iter()
+            .map(|(words, paths)| format!("{}: {words}", paths.join(" ")))
+            .collect(),
+    }
 }
 
-fn first_line(text: &str) -> String {
-    let line = text.lines().next().unwrap_or_default();
-    line.chars().take(120).collect::<String>().replace('|', "/")
+fn words(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Passed => "pass".to_owned(),
+        Outcome::Failed(why) => format!("**fail** ({})", short(why)),
+        Outcome::NotApplicable(why) => format!("not applicable ({why})"),
+    }
+}
+
+/// What a failed check says, on one line.
+fn short(text: &str) -> String {
+    let text = text.replace("assertion `left == right` failed", "not equal");
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let line: String = words.join(" ").chars().take(100).collect();
+    line.replace('|', "/")
 }

@@ -27,6 +27,8 @@ use crate::{
 
 /// Long enough for a busy machine; nothing waits this long unless it failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the answer to the last request is waited for.
+const FAREWELL: Duration = Duration::from_millis(500);
 /// The channel of rows that need one.
 pub(crate) const CHANNEL: u16 = 0x4001;
 
@@ -46,6 +48,8 @@ pub(crate) struct Client {
     pub(crate) nonce: Vec<u8>,
     /// PASSWORD-ALGORITHMS.
     pub(crate) offered: Vec<u8>,
+    /// There is an allocation that nobody has ended yet.
+    is_allocated: bool,
 }
 
 impl Client {
@@ -71,6 +75,7 @@ impl Client {
             realm: String::new(),
             nonce: Vec::new(),
             offered: Vec::new(),
+            is_allocated: false,
         })
     }
 
@@ -121,7 +126,15 @@ impl Client {
         let bytes = self.next().expect("an answer and not the end");
         let is_answer = bytes.get(4..20) == request.get(4..20);
         assert!(is_answer, "instead of the answer came {}", hex(&bytes));
-        Reply::to(request, bytes)
+        let reply = Reply::to(request, bytes);
+        if reply.code() == OK {
+            match reply.message().method() {
+                Method::ALLOCATE => self.is_allocated = true,
+                Method::REFRESH => self.is_allocated &= reply.lifetime() != Some(0),
+                _ => {}
+            }
+        }
+        reply
     }
 
     /// Sends these bytes, to which nothing comes back: the answer to a later request is the next message.
@@ -342,6 +355,33 @@ impl Client {
         let message = message.unwrap_or_else(|| panic!("no ChannelData, but {}", hex(&bytes)));
         assert_eq!(bytes.len(), 4 + message.data.len(), "more than its length");
         (message.channel, message.data.to_vec())
+    }
+}
+
+impl Client {
+    /// Leaves its allocation behind.
+    pub(crate) fn abandon(mut self) {
+        self.is_allocated = false;
+    }
+}
+
+/// Ends its allocation: the system may give its port to the client of another row, who would find it there.
+impl Drop for Client {
+    fn drop(&mut self) {
+        let Socket::Datagrams(socket) = &self.opened.socket else {
+            return;
+        };
+        if !self.is_allocated || socket.set_read_timeout(Some(FAREWELL)).is_err() {
+            return;
+        }
+        let end = self.signed(&Request::refresh().lifetime(0));
+        let mut is_waiting = self.opened.carrier.send(&end).is_ok();
+        while is_waiting {
+            // Neither may the answer come to somebody else.
+            let next = self.opened.carrier.receive();
+            is_waiting =
+                next.is_ok_and(|next| next.is_some_and(|it| it.get(8..20) != end.get(8..20)));
+        }
     }
 }
 
