@@ -13,13 +13,17 @@ mod options;
 #[allow(dead_code, reason = "those tests use more of it")]
 mod pki;
 mod rfc5769;
+mod rfc5780;
 mod rfc6062;
 mod rfc7350;
 mod rfc7443;
+mod rfc7982;
 mod rfc7983;
+mod rfc8155;
 mod rfc8489;
 mod rfc8489_attributes;
 mod rfc8489_authentication;
+mod rfc8489_redirects;
 mod rfc8489_transports;
 mod rfc8656_allocate;
 mod rfc8656_credentials;
@@ -57,6 +61,11 @@ const FILES: &[(&str, &str, &[Row])] = &[
         rfc8489_authentication::ROWS,
     ),
     (
+        "Redirection and RFC 3489: RFC 8489 sections 10 and 11",
+        "rfc8489_redirects",
+        rfc8489_redirects::ROWS,
+    ),
+    (
         "Credentials of an allocation: RFC 8656 sections 5 and 6",
         "rfc8656_credentials",
         rfc8656_credentials::ROWS,
@@ -77,9 +86,12 @@ const FILES: &[(&str, &str, &[Row])] = &[
         rfc8656_relaying::ROWS,
     ),
     ("TCP relaying: RFC 6062", "rfc6062", rfc6062::ROWS),
+    ("Behaviour discovery: RFC 5780", "rfc5780", rfc5780::ROWS),
     ("DTLS: RFC 7350", "rfc7350", rfc7350::ROWS),
     ("Application protocols: RFC 7443", "rfc7443", rfc7443::ROWS),
+    ("Transmissions: RFC 7982", "rfc7982", rfc7982::ROWS),
     ("First bytes: RFC 7983", "rfc7983", rfc7983::ROWS),
+    ("Anycast: RFC 8155", "rfc8155", rfc8155::ROWS),
     ("Test vectors: RFC 5769", "rfc5769", rfc5769::ROWS),
 ];
 
