@@ -1,7 +1,7 @@
 # Made from the table of options by: cargo run -p turnd --example documents
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_turnd_global_optspecs
-    string join \n c/config= n/no-config h/help version p/listening-port= L/listening-ip= sock-buf-size= tls-listening-port= alt-listening-port= alt-tls-listening-port= aux-server= listen= d/listening-device= no-udp no-tcp no-tls dtls no-dtls tcp-proxy-port= proxy-protocol-port= proxy-protocol-from= udp-self-balance acme-redirect= respond-http-unsupported http-page max-connections= max-connections-per-address= tls-handshakes-per-second= tls-handshakes-per-address= stream-queue-bytes= stream-queue-time= E/relay-ip= X/external-ip= external-ip-stun-server= external-ip-interval= min-port= max-port= A/allocation-default-address-family= K/keep-address-family m/relay-threads= coalesce-usecs= cpus= i/relay-device= no-udp-relay tcp-relay no-tcp-relay server-relay mobility multiplex-peer multiplex-peer-port= multiplex-peer-max-peers= udp-recvmmsg udp-recvmmsg-log udp-sendmmsg-log udp-gso r/realm= u/user= user-file= static-auth-secret= static-auth-secret-file= use-auth-secret C/rest-api-separator= a/lt-cred-mech z/no-auth stale-nonce= stateless-nonce stateless-nonce-secret= secure-stun unauthorized-ratelimit unauthorized-ratelimit-rps= oauth server-name= check-origin-consistency no-auth-pings no-dynamic-ip-list no-dynamic-realms secret-key-file= allowed-peer-ip= denied-peer-ip= allow-private-peers allow-loopback-peers no-multicast-peers q/user-quota= Q/total-quota= max-allocate-lifetime= channel-lifetime= permission-lifetime= s/max-bps= B/bps-capacity= max-allocate-timeout= drain-min-allocations= drain-timeout= drop-invalid-packets drop-invalid-packets-log f/fingerprint S/stun-only no-stun rfc5766-channel-numbers software-attribute no-software-attribute rfc5780 no-rfc5780 response-origin-only-with-rfc5780 stun-backward-compatibility rfc3489-compatibility include-reason-string alternate-server= tls-alternate-server= tcp-alternate-server= udp-alternate-server= v/verbose V/Verbose l/log-file= simple-log no-stdout-log syslog syslog-facility= journald log-format= log-min-level= log-addresses= log-binding new-log-timestamp new-log-timestamp-format= cert= pkey= pkey-pwd= pkey-pwd-file= self-signed cipher-list= CA-file= ec-curve-name= dh-file= dh566 dh1066 dh2066 tlsv1 tlsv1_1 no-tlsv1 no-tlsv1_1 no-tlsv1_2 no-sslv2 no-sslv3 raw-public-keys b/userdb= db= e/psql-userdb= sql-userdb= M/mysql-userdb= J/mongo-userdb= N/redis-userdb= O/redis-statsdb= prometheus prometheus-port= prometheus-address= prometheus-path= prometheus-username-labels prometheus-top-users= prometheus-tls prometheus-cert= prometheus-key= prometheus-user= prometheus-password= prometheus-password-file= cli no-cli cli-ip= cli-port= cli-password= cli-max-output-sessions= web-admin web-admin-ip= web-admin-port= web-admin-listen-on-workers o/daemon pidfile= proc-user= proc-group= no-loopback-peers no-stun-backward-compatibility prod secret-ts-exp-time= no-http st-cred-mech sha256 ne=
+    string join \n c/config= n/no-config h/help version p/listening-port= L/listening-ip= anycast-ip= sock-buf-size= tls-listening-port= alt-listening-port= alt-tls-listening-port= aux-server= listen= d/listening-device= no-udp no-tcp no-tls dtls no-dtls tcp-proxy-port= proxy-protocol-port= proxy-protocol-from= udp-self-balance acme-redirect= respond-http-unsupported http-page max-connections= max-connections-per-address= tls-handshakes-per-second= tls-handshakes-per-address= stream-queue-bytes= stream-queue-time= E/relay-ip= X/external-ip= external-ip-stun-server= external-ip-interval= min-port= max-port= A/allocation-default-address-family= K/keep-address-family m/relay-threads= coalesce-usecs= cpus= i/relay-device= no-udp-relay tcp-relay no-tcp-relay server-relay mobility multiplex-peer multiplex-peer-port= multiplex-peer-max-peers= udp-recvmmsg udp-recvmmsg-log udp-sendmmsg-log udp-gso r/realm= u/user= user-file= static-auth-secret= static-auth-secret-file= use-auth-secret C/rest-api-separator= a/lt-cred-mech z/no-auth stale-nonce= stateless-nonce stateless-nonce-secret= secure-stun unauthorized-ratelimit unauthorized-ratelimit-rps= oauth server-name= check-origin-consistency no-auth-pings no-dynamic-ip-list no-dynamic-realms secret-key-file= allowed-peer-ip= denied-peer-ip= allow-private-peers allow-loopback-peers no-multicast-peers q/user-quota= Q/total-quota= max-allocate-lifetime= channel-lifetime= permission-lifetime= s/max-bps= B/bps-capacity= max-allocate-timeout= drain-min-allocations= drain-timeout= drop-invalid-packets drop-invalid-packets-log f/fingerprint S/stun-only no-stun rfc5766-channel-numbers software-attribute no-software-attribute rfc5780 no-rfc5780 response-origin-only-with-rfc5780 stun-backward-compatibility rfc3489-compatibility include-reason-string alternate-server= tls-alternate-server= tcp-alternate-server= udp-alternate-server= drain-alternate-server= v/verbose V/Verbose l/log-file= simple-log no-stdout-log syslog syslog-facility= journald log-format= log-min-level= log-addresses= log-binding new-log-timestamp new-log-timestamp-format= cert= pkey= pkey-pwd= pkey-pwd-file= self-signed cipher-list= CA-file= ec-curve-name= dh-file= dh566 dh1066 dh2066 tlsv1 tlsv1_1 no-tlsv1 no-tlsv1_1 no-tlsv1_2 no-sslv2 no-sslv3 raw-public-keys b/userdb= db= e/psql-userdb= sql-userdb= M/mysql-userdb= J/mongo-userdb= N/redis-userdb= O/redis-statsdb= prometheus prometheus-port= prometheus-address= prometheus-path= prometheus-username-labels prometheus-top-users= prometheus-tls prometheus-cert= prometheus-key= prometheus-user= prometheus-password= prometheus-password-file= cli no-cli cli-ip= cli-port= cli-password= cli-max-output-sessions= web-admin web-admin-ip= web-admin-port= web-admin-listen-on-workers o/daemon pidfile= proc-user= proc-group= no-loopback-peers no-stun-backward-compatibility prod secret-ts-exp-time= no-http st-cred-mech sha256 ne=
 end
 
 function __fish_turnd_needs_command
@@ -28,10 +28,11 @@ end
 complete -c turnd -n "__fish_turnd_needs_command" -s c -l config -d 'read this file; it must exist' -r -F
 complete -c turnd -n "__fish_turnd_needs_command" -s p -l listening-port -d 'UDP and TCP port for clients; 0 lets the system choose' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -s L -l listening-ip -d 'address to listen on' -r -f
+complete -c turnd -n "__fish_turnd_needs_command" -l anycast-ip -d 'send Allocate from here to there (not in coturn)' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l sock-buf-size -d 'bytes of receive and send buffer per socket' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l tls-listening-port -d 'port for TLS and DTLS, if there is a certificate' -r -f
-complete -c turnd -n "__fish_turnd_needs_command" -l alt-listening-port -d 'second port, for NAT behaviour discovery to come; 0: none' -r -f
-complete -c turnd -n "__fish_turnd_needs_command" -l alt-tls-listening-port -d 'second TLS port, likewise; 0: none' -r -f
+complete -c turnd -n "__fish_turnd_needs_command" -l alt-listening-port -d 'second port; 0: none, or with rfc5780 the next one' -r -f
+complete -c turnd -n "__fish_turnd_needs_command" -l alt-tls-listening-port -d 'second TLS port, likewise' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l aux-server -d 'further address and port to listen on' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l listen -d 'udp, tcp, tls or dtls; ?proxy behind it (not in coturn)' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -s d -l listening-device -d 'network interface to listen on, and no other' -r -f
@@ -81,10 +82,11 @@ complete -c turnd -n "__fish_turnd_needs_command" -s B -l bps-capacity -d 'sum o
 complete -c turnd -n "__fish_turnd_needs_command" -l max-allocate-timeout -d 'seconds that a stranger is remembered' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l drain-min-allocations -d 'exit at this number of allocations when draining' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l drain-timeout -d 'most seconds that a drain, also by SIGTERM, takes' -r -f
-complete -c turnd -n "__fish_turnd_needs_command" -l alternate-server -d 'server to redirect clients to' -r -f
-complete -c turnd -n "__fish_turnd_needs_command" -l tls-alternate-server -d 'server to redirect TLS clients to' -r -f
-complete -c turnd -n "__fish_turnd_needs_command" -l tcp-alternate-server -d 'server to redirect TCP clients to' -r -f
-complete -c turnd -n "__fish_turnd_needs_command" -l udp-alternate-server -d 'server to redirect UDP clients to' -r -f
+complete -c turnd -n "__fish_turnd_needs_command" -l alternate-server -d 'server to redirect clients to; several take turns' -r -f
+complete -c turnd -n "__fish_turnd_needs_command" -l tls-alternate-server -d 'the same for clients over TLS and DTLS' -r -f
+complete -c turnd -n "__fish_turnd_needs_command" -l tcp-alternate-server -d 'the same for clients over TCP' -r -f
+complete -c turnd -n "__fish_turnd_needs_command" -l udp-alternate-server -d 'the same for clients over UDP' -r -f
+complete -c turnd -n "__fish_turnd_needs_command" -l drain-alternate-server -d 'server to redirect to while this one drains (not in coturn)' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -s l -l log-file -d 'file to log to, one a day; or stdout, -, syslog' -r -F
 complete -c turnd -n "__fish_turnd_needs_command" -l syslog-facility -d 'facility in syslog' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l log-format -d 'text or json' -r -f
@@ -171,11 +173,11 @@ complete -c turnd -n "__fish_turnd_needs_command" -l no-stun -d 'do not answer B
 complete -c turnd -n "__fish_turnd_needs_command" -l rfc5766-channel-numbers -d 'accept channels 0x5000 to 0x7FFF too, for old clients'
 complete -c turnd -n "__fish_turnd_needs_command" -l software-attribute -d 'tell the server\'s name and version'
 complete -c turnd -n "__fish_turnd_needs_command" -l no-software-attribute -d 'do not tell the server\'s name and version'
-complete -c turnd -n "__fish_turnd_needs_command" -l rfc5780 -d 'NAT behaviour discovery'
+complete -c turnd -n "__fish_turnd_needs_command" -l rfc5780 -d 'NAT behaviour discovery; needs two addresses of a family'
 complete -c turnd -n "__fish_turnd_needs_command" -l no-rfc5780 -d 'no NAT behaviour discovery'
 complete -c turnd -n "__fish_turnd_needs_command" -l response-origin-only-with-rfc5780 -d 'RESPONSE-ORIGIN only with NAT behaviour discovery'
-complete -c turnd -n "__fish_turnd_needs_command" -l stun-backward-compatibility -d 'answer Binding in the old form too'
-complete -c turnd -n "__fish_turnd_needs_command" -l rfc3489-compatibility -d 'answer classic STUN'
+complete -c turnd -n "__fish_turnd_needs_command" -l stun-backward-compatibility -d 'answer Binding with MAPPED-ADDRESS too, for old clients'
+complete -c turnd -n "__fish_turnd_needs_command" -l rfc3489-compatibility -d 'answer classic STUN over UDP'
 complete -c turnd -n "__fish_turnd_needs_command" -l include-reason-string -d 'detailed reasons in error replies'
 complete -c turnd -n "__fish_turnd_needs_command" -s v -l verbose -d 'log sessions and requests'
 complete -c turnd -n "__fish_turnd_needs_command" -s V -l Verbose -d 'log everything'
@@ -218,10 +220,11 @@ complete -c turnd -n "__fish_turnd_needs_command" -f -a "help" -d 'print the hel
 complete -c turnd -n "__fish_turnd_using_subcommand check" -s c -l config -d 'read this file; it must exist' -r -F
 complete -c turnd -n "__fish_turnd_using_subcommand check" -s p -l listening-port -d 'UDP and TCP port for clients; 0 lets the system choose' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -s L -l listening-ip -d 'address to listen on' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l anycast-ip -d 'send Allocate from here to there (not in coturn)' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l sock-buf-size -d 'bytes of receive and send buffer per socket' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l tls-listening-port -d 'port for TLS and DTLS, if there is a certificate' -r -f
-complete -c turnd -n "__fish_turnd_using_subcommand check" -l alt-listening-port -d 'second port, for NAT behaviour discovery to come; 0: none' -r -f
-complete -c turnd -n "__fish_turnd_using_subcommand check" -l alt-tls-listening-port -d 'second TLS port, likewise; 0: none' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l alt-listening-port -d 'second port; 0: none, or with rfc5780 the next one' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l alt-tls-listening-port -d 'second TLS port, likewise' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l aux-server -d 'further address and port to listen on' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l listen -d 'udp, tcp, tls or dtls; ?proxy behind it (not in coturn)' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -s d -l listening-device -d 'network interface to listen on, and no other' -r -f
@@ -271,10 +274,11 @@ complete -c turnd -n "__fish_turnd_using_subcommand check" -s B -l bps-capacity 
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l max-allocate-timeout -d 'seconds that a stranger is remembered' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l drain-min-allocations -d 'exit at this number of allocations when draining' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l drain-timeout -d 'most seconds that a drain, also by SIGTERM, takes' -r -f
-complete -c turnd -n "__fish_turnd_using_subcommand check" -l alternate-server -d 'server to redirect clients to' -r -f
-complete -c turnd -n "__fish_turnd_using_subcommand check" -l tls-alternate-server -d 'server to redirect TLS clients to' -r -f
-complete -c turnd -n "__fish_turnd_using_subcommand check" -l tcp-alternate-server -d 'server to redirect TCP clients to' -r -f
-complete -c turnd -n "__fish_turnd_using_subcommand check" -l udp-alternate-server -d 'server to redirect UDP clients to' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l alternate-server -d 'server to redirect clients to; several take turns' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l tls-alternate-server -d 'the same for clients over TLS and DTLS' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l tcp-alternate-server -d 'the same for clients over TCP' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l udp-alternate-server -d 'the same for clients over UDP' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l drain-alternate-server -d 'server to redirect to while this one drains (not in coturn)' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -s l -l log-file -d 'file to log to, one a day; or stdout, -, syslog' -r -F
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l syslog-facility -d 'facility in syslog' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l log-format -d 'text or json' -r -f
@@ -363,11 +367,11 @@ complete -c turnd -n "__fish_turnd_using_subcommand check" -l no-stun -d 'do not
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l rfc5766-channel-numbers -d 'accept channels 0x5000 to 0x7FFF too, for old clients'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l software-attribute -d 'tell the server\'s name and version'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l no-software-attribute -d 'do not tell the server\'s name and version'
-complete -c turnd -n "__fish_turnd_using_subcommand check" -l rfc5780 -d 'NAT behaviour discovery'
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l rfc5780 -d 'NAT behaviour discovery; needs two addresses of a family'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l no-rfc5780 -d 'no NAT behaviour discovery'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l response-origin-only-with-rfc5780 -d 'RESPONSE-ORIGIN only with NAT behaviour discovery'
-complete -c turnd -n "__fish_turnd_using_subcommand check" -l stun-backward-compatibility -d 'answer Binding in the old form too'
-complete -c turnd -n "__fish_turnd_using_subcommand check" -l rfc3489-compatibility -d 'answer classic STUN'
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l stun-backward-compatibility -d 'answer Binding with MAPPED-ADDRESS too, for old clients'
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l rfc3489-compatibility -d 'answer classic STUN over UDP'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l include-reason-string -d 'detailed reasons in error replies'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -s v -l verbose -d 'log sessions and requests'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -s V -l Verbose -d 'log everything'
@@ -407,10 +411,11 @@ complete -c turnd -n "__fish_turnd_using_subcommand convert" -s o -l output -d '
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -s c -l config -d 'read this file; it must exist' -r -F
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -s p -l listening-port -d 'UDP and TCP port for clients; 0 lets the system choose' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -s L -l listening-ip -d 'address to listen on' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l anycast-ip -d 'send Allocate from here to there (not in coturn)' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l sock-buf-size -d 'bytes of receive and send buffer per socket' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l tls-listening-port -d 'port for TLS and DTLS, if there is a certificate' -r -f
-complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l alt-listening-port -d 'second port, for NAT behaviour discovery to come; 0: none' -r -f
-complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l alt-tls-listening-port -d 'second TLS port, likewise; 0: none' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l alt-listening-port -d 'second port; 0: none, or with rfc5780 the next one' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l alt-tls-listening-port -d 'second TLS port, likewise' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l aux-server -d 'further address and port to listen on' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l listen -d 'udp, tcp, tls or dtls; ?proxy behind it (not in coturn)' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -s d -l listening-device -d 'network interface to listen on, and no other' -r -f
@@ -460,10 +465,11 @@ complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -s B -l bps-cap
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l max-allocate-timeout -d 'seconds that a stranger is remembered' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l drain-min-allocations -d 'exit at this number of allocations when draining' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l drain-timeout -d 'most seconds that a drain, also by SIGTERM, takes' -r -f
-complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l alternate-server -d 'server to redirect clients to' -r -f
-complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l tls-alternate-server -d 'server to redirect TLS clients to' -r -f
-complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l tcp-alternate-server -d 'server to redirect TCP clients to' -r -f
-complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l udp-alternate-server -d 'server to redirect UDP clients to' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l alternate-server -d 'server to redirect clients to; several take turns' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l tls-alternate-server -d 'the same for clients over TLS and DTLS' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l tcp-alternate-server -d 'the same for clients over TCP' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l udp-alternate-server -d 'the same for clients over UDP' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l drain-alternate-server -d 'server to redirect to while this one drains (not in coturn)' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -s l -l log-file -d 'file to log to, one a day; or stdout, -, syslog' -r -F
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l syslog-facility -d 'facility in syslog' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l log-format -d 'text or json' -r -f
@@ -552,11 +558,11 @@ complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l no-stun -d '
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l rfc5766-channel-numbers -d 'accept channels 0x5000 to 0x7FFF too, for old clients'
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l software-attribute -d 'tell the server\'s name and version'
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l no-software-attribute -d 'do not tell the server\'s name and version'
-complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l rfc5780 -d 'NAT behaviour discovery'
+complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l rfc5780 -d 'NAT behaviour discovery; needs two addresses of a family'
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l no-rfc5780 -d 'no NAT behaviour discovery'
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l response-origin-only-with-rfc5780 -d 'RESPONSE-ORIGIN only with NAT behaviour discovery'
-complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l stun-backward-compatibility -d 'answer Binding in the old form too'
-complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l rfc3489-compatibility -d 'answer classic STUN'
+complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l stun-backward-compatibility -d 'answer Binding with MAPPED-ADDRESS too, for old clients'
+complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l rfc3489-compatibility -d 'answer classic STUN over UDP'
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l include-reason-string -d 'detailed reasons in error replies'
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -s v -l verbose -d 'log sessions and requests'
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -s V -l Verbose -d 'log everything'

@@ -92,7 +92,8 @@ fn relay_addresses(
     public
 }
 
-fn external(external: &External, relay: IpAddr) -> IpAddr {
+/// What clients are told in place of an address of this machine.
+pub(crate) fn external(external: &External, relay: IpAddr) -> IpAddr {
     if let Some(pair) = external.pairs.iter().find(|pair| pair.private == relay) {
         return pair.public;
     }

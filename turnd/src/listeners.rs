@@ -1,6 +1,7 @@
 //! Where clients are listened for: which ports, on which addresses, for which protocols, and the
 //! sockets of every worker for them.
 
+mod discovery;
 mod endpoints;
 mod retired;
 

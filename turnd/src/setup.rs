@@ -10,8 +10,8 @@ use std::{
 
 use turnd_net::{Offload, UdpOptions, UdpSocket};
 use turnd_proto::{
-    Access, Bandwidth, DefaultFamily, Lifetimes, Limits, LiveRelays, LongTerm, OwnAddresses,
-    PeerPolicy, Quotas, Settings as ServerSettings, nonce_key,
+    Access, Bandwidth, BindingRules, DefaultFamily, Lifetimes, Limits, LiveRelays, LongTerm,
+    OwnAddresses, PeerPolicy, Quotas, Settings as ServerSettings, nonce_key,
 };
 use turnd_wire::Family;
 
@@ -197,7 +197,7 @@ impl Setup {
             udp: Arc::new(LiveRelays::new(addresses.relay.iter().copied())),
             tcp: Arc::new(LiveRelays::new(addresses.relay.iter().copied())),
         };
-        let server = server_settings(settings, &lasting, relays, listeners.addresses(), 0);
+        let server = server_settings(settings, &lasting, relays, (&addresses, &listeners), 0);
         let relay_options = UdpOptions {
             device: settings.listen.relay_device.clone(),
             hears_errors: true,
@@ -359,10 +359,12 @@ pub(crate) fn server_settings(
         udp: relays,
         tcp: tcp_relays,
     }: Relays,
-    listeners: Vec<SocketAddr>,
+    (addresses, listeners): (&Addresses, &Listeners),
     keys_state: u64,
 ) -> ServerSettings {
     let own = lasting.own.clone();
+    let discovery = listeners.discovery(settings, addresses);
+    let listeners = listeners.addresses();
     ServerSettings {
         access: access(settings, lasting, keys_state),
         lifetimes: Lifetimes {
@@ -392,6 +394,13 @@ pub(crate) fn server_settings(
         udp_relay: settings.udp_relay,
         tcp_relay: settings.tcp_relay,
         stun: !settings.no_stun,
+        binding: BindingRules {
+            authenticated: settings.binding.authenticated,
+            mapped_address: settings.binding.mapped_address,
+            classic: settings.binding.classic,
+            discovery,
+        },
+        redirects: settings.redirects.clone(),
         turn: !settings.stun_only,
         by_account: settings
             .metrics

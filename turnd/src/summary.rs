@@ -29,6 +29,10 @@ pub fn log(settings: &Settings, setup: &Setup) {
     let workers = settings.relay_threads;
     let (gro, gso) = (on(setup.offload.gro), on(setup.offload.gso));
     tracing::info!("{workers} workers, segmentation offload: receive {gro}, send {gso}");
+    let discovery = setup.server.binding.discovery.len();
+    if discovery > 0 {
+        tracing::info!("NAT behaviour discovery (RFC 5780) on {discovery} of the listeners");
+    }
     if settings.stun_only {
         tracing::info!("TURN is off (stun-only)");
         return;

@@ -82,6 +82,9 @@ impl Server {
             return Ok(());
         }
         self.refuse_unknown(message)?;
+        if let Some(redirection) = self.redirection(reply) {
+            return Err(redirection);
+        }
         if self.refuses_allocations {
             return Err(Refusal::FORBIDDEN);
         }

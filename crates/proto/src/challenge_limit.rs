@@ -21,6 +21,10 @@ use turnd_wire::ErrorCode;
 const WAYS: usize = 4;
 const SETS: usize = 1024;
 
+/// Answers of behaviour discovery that a source gets in a second. RFC 5780 section 5 has a client begin ten
+/// transactions at most.
+const DISCOVERIES: u32 = 20;
+
 /// Who was told how often in this second.
 pub(crate) struct ChallengeTable {
     entries: Box<[Entry]>,
@@ -147,6 +151,17 @@ impl Server {
         if verdict == Verdict::BeginToDrop {
             self.event(Event::ChallengesSuppressed { client });
         }
+        verdict == Verdict::Send
+    }
+
+    /// Whether a request may be answered that wants its answer longer, from elsewhere or to elsewhere: whoever
+    /// forges its sender has the victim sent no more than this.
+    pub(crate) fn may_discover(&mut self, now: Instant, reply: &ReplyTo) -> bool {
+        let client = reply.client.path.client.ip();
+        let table = self.discoveries.get_or_insert_default();
+        let mut counts = ChallengeLimit::default();
+        let verdict = table.take(client, DISCOVERIES, now, &mut counts);
+        self.counters.discoveries_dropped += counts.dropped;
         verdict == Verdict::Send
     }
 }

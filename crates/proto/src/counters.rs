@@ -86,6 +86,8 @@ impl ByMethod {
 counts! {
     /// By the code of an error reply.
     ByCode {
+        /// 300
+        try_alternate = "300",
         /// 400
         bad_request = "400",
         /// 401
@@ -114,6 +116,8 @@ counts! {
         connection_timeout_or_failure = "447",
         /// 486
         allocation_quota_reached = "486",
+        /// 500
+        server_error = "500",
         /// 508
         insufficient_capacity = "508",
         /// Any other.
@@ -124,6 +128,8 @@ counts! {
 impl ByCode {
     pub(crate) fn of(&mut self, code: ErrorCode) -> &mut u64 {
         match code {
+            ErrorCode::TRY_ALTERNATE => &mut self.try_alternate,
+            ErrorCode::SERVER_ERROR => &mut self.server_error,
             ErrorCode::BAD_REQUEST => &mut self.bad_request,
             ErrorCode::UNAUTHENTICATED => &mut self.unauthenticated,
             ErrorCode::FORBIDDEN => &mut self.forbidden,
@@ -401,6 +407,8 @@ pub struct Counters {
     pub auth_failures: AuthFailures,
     /// 401 replies that were not sent.
     pub challenge_limit: ChallengeLimit,
+    /// Answers of NAT behaviour discovery that were not sent: a source gets so many in a second.
+    pub discoveries_dropped: u64,
     /// Messages of clients that were neither STUN nor ChannelData, or broken STUN.
     pub malformed: u64,
     /// Allocations that were made.
@@ -472,6 +480,7 @@ impl AddAssign for Counters {
         self.capacity_hits += other.capacity_hits;
         self.auth_failures += other.auth_failures;
         self.challenge_limit += other.challenge_limit;
+        self.discoveries_dropped += other.discoveries_dropped;
         self.malformed += other.malformed;
         self.allocations_made += other.allocations_made;
         self.allocations_ended += other.allocations_ended;

@@ -28,9 +28,9 @@
 //! ```
 //! use std::sync::Arc;
 //! use turnd_proto::{
-//!     Access, Answer, Ask, Client, DefaultFamily, FiveTuple, Instant, Lifetimes, Limits, ListenerId,
+//!     Access, Answer, Ask, BindingRules, Client, DefaultFamily, FiveTuple, Instant, Lifetimes, Limits, ListenerId,
 //!     LiveRelays, Now, Output, OwnAddresses, PeerPolicy, PeerRules, Quotas, RelayRefusal, Server, Settings,
-//!     Transport,
+//!     Transport, Redirects,
 //! };
 //! use turnd_wire::{Class, Family, Message, Method, Writer};
 //!
@@ -53,7 +53,9 @@
 //!     udp_relay: true,
 //!     tcp_relay: false,
 //!     stun: true,
+//!     binding: BindingRules::default(),
 //!     turn: true,
+//!     redirects: Redirects::default(),
 //!     by_account: false,
 //!     unauthorized_per_second: None,
 //! };
@@ -101,10 +103,12 @@ mod bandwidth;
 mod binding;
 mod challenge_limit;
 mod channel_bind;
+mod classic;
 mod connect;
 mod connection_bind;
 mod connections;
 mod counters;
+mod discovery;
 mod frame;
 mod histogram;
 mod icmp;
@@ -117,6 +121,7 @@ mod peers;
 mod permission;
 mod quota;
 mod reconfigure;
+mod redirect;
 mod refresh;
 mod refusal;
 mod relay;
@@ -138,6 +143,7 @@ pub use counters::{
     AllocationBytes, AllocationKind, AllocationSeconds, AuthFailures, ByCode, ByEnding, ByKind,
     ByMethod, ChallengeLimit, Counters, Drops, RelayFamilies,
 };
+pub use discovery::{Discovery, Origin};
 pub use frame::Wrapping;
 pub use histogram::{BOUNDS, Histogram, Scale};
 pub use icmp::{Icmp, IcmpHop, IcmpMessages};
@@ -153,9 +159,10 @@ pub use pace::{Direction, StreamMeter};
 pub use peers::{Forbidden, Host, Peer, PeerPolicy, PeerRules};
 pub use quota::{QuotaReached, Quotas};
 pub use reconfigure::Withdrawn;
+pub use redirect::{Alternate, Redirects};
 pub use refusal::Fault;
 pub use relay::Run;
 pub use server::Server;
-pub use settings::{Access, DefaultFamily, Lifetimes, Limits, LongTerm, Settings};
+pub use settings::{Access, BindingRules, DefaultFamily, Lifetimes, Limits, LongTerm, Settings};
 pub use time::{Instant, Now};
 pub use traffic::{Flow, Side, Traffic};

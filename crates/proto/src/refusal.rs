@@ -2,6 +2,8 @@
 
 use turnd_wire::{ErrorCode, attr::AttributeType};
 
+use crate::redirect::Target;
+
 /// Whose fault a refusal is; decides how loud it is in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fault {
@@ -27,6 +29,8 @@ pub(crate) enum Carries {
     Nothing,
     /// REALM, a fresh NONCE, PASSWORD-ALGORITHMS.
     Challenge,
+    /// ALTERNATE-SERVER, ALTERNATE-DOMAIN.
+    Alternates(Box<Target>),
     /// UNKNOWN-ATTRIBUTES.
     Unknown(Vec<AttributeType>),
 }
@@ -78,6 +82,8 @@ impl Refusal {
     /// 486
     pub(crate) const QUOTA_REACHED: Self =
         Self::new(ErrorCode::ALLOCATION_QUOTA_REACHED, Fault::Capacity);
+    /// 500
+    pub(crate) const SERVER_ERROR: Self = Self::new(ErrorCode::SERVER_ERROR, Fault::Malformed);
     /// 508
     pub(crate) const NO_CAPACITY: Self =
         Self::new(ErrorCode::INSUFFICIENT_CAPACITY, Fault::Capacity);
@@ -101,6 +107,15 @@ impl Refusal {
         fault: Fault::Timing,
         carries: Carries::Challenge,
     };
+
+    /// 300
+    pub(crate) fn try_alternate(target: Target) -> Self {
+        Self {
+            code: ErrorCode::TRY_ALTERNATE,
+            fault: Fault::Policy,
+            carries: Carries::Alternates(Box::new(target)),
+        }
+    }
 
     /// 420
     pub(crate) const fn unknown(attributes: Vec<AttributeType>) -> Self {

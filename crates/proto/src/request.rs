@@ -14,6 +14,8 @@ use crate::{
     time::Instant,
 };
 
+/// With PADDING (RFC 5780 section 7.6) an answer may be so long, which an Ethernet cannot carry in one piece.
+const MAX_PADDED: usize = 2048;
 /// Answers stay below the smallest datagram that every IPv6 path carries (RFC 8489 section 6.1).
 const MAX_REPLY: usize = 1232;
 /// As many unknown attributes are named in a 420; a longer list helps nobody.
@@ -56,6 +58,10 @@ pub(crate) struct ReplyTo {
     pub(crate) id: TransactionId,
     pub(crate) signer: Option<Signer>,
     pub(crate) fingerprint: bool,
+    /// How often the client has sent the request, if it says so.
+    pub(crate) transmissions: Option<u8>,
+    /// What a client of RFC 3489 has in the cookie's place.
+    pub(crate) classic: Option<[u8; 4]>,
 }
 
 impl ReplyTo {
@@ -66,25 +72,68 @@ impl ReplyTo {
             id: message.transaction_id(),
             signer: None,
             fingerprint: settings.fingerprint || message.has(attr::FINGERPRINT),
+            transmissions: transmissions(message),
+            classic: None,
+        }
+    }
+
+    /// To a message without the cookie, which cannot be signed and ends with no FINGERPRINT (RFC 8489
+    /// section 11).
+    pub(crate) fn to_classic(client: Client, message: &Message<'_>, cookie: [u8; 4]) -> Self {
+        Self {
+            client,
+            method: message.method(),
+            id: message.transaction_id(),
+            signer: None,
+            fingerprint: false,
+            transmissions: None,
+            classic: Some(cookie),
         }
     }
 
     /// A success reply with what `fill` writes. Empty if it does not fit, which no caller lets
     /// happen; nothing is sent then.
     pub(crate) fn success(&self, fill: impl FnOnce(&mut Writer<'_>)) -> Vec<u8> {
-        self.build(Class::Success, fill)
+        self.build(&mut [0; MAX_REPLY], Class::Success, fill)
+    }
+
+    /// A success reply with PADDING, not longer than `length` bytes because of it.
+    pub(crate) fn padded_success(&self, length: usize, fill: impl Fn(&mut Writer<'_>)) -> Vec<u8> {
+        const PADDING: [u8; MAX_PADDED] = [0; MAX_PADDED];
+        let bare = self.success(|writer| {
+            fill(writer);
+            writer.bytes(attr::PADDING, &[]);
+        });
+        let padding = length.min(MAX_PADDED).saturating_sub(bare.len());
+        self.build(&mut [0; MAX_PADDED], Class::Success, |writer| {
+            fill(writer);
+            writer.bytes(attr::PADDING, &PADDING[..padding / 4 * 4]);
+        })
     }
 
     /// An error reply. Reason phrases are left out: they make a reflected answer longer.
     pub(crate) fn error(&self, settings: &Settings, now: Instant, refusal: &Refusal) -> Vec<u8> {
-        self.build(Class::Error, |writer| {
+        self.build(&mut [0; MAX_REPLY], Class::Error, |writer| {
             writer.error_code(refusal.code, "");
             match &refusal.carries {
                 Carries::Nothing => {}
                 Carries::Challenge => self.challenge(writer, settings, now),
+                Carries::Alternates(target) => {
+                    let addresses = [Some(target.first), target.second];
+                    for address in addresses.into_iter().flatten() {
+                        writer.address(attr::ALTERNATE_SERVER, address);
+                    }
+                    if let Some(domain) = &target.domain {
+                        writer.text(attr::ALTERNATE_DOMAIN, domain);
+                    }
+                }
                 Carries::Unknown(attributes) => {
+                    // RFC 3489 section 11.2.10 knows no padding: one is named twice.
+                    let is_odd = self.classic.is_some() && attributes.len() % 2 == 1;
+                    let again = attributes.last().filter(|_| is_odd);
                     let list: Vec<u8> = attributes
                         .iter()
+                        .chain(again)
                         .flat_map(|kind| kind.0.to_be_bytes())
                         .collect();
                     writer.bytes(attr::UNKNOWN_ATTRIBUTES, &list);
@@ -104,16 +153,38 @@ impl ReplyTo {
         }
     }
 
-    fn build(&self, class: Class, fill: impl FnOnce(&mut Writer<'_>)) -> Vec<u8> {
-        let mut buffer = [0; MAX_REPLY];
-        let mut writer = Writer::new(&mut buffer, class, self.method, self.id);
+    fn build(
+        &self,
+        buffer: &mut [u8],
+        class: Class,
+        fill: impl FnOnce(&mut Writer<'_>),
+    ) -> Vec<u8> {
+        let mut writer = Writer::new(buffer, class, self.method, self.id);
         fill(&mut writer);
+        if let Some(transmissions) = self.transmissions {
+            // How often it was answered is not remembered, which 0 stands for.
+            let value = [0, 0, transmissions, 0];
+            writer.bytes(attr::TRANSACTION_TRANSMIT_COUNTER, &value);
+        }
         if let Some(signer) = &self.signer {
             writer.integrity(signer.integrity, &signer.key);
         }
         if self.fingerprint {
             writer.fingerprint();
         }
-        writer.finish().map(<[u8]>::to_vec).unwrap_or_default()
+        let mut bytes = writer.finish().map(<[u8]>::to_vec).unwrap_or_default();
+        if let (Some(cookie), Some(place)) = (self.classic, bytes.get_mut(4..8)) {
+            place.copy_from_slice(&cookie);
+        }
+        bytes
+    }
+}
+
+/// TRANSACTION_TRANSMIT_COUNTER (RFC 7982 section 3.3). The answer to an Allocate is kept for when the
+/// request comes again, and cannot say how often it has.
+fn transmissions(message: &Message<'_>) -> Option<u8> {
+    match message.attribute(attr::TRANSACTION_TRANSMIT_COUNTER) {
+        Some(&[_, _, requests, _]) if message.method() != Method::ALLOCATE => Some(requests),
+        _ => None,
     }
 }

@@ -12,7 +12,7 @@ use std::{
 
 use foldhash::fast::RandomState;
 use slotmap::SlotMap;
-use turnd_wire::{Class, ErrorCode, Message, Method, Protocol, demultiplex};
+use turnd_wire::{Class, ErrorCode, Message, Method, ParseError, Protocol, demultiplex};
 
 use crate::{
     accounts::AccountTraffic,
@@ -23,7 +23,7 @@ use crate::{
     counters::Counters,
     io::{
         AskId, Client, Credential, Ending, Event, FiveTuple, ListenerId, Output, PeerHop, RelayId,
-        ReservationToken, UserId,
+        ReservationToken, Transport, UserId,
     },
     refusal::Refusal,
     request::{ReplyTo, unknown_attributes},
@@ -55,6 +55,10 @@ pub struct Server {
     pub(crate) counters: Counters,
     pub(crate) accounts: Option<AccountTraffic>,
     pub(crate) challenges: Option<ChallengeTable>,
+    /// Who was answered how often by NAT behaviour discovery.
+    pub(crate) discoveries: Option<ChallengeTable>,
+    /// How many clients were sent to another server.
+    pub(crate) redirected: usize,
 }
 
 impl Server {
@@ -78,6 +82,8 @@ impl Server {
             counters: Counters::default(),
             accounts: settings.by_account.then(AccountTraffic::default),
             challenges: None,
+            discoveries: None,
+            redirected: usize::from(index),
             settings,
         }
     }
@@ -208,7 +214,15 @@ impl Server {
     }
 
     fn handle_message(&mut self, now: Instant, from: Client, datagram: &[u8]) -> Option<PeerHop> {
-        let message = Message::parse(datagram).ok();
+        let message = match Message::parse(datagram) {
+            Err(ParseError::NoMagicCookie)
+                if self.takes_classic(from.path.transport) && is_plausible(from.path.client) =>
+            {
+                self.handle_classic(now, from, datagram);
+                return None;
+            }
+            message => message.ok(),
+        };
         let message = message.filter(|message| {
             is_plausible(from.path.client) && message.fingerprint() != Some(false)
         });
@@ -224,8 +238,14 @@ impl Server {
                 return self.send_to_peer(now, &from.path, &message);
             }
             (Class::Request, Method::BINDING) if self.settings.stun => {
-                let reply = ReplyTo::new(&self.settings, from, &message);
-                self.binding(now, &message, &reply);
+                if self.settings.binding.authenticated {
+                    self.authenticate(now, from, &message);
+                } else {
+                    let reply = ReplyTo::new(&self.settings, from, &message);
+                    if let Err(refusal) = self.binding(now, &message, &reply) {
+                        self.refuse(now, &reply, None, &refusal);
+                    }
+                }
             }
             (
                 Class::Request,
@@ -244,7 +264,16 @@ impl Server {
         None
     }
 
-    /// Finds out who sends a TURN request, at once or by asking.
+    /// Whether messages without the magic cookie are looked at.
+    fn takes_classic(&self, transport: Transport) -> bool {
+        match transport {
+            Transport::Dtls => true,
+            Transport::Udp => self.settings.binding.answers_classic(),
+            Transport::Tcp | Transport::Tls => false,
+        }
+    }
+
+    /// Finds out who sends a request, at once or by asking.
     fn authenticate(&mut self, now: Instant, from: Client, message: &Message<'_>) {
         self.expire_client(now, &from.path);
         let settings = self.settings.clone();
@@ -355,6 +384,7 @@ impl Server {
     fn serve(&mut self, now: Instant, message: &Message<'_>, reply: ReplyTo, identity: Identity) {
         let user = identity.name().to_owned();
         let done = match message.method() {
+            Method::BINDING => self.binding(now, message, &reply),
             Method::ALLOCATE => self.allocate(now, message, &reply, identity),
             Method::CONNECTION_BIND => self.connection_bind(now, message, &reply, &identity),
             _ => self.serve_allocation(now, message, &reply, &identity),

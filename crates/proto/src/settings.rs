@@ -7,10 +7,12 @@ use turnd_wire::Family;
 
 use crate::{
     bandwidth::Bandwidth,
+    discovery::Discovery,
     live_relays::LiveRelays,
     nonce::{Features, Nonces},
     peers::PeerPolicy,
     quota::Quotas,
+    redirect::Redirects,
 };
 
 /// Everything that is the same for all servers of a process.
@@ -46,12 +48,35 @@ pub struct Settings {
     pub tcp_relay: bool,
     /// Answer Binding requests.
     pub stun: bool,
+    /// How they are answered.
+    pub binding: BindingRules,
     /// Serve TURN.
     pub turn: bool,
+    /// Who is sent to another server.
+    pub redirects: Redirects,
     /// Count traffic by account.
     pub by_account: bool,
     /// Most 401 replies to one source in a second; `None`: no limit.
     pub unauthorized_per_second: Option<u32>,
+}
+
+/// How Binding requests are answered.
+#[derive(Clone, Debug, Default)]
+pub struct BindingRules {
+    /// Only those of users, as if they were requests of TURN.
+    pub authenticated: bool,
+    /// With MAPPED-ADDRESS beside XOR-MAPPED-ADDRESS.
+    pub mapped_address: bool,
+    /// Those of RFC 3489 too, over UDP. They cannot be authenticated.
+    pub classic: bool,
+    /// Where NAT behaviour discovery (RFC 5780) is offered.
+    pub discovery: Discovery,
+}
+
+impl BindingRules {
+    pub(crate) const fn answers_classic(&self) -> bool {
+        self.classic && !self.authenticated
+    }
 }
 
 /// Who may allocate.

@@ -115,6 +115,12 @@ attributes! {
     MOBILITY_TICKET = 0x8030, "MOBILITY-TICKET", "RFC 8016 section 4.1";
 }
 
+/// SOURCE-ADDRESS of RFC 3489 section 11.2.5, which is RESPONSE-ORIGIN now; the registry has nothing at this
+/// number any more.
+pub const CLASSIC_SOURCE_ADDRESS: AttributeType = AttributeType(0x0004);
+/// CHANGED-ADDRESS of RFC 3489 section 11.2.3, which is OTHER-ADDRESS now.
+pub const CLASSIC_CHANGED_ADDRESS: AttributeType = AttributeType(0x0005);
+
 /// ADDITIONAL-ADDRESS-FAMILY as clients write it that were made from a draft of RFC 8656 (coturn's before
 /// 4.17); the registry has nothing at this number.
 pub const DRAFT_ADDITIONAL_ADDRESS_FAMILY: AttributeType = AttributeType(0x8032);

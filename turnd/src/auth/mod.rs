@@ -1,5 +1,6 @@
 //! Where keys come from: the static users of the configuration, and shared secrets.
 
+mod forms;
 mod shared_secret;
 mod users;
 
@@ -23,9 +24,9 @@ impl KeySources {
     #[must_use]
     pub fn of_owner(&self, user: &UserId, realm: &str) -> Vec<Credential> {
         let UserId::Name(name) = user else {
-            return self.users.find(user).into_iter().collect();
+            return self.users.find(user);
         };
-        let mut found: Vec<Credential> = self.users.find_in(realm, name).into_iter().collect();
+        let mut found = self.users.find_in(realm, name);
         found.extend(self.secrets.find_in(realm, name, 0));
         found
     }
@@ -33,7 +34,7 @@ impl KeySources {
     /// Every key under which this user may have signed, at `unix` seconds since 1970.
     #[must_use]
     pub fn find(&self, user: &UserId, unix: u64) -> Vec<Credential> {
-        let mut found: Vec<Credential> = self.users.find(user).into_iter().collect();
+        let mut found = self.users.find(user);
         if let UserId::Name(name) = user {
             found.extend(self.secrets.find(name, unix));
         }

@@ -67,6 +67,8 @@ fn take(option: &Opt, text: &str, origin: &Origin, raw: &mut Raw) -> Result<Take
         Kind::Number(range, place) => to.put(*place, value::number(text, range)?),
         Kind::Address(place) => to.put(*place, value::address(text)?),
         Kind::Endpoint(place) => to.put(*place, value::endpoint(text)?),
+        Kind::Alternate(place) => to.put(*place, value::alternate(text)?),
+        Kind::Anycast(place) => to.put(*place, value::anycast(text)?),
         Kind::Listener(place) => to.put(*place, value::listener(text)?),
         Kind::Mappings(place) => to.put(*place, value::mapping(text)?),
         Kind::Peers(place) => to.put(*place, value::peers(text)?),
@@ -123,7 +125,6 @@ fn tell_on(option: &'static Opt, origin: &Origin, findings: &mut Findings) {
             let text = format!("{name} has no effect yet: {note}");
             findings.warn_of(About::NoEffect, origin, text);
         }
-        Status::Refused(reason) => findings.error(origin, format!("{name}: {reason}")),
     }
 }
 

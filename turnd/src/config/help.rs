@@ -50,9 +50,6 @@ pub(super) fn text() -> String {
     names(&mut help, "Not done yet; each says so at start", |status| {
         matches!(status, Status::NotYet(_))
     });
-    names(&mut help, "Refused at start, with the reason", |status| {
-        matches!(status, Status::Refused(_))
-    });
     names(
         &mut help,
         "Taken from coturn's files without effect, because it is so anyway or has lost its meaning",

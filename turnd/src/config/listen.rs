@@ -45,13 +45,15 @@ pub(super) fn listen(raw: &Raw, offer: &Offer, findings: &mut Findings) -> Liste
         alt_listening_port: second(
             "alt-listening-port",
             &raw.alt_listening_port,
-            on_ports,
+            raw.listening_port.or(PORT),
+            raw,
             findings,
         ),
         alt_tls_listening_port: second(
             "alt-tls-listening-port",
             &raw.alt_tls_listening_port,
-            on_ports,
+            raw.tls_listening_port.or(TLS_PORT),
+            raw,
             findings,
         ),
         aux_servers: aux_servers(raw, findings),
@@ -62,9 +64,23 @@ pub(super) fn listen(raw: &Raw, offer: &Offer, findings: &mut Findings) -> Liste
     listen
 }
 
-/// A port beside another, which must be there.
-fn second(option: &str, slot: &Slot<u16>, on_ports: bool, findings: &mut Findings) -> Option<u16> {
-    let at = slot.last().filter(|at| at.value != 0)?;
+/// A port beside another, which must be there. NAT behaviour discovery needs one: if none is written it is the
+/// next one, as in coturn, or chosen by the system like the first.
+fn second(
+    option: &str,
+    slot: &Slot<u16>,
+    first: u16,
+    raw: &Raw,
+    findings: &mut Findings,
+) -> Option<u16> {
+    let on_ports = listen_urls::on_ports(raw);
+    let Some(at) = slot.last().filter(|at| at.value != 0) else {
+        let is_needed = raw.rfc5780.is_on() && on_ports;
+        return is_needed.then(|| match first {
+            0 => 0,
+            first => first.checked_add(1).unwrap_or(first - 1),
+        });
+    };
     if !on_ports {
         let text = format!(
             "{option} has no effect: only listen says where to listen; \

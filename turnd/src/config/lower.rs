@@ -7,6 +7,7 @@ use turnd_proto::PeerRules;
 
 use super::{
     access::{access, realm, shared_secrets, users},
+    binding::{binding, redirects},
     draining::drain,
     error::{About, Findings, Origin},
     listen::{self, connections, http, listen, relaying, stream_queue},
@@ -43,6 +44,7 @@ pub(super) fn lower(
     let (stun_only, no_stun) = services(raw, findings);
     let offer = tls::offer(raw, machine, findings);
     let listen = listen(raw, &offer, findings);
+    let binding = binding(raw, access, &listen, findings);
     let proxy = proxy(raw, &listen, findings);
     let has_streams = listen.has_streams() || proxy.is_used();
     let metrics = metrics(raw, &offer, machine, findings);
@@ -84,6 +86,8 @@ pub(super) fn lower(
         socket_buffer: socket_buffer(raw),
         stun_only,
         no_stun,
+        binding,
+        redirects: redirects(raw, access, findings),
         metrics,
         log: log(raw, findings),
         process: process(raw, findings),

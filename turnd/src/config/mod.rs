@@ -10,6 +10,7 @@
 
 mod access;
 mod apply;
+mod binding;
 mod cli;
 mod draining;
 mod error;
@@ -41,6 +42,7 @@ use std::{
     sync::Arc,
 };
 
+pub use binding::Binding;
 pub use draining::Drain;
 pub use error::{About, ConfigError, Note, Origin, Severity};
 pub use logging::{Facility, LogAddresses, LogFile, LogFormat, LogLevel, LogSettings, Verbosity};

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use turnd_proto::Alternate;
+
 use super::{
     error::Origin,
     settings::{DefaultFamily, Secret, StaticUser},
@@ -133,6 +135,7 @@ pub(super) struct Raw {
     pub(super) static_auth_secret_file: Slot<String>,
     pub(super) rest_separator: Slot<char>,
     pub(super) stale_nonce: Slot<i64>,
+    pub(super) secure_stun: Slot<bool>,
     // Peers
     pub(super) allowed_peers: Slot<IpRange>,
     pub(super) denied_peers: Slot<IpRange>,
@@ -171,6 +174,15 @@ pub(super) struct Raw {
     pub(super) fingerprint: Slot<bool>,
     pub(super) stun_only: Slot<bool>,
     pub(super) no_stun: Slot<bool>,
+    pub(super) rfc5780: Slot<bool>,
+    pub(super) rfc3489_compatibility: Slot<bool>,
+    pub(super) stun_backward_compatibility: Slot<bool>,
+    pub(super) alternate_server: Slot<Alternate>,
+    pub(super) udp_alternate_server: Slot<Alternate>,
+    pub(super) tcp_alternate_server: Slot<Alternate>,
+    pub(super) tls_alternate_server: Slot<Alternate>,
+    pub(super) drain_alternate_server: Slot<Alternate>,
+    pub(super) anycast_ip: Slot<(IpAddr, IpAddr)>,
     // Metrics
     pub(super) prometheus: Slot<bool>,
     pub(super) prometheus_port: Slot<u16>,

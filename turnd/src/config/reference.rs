@@ -54,8 +54,6 @@ pub enum Standing {
     Ignored,
     /// It has no effect yet.
     NotYet,
-    /// The server does not start with it.
-    Refused,
 }
 
 /// Every option.
@@ -74,7 +72,6 @@ fn info(option: &Opt) -> OptionInfo {
         Status::Accepted(note) => (Standing::Accepted, note),
         Status::Ignored(note) => (Standing::Ignored, note),
         Status::NotYet(note) => (Standing::NotYet, note),
-        Status::Refused(note) => (Standing::Refused, note),
     };
     OptionInfo {
         name: option.name,

@@ -8,9 +8,10 @@ use std::{
     time::Duration,
 };
 
-use turnd_proto::PeerRules;
+use turnd_proto::{PeerRules, Redirects};
 
 use super::{
+    binding::Binding,
     draining::Drain,
     logging::LogSettings,
     metrics::Metrics,
@@ -95,6 +96,10 @@ pub struct Settings {
     pub stun_only: bool,
     /// Do not answer Binding requests.
     pub no_stun: bool,
+    /// How Binding requests are answered.
+    pub binding: Binding,
+    /// Who is sent to another server.
+    pub redirects: Redirects,
     /// Metrics and health over HTTP. `None`: not served.
     pub metrics: Option<Metrics>,
     /// What to log, and where.

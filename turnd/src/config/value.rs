@@ -6,6 +6,8 @@ use std::{
     ops::RangeInclusive,
 };
 
+use turnd_proto::Alternate;
+
 use super::{
     settings::{DefaultFamily, PublicName, Secret, StaticUser, UserSecret},
     ways_in::{ListenUrl, Scheme},
@@ -102,6 +104,58 @@ pub(super) fn endpoint(text: &str) -> Result<SocketAddr, Bad> {
         Ok(SocketAddr::V6(endpoint)) => Ok(canonical(endpoint)),
         Ok(endpoint) => Ok(endpoint),
         Err(_) => bad("is not an address and a port", EXPECTED),
+    }
+}
+
+/// `ip`, `ip:port`, `[ip]` or `[ip]:port`, and maybe `/name` behind it.
+pub(super) fn alternate(text: &str) -> Result<Alternate, Bad> {
+    const EXPECTED: &str = "IP or IP:PORT, [IP] or [IP]:PORT for IPv6, and maybe /NAME behind it, the host name in that server's certificate";
+    let (server, domain) = match text.split_once('/') {
+        Some((server, name)) => (server, Some(name)),
+        None => (text, None),
+    };
+    if domain.is_some_and(|name| !is_host_name(name)) {
+        return bad("has no host name behind the slash", EXPECTED);
+    }
+    let bare = |text: &str| {
+        let in_brackets = text.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+        match in_brackets {
+            Some(ip) => ip.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
+            None => text.parse::<Ipv4Addr>().ok().map(IpAddr::V4),
+        }
+    };
+    let (ip, port) = match (bare(server), server.parse::<SocketAddr>()) {
+        (Some(ip), _) => (ip, None),
+        (None, Ok(address)) => (address.ip(), Some(address.port())),
+        (None, Err(_)) if server.parse::<Ipv6Addr>().is_ok() => {
+            return bad("has an IPv6 address without brackets", EXPECTED);
+        }
+        (None, Err(_)) => return bad("is not a server", EXPECTED),
+    };
+    let ip = ip.to_canonical();
+    if ip.is_unspecified() || ip.is_multicast() || port == Some(0) {
+        return bad("is nothing that clients can reach", EXPECTED);
+    }
+    Ok(Alternate {
+        ip,
+        port,
+        domain: domain.map(Into::into),
+    })
+}
+
+/// `anycast/unicast`.
+pub(super) fn anycast(text: &str) -> Result<(IpAddr, IpAddr), Bad> {
+    const EXPECTED: &str = "ANYCAST-IP/UNICAST-IP, two addresses of one family";
+    let usable = |text: &str| address(text.trim()).ok().filter(|ip| !ip.is_unspecified());
+    let pair = text.split_once('/');
+    match pair.map(|(anycast, unicast)| (usable(anycast), usable(unicast))) {
+        Some((Some(anycast), Some(unicast)))
+            if anycast.is_ipv4() == unicast.is_ipv4() && anycast != unicast =>
+        {
+            Ok((anycast, unicast))
+        }
+        Some((Some(_), Some(_))) => bad("are no two addresses of one family", EXPECTED),
+        _ => bad("is not a pair of addresses", EXPECTED),
     }
 }
 

@@ -31,9 +31,9 @@ pub struct Listen {
     pub dtls: bool,
     /// Port for TLS and DTLS, of use only if one of them is served. 0: the system chooses.
     pub tls_listening_port: u16,
-    /// A second port beside `listening_port`, 1 to 65535.
+    /// A second port beside `listening_port`. 0: the system chooses.
     pub alt_listening_port: Option<u16>,
-    /// A second port beside `tls_listening_port`, 1 to 65535. Listened on only with TLS or DTLS.
+    /// A second port beside `tls_listening_port`, likewise. Listened on only with TLS or DTLS.
     pub alt_tls_listening_port: Option<u16>,
     /// Further addresses to listen on for all that is served, whatever the listening addresses are;
     /// without duplicates. Port 0: the system chooses.

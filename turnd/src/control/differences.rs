@@ -67,6 +67,8 @@ pub(crate) fn differences(old: &Settings, new: &Settings) -> Differences {
         socket_buffer,
         stun_only,
         no_stun,
+        binding,
+        redirects,
         log,
         drain,
         process,
@@ -105,6 +107,8 @@ pub(crate) fn differences(old: &Settings, new: &Settings) -> Differences {
     it.live("default family", &old.default_family, default_family);
     it.live("services", &old.stun_only, stun_only);
     it.live("services", &old.no_stun, no_stun);
+    it.live("Binding", &old.binding, binding);
+    it.live("redirects", &old.redirects, redirects);
     it.live("log", &old.log, log);
     it.live("draining", &old.drain, drain);
     it.live("rates", &old.rates, rates);

@@ -120,7 +120,7 @@ impl Running {
             &settings,
             &setup.lasting,
             self.relays(&addresses, &settings),
-            listeners.addresses(),
+            (&addresses, &listeners),
             keys_state,
         );
         Ok(Prepared {

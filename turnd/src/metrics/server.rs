@@ -71,6 +71,12 @@ fn add_refusals(families: &mut Families, server: &Counters) {
             "Peers refused with 403 because nobody may reach them",
         )
         .sample(&[], server.peers_forbidden);
+    families
+        .counter(
+            "turnd_discovery_dropped_total",
+            "Answers of NAT behaviour discovery that were not sent, because their source has had its share",
+        )
+        .sample(&[], server.discoveries_dropped);
 }
 
 fn add_allocations(families: &mut Families, server: &Counters) {

@@ -1,6 +1,7 @@
 //! The configuration as an operator meets it: a file and a command line in; settings, notes or errors
 //! out. One module per question; files in the shape of well-known templates are in `../data`.
 
+mod binding;
 mod documents;
 mod fuzz;
 mod helpers;

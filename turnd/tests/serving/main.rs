@@ -5,9 +5,11 @@
 mod support;
 
 mod bad_input;
+mod binding;
 mod counting;
 mod fairness;
 mod logs;
+mod redirects;
 mod relaying;
 mod running_out;
 mod session;

@@ -15,6 +15,7 @@ mod limits;
 mod listeners;
 mod pki;
 mod proxy_header;
+mod redirects;
 mod reload;
 mod slow_readers;
 mod tcp_relaying;

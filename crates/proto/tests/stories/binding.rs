@@ -1,5 +1,6 @@
 //! Binding (RFC 8489 sections 3 and 12).
 
+use turnd_proto::BindingRules;
 use turnd_wire::{Method, attr, attr::AttributeType};
 
 use crate::support::{Client, Network, OK, Request, Setup, at};
@@ -149,4 +150,85 @@ fn either_service_can_be_switched_off() {
         stun.exchange(&client, &Request::allocate().unsigned()),
         None
     );
+}
+
+#[test]
+fn old_clients_can_be_told_their_address_in_the_old_form_too() {
+    let mut net = Network::with(Setup {
+        binding: BindingRules {
+            mapped_address: true,
+            ..BindingRules::default()
+        },
+        ..Setup::default()
+    });
+    for address in ["192.0.2.1:4001", "[2001:db8::1]:4001"] {
+        let client = Client::new(address);
+        let reply = net
+            .exchange(&client, &Request::binding().unsigned())
+            .unwrap();
+        assert_eq!(reply.mapped(), Some(at(address)));
+        assert_eq!(reply.addresses(attr::MAPPED_ADDRESS), [at(address)]);
+    }
+}
+
+/// RFC 8489 section 9.2: Binding like any request of TURN.
+#[test]
+fn credentials_can_be_asked_for() {
+    let mut net = Network::with(Setup {
+        binding: BindingRules {
+            authenticated: true,
+            ..BindingRules::default()
+        },
+        ..Setup::default()
+    });
+    let mut alice = net.client("alice");
+    let stranger = net
+        .exchange(&alice, &Request::binding().unsigned())
+        .unwrap();
+    assert_eq!(stranger.code(), 401);
+    assert!(stranger.has(attr::REALM) && stranger.has(attr::NONCE));
+    assert_eq!(stranger.mapped(), None);
+    alice.learn(&stranger);
+    let reply = alice.call(&mut net, &Request::binding());
+    assert_eq!((reply.code(), reply.mapped()), (OK, Some(alice.address())));
+    assert_eq!(reply.signatures().len(), 1);
+
+    alice.password = "guessed".to_owned();
+    let bytes = alice.signed(&Request::binding());
+    assert_eq!(net.exchange(&alice, &bytes).unwrap().code(), 401);
+    // Unknown attributes are told to whom one knows.
+    let mut bob = net.client("bob");
+    let odd = Request::binding().with(AttributeType(0x7F01), &[]);
+    assert_eq!(bob.call(&mut net, &odd).code(), 420);
+    // A keepalive needs no answer, and so no name.
+    let indication = Request::indication(Method::BINDING).unsigned();
+    assert_eq!(net.exchange(&bob, &indication), None);
+}
+
+/// RFC 7982 section 3.3: the client's count comes back; this server remembers none of its own.
+#[test]
+fn how_often_a_request_was_sent_is_repeated() {
+    let mut net = Network::new();
+    let client = Client::new("192.0.2.1:4001");
+    let counter = attr::TRANSACTION_TRANSMIT_COUNTER;
+    for sent in [1, 2, 7, 255] {
+        let request = Request::binding().with(counter, &[9, 9, sent, 9]);
+        let reply = net.exchange(&client, &request.unsigned()).unwrap();
+        assert_eq!(reply.value(counter), Some(vec![0, 0, sent, 0]));
+        // An error says it as well.
+        let odd = request.with(AttributeType(0x7F01), &[]);
+        let reply = net.exchange(&client, &odd.unsigned()).unwrap();
+        assert_eq!(reply.code(), 420);
+        assert_eq!(reply.value(counter), Some(vec![0, 0, sent, 0]));
+    }
+    for value in [&[][..], &[0, 0], &[0, 0, 1, 0, 0]] {
+        let request = Request::binding().with(counter, value).unsigned();
+        let reply = net.exchange(&client, &request).unwrap();
+        assert_eq!((reply.code(), reply.has(counter)), (OK, false));
+    }
+    let mut alice = net.client("alice");
+    alice.allocate(&mut net);
+    let refresh = Request::refresh().with(counter, &[0, 0, 3, 0]);
+    let reply = alice.call(&mut net, &refresh);
+    assert_eq!(reply.value(counter), Some(vec![0, 0, 3, 0]));
 }

@@ -31,11 +31,10 @@ fn counts() -> String {
     let accepted = count(Standing::Accepted) + count(Standing::Ignored);
     format!(
         "The {} names that coturn has or had: {} obeyed; {accepted} that need nothing or have lost their \
-         meaning; {} not done yet; {} refused. turnd adds {} of its own.\n",
+         meaning; {} not done yet. turnd adds {} of its own.\n",
         coturns.len(),
         count(Standing::Obeyed),
         count(Standing::NotYet),
-        count(Standing::Refused),
         all.len() - coturns.len(),
     )
 }
@@ -79,7 +78,6 @@ fn what(option: &OptionInfo) -> String {
         Standing::Accepted => format!("{help}: **nothing to do**, {note}"),
         Standing::Ignored => format!("{help}: **no effect**, {note}"),
         Standing::NotYet => format!("{help}: **not yet**, {note}"),
-        Standing::Refused => format!("{help}: **refused**, {note}"),
     };
     if !option.is_coturns && !text.contains("not in coturn") {
         text.push_str(" (not in coturn)");

@@ -188,7 +188,6 @@ fn what(option: &OptionInfo) -> String {
         Standing::Accepted => format!("Nothing to do: {}.", option.note),
         Standing::Ignored => format!("No effect: {}.", option.note),
         Standing::NotYet => format!("No effect yet: {}.", option.note),
-        Standing::Refused => format!("Refused: {}.", option.note),
     };
     for more in [
         note.as_str(),

@@ -173,6 +173,14 @@ impl Rules<'_> {
                 "stale-nonce: with 0 a request that somebody recorded is good for ever",
             );
         }
+        if settings.binding.discovery {
+            self.danger(
+                "behaviour-discovery",
+                "rfc5780",
+                "rfc5780: who forges his address has the victim sent three times as much, and to a port of \
+                 his choice; only tests of NATs need it",
+            );
+        }
         if settings
             .tls
             .as_ref()
@@ -313,6 +321,14 @@ impl Rules<'_> {
                 block.name, block.value
             );
             self.differs("peer-blocks", block.name, text);
+        }
+        let named = self
+            .written
+            .iter()
+            .find(|it| it.name.ends_with("alternate-server") && it.value.contains('/'));
+        if let Some(named) = named {
+            let text = format!("{}: coturn takes no name behind a server", named.name);
+            self.differs("alternate-name", named.name, text);
         }
         let ours: Vec<_> = reference()
             .into_iter()

@@ -80,7 +80,6 @@ fn standing(standing: Standing) -> &'static str {
         Standing::Obeyed => "",
         Standing::Accepted => ", so anyway",
         Standing::Ignored | Standing::NotYet => ", no effect",
-        Standing::Refused => ", refused",
     }
 }
 

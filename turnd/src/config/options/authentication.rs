@@ -4,7 +4,7 @@ use super::{
     ANY, COUNT,
     Kind::{Character, File, Flag, Hidden, Number, Text, User},
     Topic,
-    row::{accepted, ignored, not_yet, obeyed, refused},
+    row::{accepted, ignored, not_yet, obeyed},
     to,
 };
 
@@ -89,11 +89,10 @@ pub(super) static TOPIC: Topic = Topic {
             "what servers with the same nonces share",
         )
         .restart(),
-        refused(
+        obeyed(
             "secure-stun",
-            Flag(None),
+            Flag(to!(secure_stun)),
             "authentication for Binding too",
-            "turnd cannot ask for it yet and would answer everybody",
         ),
         obeyed(
             "unauthorized-ratelimit",

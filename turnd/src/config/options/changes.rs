@@ -22,6 +22,11 @@ const HTTPS: &str = "user=alice:wonderland\nrealm=example.org\nprometheus-tls\n\
 /// Options that need company, or a value of their own: the option, what stands beside it, and its line.
 const SPECIAL: &[(&str, &str, &str)] = &[
     ("no-auth", "realm=example.org\n", "no-auth"),
+    (
+        "rfc5780",
+        "listening-ip=192.0.2.1\nlistening-ip=192.0.2.2\n",
+        "rfc5780",
+    ),
     ("self-signed", "realm=example.org\n", "self-signed"),
     (
         "no-udp-relay",
@@ -146,6 +151,8 @@ fn lines(option: &Opt) -> (&'static str, String) {
         Kind::Number(range, _) => (*range.end()).min(range.start().max(&1) + 2000).to_string(),
         Kind::Address(_) => "192.0.2.7".to_owned(),
         Kind::Endpoint(_) => "192.0.2.7:5999".to_owned(),
+        Kind::Alternate(_) => "203.0.113.7:5999/other.example.org".to_owned(),
+        Kind::Anycast(_) => "192.0.2.7/203.0.113.7".to_owned(),
         Kind::Listener(_) => "udp://192.0.2.7:5999".to_owned(),
         Kind::Mappings(_) => "203.0.113.7".to_owned(),
         Kind::Peers(_) => "198.51.100.0/24".to_owned(),

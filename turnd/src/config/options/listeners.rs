@@ -2,7 +2,7 @@
 
 use super::{
     ANY,
-    Kind::{Address, Device, Endpoint, Flag, Listener, Number, Peers, Port, Url},
+    Kind::{Address, Anycast, Device, Endpoint, Flag, Listener, Number, Peers, Port, Url},
     Topic,
     row::{ignored, obeyed},
     to,
@@ -27,6 +27,12 @@ pub(super) static TOPIC: Topic = Topic {
         .default("all of the machine")
         .repeatable(),
         obeyed(
+            "anycast-ip",
+            Anycast(to!(anycast_ip)),
+            "send Allocate from here to there (not in coturn)",
+        )
+        .repeatable(),
+        obeyed(
             "sock-buf-size",
             Number(ANY, to!(socket_buffer)),
             "bytes of receive and send buffer per socket",
@@ -42,13 +48,13 @@ pub(super) static TOPIC: Topic = Topic {
         obeyed(
             "alt-listening-port",
             Port(to!(alt_listening_port)),
-            "second port, for NAT behaviour discovery to come; 0: none",
+            "second port; 0: none, or with rfc5780 the next one",
         )
         .default("0"),
         obeyed(
             "alt-tls-listening-port",
             Port(to!(alt_tls_listening_port)),
-            "second TLS port, likewise; 0: none",
+            "second TLS port, likewise",
         )
         .default("0"),
         obeyed(

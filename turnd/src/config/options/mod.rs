@@ -27,6 +27,8 @@ use super::{
     value::{IpRange, Mapping},
     ways_in::ListenUrl,
 };
+use turnd_proto::Alternate;
+
 use std::{
     net::{IpAddr, SocketAddr},
     ops::RangeInclusive,
@@ -76,8 +78,6 @@ pub(super) enum Status {
     Ignored(&'static str),
     /// It will have an effect one day; the text says what happens until then.
     NotYet(&'static str),
-    /// The server does not start with it, for the reason given.
-    Refused(&'static str),
 }
 
 /// Where a value goes.
@@ -95,6 +95,10 @@ pub(super) enum Kind {
     Address(Option<Place<IpAddr>>),
     /// An address and a port.
     Endpoint(Option<Place<SocketAddr>>),
+    /// Another server, maybe with its port and its name.
+    Alternate(Option<Place<Alternate>>),
+    /// An anycast address and the unicast address of the same machine.
+    Anycast(Option<Place<(IpAddr, IpAddr)>>),
     /// A listener, as a URL.
     Listener(Option<Place<ListenUrl>>),
     /// A public address and maybe the private one behind it.
@@ -179,6 +183,8 @@ impl Kind {
             Self::Number(..) => "NUMBER",
             Self::Address(_) => "IP",
             Self::Endpoint(_) => "IP:PORT",
+            Self::Alternate(_) => "IP[:PORT][/NAME]",
+            Self::Anycast(_) => "ANYCAST-IP/IP",
             Self::Listener(_) => "SCHEME://IP:PORT",
             Self::Mappings(_) => "IP[/IP]",
             Self::Peers(_) => "IPS",
@@ -235,10 +241,7 @@ mod tests {
         for option in all() {
             let note = match option.status {
                 Status::Obeyed => "done",
-                Status::Accepted(note)
-                | Status::Ignored(note)
-                | Status::NotYet(note)
-                | Status::Refused(note) => note,
+                Status::Accepted(note) | Status::Ignored(note) | Status::NotYet(note) => note,
             };
             for text in [option.help, note] {
                 assert!(!text.is_empty() && text.is_ascii(), "{}", option.name);
@@ -256,6 +259,8 @@ mod tests {
                 Number(_, place) => place.is_some(),
                 Address(place) => place.is_some(),
                 Endpoint(place) => place.is_some(),
+                Alternate(place) => place.is_some(),
+                Anycast(place) => place.is_some(),
                 Listener(place) => place.is_some(),
                 Mappings(place) => place.is_some(),
                 Peers(place) => place.is_some(),

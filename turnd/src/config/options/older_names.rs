@@ -19,7 +19,7 @@ pub(super) static TOPIC: Topic = Topic {
             "no-stun-backward-compatibility",
             Flag(None),
             "answer Binding in the new form only",
-            "that is so anyway",
+            "that is so unless stun-backward-compatibility is written",
         ),
         accepted(
             "prod",

@@ -1,14 +1,11 @@
 //! Options under the heading "STUN and TURN".
 
 use super::{
-    Kind::{Flag, Text},
+    Kind::{Alternate, Flag},
     Topic,
-    row::{accepted, ignored, not_yet, obeyed},
+    row::{accepted, ignored, obeyed},
     to,
 };
-
-const NO_DISCOVERY: &str = "NAT behaviour discovery is not answered";
-const NO_REDIRECT: &str = "clients are served here instead of redirected";
 
 pub(super) static TOPIC: Topic = Topic {
     heading: "STUN and TURN",
@@ -47,36 +44,33 @@ pub(super) static TOPIC: Topic = Topic {
             "do not tell the server's name and version",
             "they are never told",
         ),
-        not_yet(
+        obeyed(
             "rfc5780",
-            Flag(None),
-            "NAT behaviour discovery",
-            NO_DISCOVERY,
+            Flag(to!(rfc5780)),
+            "NAT behaviour discovery; needs two addresses of a family",
         )
         .coturn_ignores_value(),
         accepted(
             "no-rfc5780",
             Flag(None),
             "no NAT behaviour discovery",
-            NO_DISCOVERY,
+            "it is off unless rfc5780 is written",
         ),
         accepted(
             "response-origin-only-with-rfc5780",
             Flag(None),
             "RESPONSE-ORIGIN only with NAT behaviour discovery",
-            "it is never sent",
+            "that is so anyway",
         ),
-        ignored(
+        obeyed(
             "stun-backward-compatibility",
-            Flag(None),
-            "answer Binding in the old form too",
-            "clients older than RFC 5389 are not served",
+            Flag(to!(stun_backward_compatibility)),
+            "answer Binding with MAPPED-ADDRESS too, for old clients",
         ),
-        ignored(
+        obeyed(
             "rfc3489-compatibility",
-            Flag(None),
-            "answer classic STUN",
-            "clients older than RFC 5389 are not served",
+            Flag(to!(rfc3489_compatibility)),
+            "answer classic STUN over UDP",
         ),
         ignored(
             "include-reason-string",
@@ -84,32 +78,34 @@ pub(super) static TOPIC: Topic = Topic {
             "detailed reasons in error replies",
             "the reasons are in the log, not in the replies",
         ),
-        not_yet(
+        obeyed(
             "alternate-server",
-            Text(None),
-            "server to redirect clients to",
-            NO_REDIRECT,
+            Alternate(to!(alternate_server)),
+            "server to redirect clients to; several take turns",
         )
         .repeatable(),
-        not_yet(
+        obeyed(
             "tls-alternate-server",
-            Text(None),
-            "server to redirect TLS clients to",
-            NO_REDIRECT,
+            Alternate(to!(tls_alternate_server)),
+            "the same for clients over TLS and DTLS",
         )
         .repeatable(),
-        not_yet(
+        obeyed(
             "tcp-alternate-server",
-            Text(None),
-            "server to redirect TCP clients to",
-            NO_REDIRECT,
+            Alternate(to!(tcp_alternate_server)),
+            "the same for clients over TCP",
         )
         .repeatable(),
-        not_yet(
+        obeyed(
             "udp-alternate-server",
-            Text(None),
-            "server to redirect UDP clients to",
-            NO_REDIRECT,
+            Alternate(to!(udp_alternate_server)),
+            "the same for clients over UDP",
+        )
+        .repeatable(),
+        obeyed(
+            "drain-alternate-server",
+            Alternate(to!(drain_alternate_server)),
+            "server to redirect to while this one drains (not in coturn)",
         )
         .repeatable(),
     ],

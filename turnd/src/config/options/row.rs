@@ -33,15 +33,6 @@ pub(super) const fn not_yet(
     row(name, kind, help, Status::NotYet(note))
 }
 
-pub(super) const fn refused(
-    name: &'static str,
-    kind: Kind,
-    help: &'static str,
-    reason: &'static str,
-) -> Opt {
-    row(name, kind, help, Status::Refused(reason))
-}
-
 const fn row(name: &'static str, kind: Kind, help: &'static str, status: Status) -> Opt {
     Opt {
         name,

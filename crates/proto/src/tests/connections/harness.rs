@@ -91,6 +91,8 @@ impl Harness {
             fingerprint: false,
             legacy_channels: false,
             stun: true,
+            binding: crate::BindingRules::default(),
+            redirects: crate::Redirects::default(),
             turn: true,
             by_account: false,
             unauthorized_per_second: None,

@@ -408,6 +408,8 @@ fn server() -> Server {
         udp_relay: true,
         tcp_relay: false,
         stun: true,
+        binding: crate::BindingRules::default(),
+        redirects: crate::Redirects::default(),
         turn: true,
         by_account: false,
         unauthorized_per_second: None,

@@ -10,10 +10,10 @@ use std::{
 };
 
 use turnd_proto::{
-    Access, Answer, Ask, AskId, Bandwidth, ConnectFailure, ConnectionId, DefaultFamily, Event,
-    Frame, Hairpin, Instant, Lifetimes, Limits, LiveRelays, LongTerm, Now, OpenedRelay, Output,
-    OwnAddresses, PeerPolicy, PeerRules, PortWish, Quotas, RelayId, RelayRefusal, Run, Server,
-    Settings, StreamMeter, Withdrawn,
+    Access, Answer, Ask, AskId, Bandwidth, BindingRules, ConnectFailure, ConnectionId,
+    DefaultFamily, Event, Frame, Hairpin, Instant, Lifetimes, Limits, LiveRelays, LongTerm, Now,
+    OpenedRelay, Output, OwnAddresses, PeerPolicy, PeerRules, PortWish, Quotas, Redirects, RelayId,
+    RelayRefusal, Run, Server, Settings, StreamMeter, Withdrawn,
 };
 use turnd_wire::{ChannelData, Class, Family, Message, Method, attr};
 
@@ -38,6 +38,8 @@ pub(crate) struct Setup {
     pub(crate) udp_relay: bool,
     pub(crate) tcp_relay: bool,
     pub(crate) stun: bool,
+    pub(crate) binding: BindingRules,
+    pub(crate) redirects: Redirects,
     pub(crate) turn: bool,
     pub(crate) by_account: bool,
     pub(crate) unauthorized: Option<u32>,
@@ -71,6 +73,8 @@ impl Default for Setup {
             udp_relay: true,
             tcp_relay: false,
             stun: true,
+            binding: BindingRules::default(),
+            redirects: Redirects::default(),
             turn: true,
             by_account: false,
             unauthorized: None,
@@ -153,6 +157,8 @@ impl Setup {
             udp_relay: self.udp_relay,
             tcp_relay: self.tcp_relay,
             stun: self.stun,
+            binding: self.binding.clone(),
+            redirects: self.redirects.clone(),
             turn: self.turn,
             by_account: self.by_account,
             unauthorized_per_second: self.unauthorized,
@@ -317,6 +323,20 @@ impl Network {
         assert_eq!(to, client.from);
         assert!(self.replies.is_empty(), "two replies");
         Some(Reply::to(bytes, reply))
+    }
+
+    /// Sends bytes to a server that may answer by another way than they came, and maybe with something that is
+    /// no message of today.
+    pub(crate) fn exchange_elsewhere(
+        &mut self,
+        client: &Client,
+        bytes: &[u8],
+    ) -> Option<(turnd_proto::Client, Vec<u8>)> {
+        assert!(self.replies.is_empty(), "a reply that nobody looked at");
+        assert_eq!(self.relay_up(client, bytes), None);
+        let reply = self.replies.pop();
+        assert!(self.replies.is_empty(), "two replies");
+        reply
     }
 
     /// Sends bytes to a server that may relay them.

@@ -67,6 +67,15 @@ impl Reply {
         self.message().xor_address(attr::XOR_MAPPED_ADDRESS)
     }
 
+    /// The values of a plain address attribute, in order.
+    pub(crate) fn addresses(&self, kind: AttributeType) -> Vec<SocketAddr> {
+        let attributes = self.message().attributes();
+        let values = attributes.filter(|attribute| attribute.kind == kind);
+        values
+            .map(|it| turnd_wire::address::read(it.value).expect("an address"))
+            .collect()
+    }
+
     /// Every XOR-RELAYED-ADDRESS.
     pub(crate) fn relayed(&self) -> Vec<SocketAddr> {
         let message = self.message();
