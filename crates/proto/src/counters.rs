@@ -160,6 +160,8 @@ counts! {
         wrong_password = "wrong-password",
         /// Signed by someone else than the owner of the allocation (441).
         wrong_user = "wrong-user",
+        /// Not looked at, after too many that were wrong from the same source (401).
+        too_many = "too-many-failures",
     }
 }
 
@@ -205,6 +207,8 @@ counts! {
     }
 }
 
+        /// A peer more than an allocation may send to for the first time.
+        new_peers = "new-peers",
 /// Why data was not relayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dropped {
@@ -218,6 +222,7 @@ pub(crate) enum Dropped {
 }
 
 impl Drops {
+    NewPeers,
     pub(crate) const fn count(&mut self, why: Dropped, datagrams: u64) {
         let count = match why {
             Dropped::Malformed => &mut self.malformed,
@@ -230,6 +235,7 @@ impl Drops {
         };
         *count += datagrams;
     }
+            Dropped::NewPeers => &mut self.new_peers,
 }
 
 counts! {
@@ -403,6 +409,8 @@ pub struct Counters {
     /// Messages of clients that were neither STUN nor ChannelData, or broken STUN.
     pub malformed: u64,
     /// Allocations that were made.
+    /// 401 and 438 that were not sent, because nobody answers them where they go.
+    pub challenges_withheld: u64,
     pub allocations_made: u64,
     /// Allocations that ended.
     pub allocations_ended: ByEnding,
@@ -472,6 +480,7 @@ impl AddAssign for Counters {
         self.malformed += other.malformed;
         self.allocations_made += other.allocations_made;
         self.allocations_ended += other.allocations_ended;
+        self.challenges_withheld += other.challenges_withheld;
         self.allocations += other.allocations;
         self.permissions_made += other.permissions_made;
         self.permissions += other.permissions;

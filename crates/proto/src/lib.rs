@@ -27,7 +27,7 @@
 //! ```
 //! use std::sync::Arc;
 //! use turnd_proto::{
-//!     Access, Answer, Ask, Client, DefaultFamily, FiveTuple, Instant, Lifetimes, Limits, ListenerId,
+//!     AbuseLimits, Access, Answer, Ask, Client, DefaultFamily, FiveTuple, Instant, Lifetimes, Limits, ListenerId,
 //!     LiveRelays, Now, Output, OwnAddresses, PeerPolicy, PeerRules, Quotas, RelayRefusal, Server, Settings,
 //!     Transport,
 //! };
@@ -55,6 +55,7 @@
 //!     turn: true,
 //!     by_account: false,
 //!     unauthorized_per_second: None,
+//!     abuse: AbuseLimits::default(),
 //! };
 //! let mut server = Server::new(Arc::new(settings), 0, &[0; 32]);
 //!
@@ -89,6 +90,7 @@
 //! assert_eq!(bytes.len(), 32);
 //! ```
 
+mod abuse;
 mod accounts;
 mod address_class;
 mod allocate;
@@ -104,6 +106,7 @@ mod connect;
 mod connection_bind;
 mod connections;
 mod counters;
+mod failed_logins;
 mod frame;
 mod histogram;
 mod io;
@@ -115,6 +118,7 @@ mod peers;
 mod permission;
 mod quota;
 mod reconfigure;
+mod reflection;
 mod refresh;
 mod refusal;
 mod relay;
@@ -129,6 +133,7 @@ mod time;
 mod timers;
 mod traffic;
 
+pub use abuse::{AbuseLimits, may_be_answered};
 pub use accounts::{ACCOUNTS, AccountTraffic};
 pub use address_class::{Class, class, is_tunnel};
 pub use bandwidth::{Bandwidth, Grant, NothingLeft};
@@ -136,6 +141,7 @@ pub use counters::{
     AllocationBytes, AllocationKind, AllocationSeconds, AuthFailures, ByCode, ByEnding, ByKind,
     ByMethod, ChallengeLimit, Counters, Drops, RelayFamilies,
 };
+pub use failed_logins::FailedLogins;
 pub use frame::Wrapping;
 pub use histogram::{BOUNDS, Histogram, Scale};
 pub use io::{

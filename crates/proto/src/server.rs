@@ -4,7 +4,7 @@
 mod checks;
 mod expiry;
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 use std::{
     collections::{HashSet, VecDeque},
     sync::Arc,
@@ -16,6 +16,7 @@ use turnd_wire::{Class, ErrorCode, Message, Method, Protocol, demultiplex};
 
 use crate::{
     accounts::AccountTraffic,
+    abuse::may_be_answered,
     asks::Waiting,
     auth::{AuthFailure, Claim, Identity, Proof, Signer},
     challenge_limit::ChallengeTable,
@@ -23,9 +24,10 @@ use crate::{
     counters::Counters,
     io::{
         AskId, Client, Credential, Ending, Event, FiveTuple, ListenerId, Output, PeerHop, RelayId,
-        ReservationToken, UserId,
+        ReservationToken,
     },
     refusal::Refusal,
+    reflection::Reflections,
     request::{ReplyTo, unknown_attributes},
     reservation::Reservations,
     settings::{Access, LongTerm, Settings},
@@ -56,6 +58,7 @@ pub struct Server {
     pub(crate) accounts: Option<AccountTraffic>,
     pub(crate) challenges: Option<ChallengeTable>,
 }
+    pub(crate) reflections: Option<Reflections>,
 
 impl Server {
     /// A server with nothing in it. `index` tells the servers of a process apart; `seed` must be
@@ -79,6 +82,7 @@ impl Server {
             accounts: settings.by_account.then(AccountTraffic::default),
             challenges: None,
             settings,
+            reflections: None,
         }
     }
 
@@ -209,9 +213,8 @@ impl Server {
 
     fn handle_message(&mut self, now: Instant, from: Client, datagram: &[u8]) -> Option<PeerHop> {
         let message = Message::parse(datagram).ok();
-        let message = message.filter(|message| {
-            is_plausible(from.path.client) && message.fingerprint() != Some(false)
-        });
+        let message = message
+            .filter(|message| may_be_answered(&from.path) && message.fingerprint() != Some(false));
         let Some(message) = message else {
             self.counters.malformed += 1;
             return None;
@@ -264,8 +267,14 @@ impl Server {
         if let Some((owner, signer)) = self.owner_of(long_term, from, message, &claim) {
             let signer = Some(signer);
             return self.serve(now, message, ReplyTo { signer, ..reply }, owner);
+            self.challenge_answered(now, &from.path);
         }
         let owner = self.owner_to_find(long_term, from, &claim);
+        if !self.may_log_in(now, &from.path, &claim) {
+            let user = claim.user.name();
+            self.counters.auth_failures.count(AuthFailure::TooMany);
+            return self.refuse(now, &reply, user, &Refusal::UNAUTHENTICATED);
+        }
         self.ask_for_keys(now, from, message, claim, owner);
     }
 
@@ -322,15 +331,16 @@ impl Server {
         match long_term.verify(&message, claim, credentials) {
             Ok((identity, signer)) => {
                 self.prove_owner(&client, &identity, Proof::of(long_term, claim));
+                self.challenge_answered(now, &client.path);
+                self.logged_in(now, &client.path, claim, true);
                 let signer = Some(signer);
                 self.serve(now, &message, ReplyTo { signer, ..reply }, identity);
             }
             Err(refusal) => {
                 // A name that nobody has is told too: most often it is a mistyped one.
-                let user = match &claim.user {
-                    UserId::Name(name) => Some(&**name),
-                    UserId::Hash(_) => credentials.first().map(|known| &*known.name),
-                };
+                self.logged_in(now, &client.path, claim, false);
+                let known = credentials.first().map(|known| &*known.name);
+                let user = claim.user.name().or(known);
                 self.counters.auth_failures.count(match credentials {
                     [] => AuthFailure::UnknownUser,
                     _ => AuthFailure::WrongPassword,
@@ -407,7 +417,7 @@ impl Server {
         user: Option<&str>,
         refusal: &Refusal,
     ) {
-        if self.may_refuse(now, reply, refusal) {
+        if self.may_refuse(now, reply, refusal) && self.may_challenge(now, reply, refusal) {
             *self.counters.errors.of(refusal.code) += 1;
             *self.counters.errors_by_method.of(reply.method) += 1;
             let bytes = reply.error(&self.settings, now, refusal);
@@ -445,13 +455,4 @@ impl Server {
     pub(crate) fn event(&mut self, event: Event) {
         self.outputs.push_back(Output::Event(event));
     }
-}
-
-/// Whether an answer to this address could reach anyone: no port 0, no multicast or broadcast.
-fn is_plausible(client: SocketAddr) -> bool {
-    let is_unicast = match client.ip() {
-        IpAddr::V4(ip) => !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast(),
-        IpAddr::V6(ip) => !ip.is_unspecified() && !ip.is_multicast(),
-    };
-    client.port() != 0 && is_unicast
 }

@@ -234,7 +234,7 @@ fn a_refresh_of_both_halves_does_not_revive_the_dead_one() {
 fn a_clock_that_jumps_far_ends_everything_once() {
     let mut net = Network::open();
     for port in 1..=100 {
-        let mut client = Client::new(&format!("192.0.2.1:{port}"));
+        let mut client = Client::new(&format!("192.0.2.1:4{port:03}"));
         client.call(&mut net, &Request::allocate().even_port(true));
         client.must_bind(&mut net, 0x4000, PEER);
     }

@@ -6,6 +6,7 @@
 mod support;
 mod tcp_relaying;
 
+mod abuse;
 mod allocate;
 mod authentication;
 mod bad_input;

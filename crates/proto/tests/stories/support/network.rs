@@ -10,10 +10,10 @@ use std::{
 };
 
 use turnd_proto::{
-    Access, Answer, Ask, AskId, Bandwidth, ConnectFailure, ConnectionId, DefaultFamily, Event,
-    Frame, Hairpin, Instant, Lifetimes, Limits, LiveRelays, LongTerm, Now, OpenedRelay, Output,
-    OwnAddresses, PeerPolicy, PeerRules, PortWish, Quotas, RelayId, RelayRefusal, Run, Server,
-    Settings, StreamMeter, Withdrawn,
+    AbuseLimits, Access, Answer, Ask, AskId, Bandwidth, ConnectFailure, ConnectionId,
+    DefaultFamily, Event, Frame, Hairpin, Instant, Lifetimes, Limits, LiveRelays, LongTerm, Now,
+    OpenedRelay, Output, OwnAddresses, PeerPolicy, PeerRules, PortWish, Quotas, RelayId,
+    RelayRefusal, Run, Server, Settings, StreamMeter, Withdrawn,
 };
 use turnd_wire::{ChannelData, Class, Family, Message, Method, attr};
 
@@ -41,6 +41,7 @@ pub(crate) struct Setup {
     pub(crate) turn: bool,
     pub(crate) by_account: bool,
     pub(crate) unauthorized: Option<u32>,
+    pub(crate) abuse: AbuseLimits,
     /// Relay addresses, inside and outside.
     pub(crate) relays: Vec<(&'static str, &'static str)>,
     pub(crate) listeners: Vec<&'static str>,
@@ -74,6 +75,7 @@ impl Default for Setup {
             turn: true,
             by_account: false,
             unauthorized: None,
+            abuse: AbuseLimits::default(),
             relays: vec![("10.0.0.5", "9.9.9.9"), ("2606::5", "2606::5")],
             listeners: vec!["10.0.0.5:3478", "[2606::5]:3478"],
             named: vec![],
@@ -156,6 +158,7 @@ impl Setup {
             turn: self.turn,
             by_account: self.by_account,
             unauthorized_per_second: self.unauthorized,
+            abuse: self.abuse.clone(),
         }
     }
 }
