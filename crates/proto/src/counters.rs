@@ -174,6 +174,8 @@ counts! {
         expired = "expired",
         /// The connection that it was made on has ended.
         disconnected = "disconnected",
+        /// Its worker had to begin anew after a panic.
+        failed = "failed",
     }
 }
 
@@ -183,6 +185,7 @@ impl ByEnding {
             Ending::Deleted => &mut self.deleted,
             Ending::Expired => &mut self.expired,
             Ending::Disconnected => &mut self.disconnected,
+            Ending::Failed => &mut self.failed,
         }
     }
 }

@@ -456,4 +456,6 @@ pub enum Ending {
     Expired,
     /// The connection that it was made on has ended.
     Disconnected,
+    /// Something went wrong in this program: [`crate::Server::begin_anew`].
+    Failed,
 }

@@ -8,6 +8,7 @@ mod tcp_relaying;
 
 mod abuse;
 mod allocate;
+mod anew;
 mod authentication;
 mod bad_input;
 mod binding;
