@@ -192,6 +192,7 @@ pub(super) struct Raw {
     pub(super) pid_file: Slot<String>,
     pub(super) proc_user: Slot<String>,
     pub(super) proc_group: Slot<String>,
+    pub(super) core_dumps: Slot<bool>,
     // Log
     pub(super) verbose: Slot<bool>,
     pub(super) extra_verbose: Slot<bool>,
