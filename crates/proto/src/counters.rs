@@ -207,11 +207,11 @@ counts! {
         no_relay = "no-relay",
         /// More than `max-bps` lets through.
         rate_limit = "rate-limit",
+        /// A peer more than an allocation may send to for the first time.
+        new_peers = "new-peers",
     }
 }
 
-        /// A peer more than an allocation may send to for the first time.
-        new_peers = "new-peers",
 /// Why data was not relayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dropped {
@@ -222,10 +222,10 @@ pub(crate) enum Dropped {
     PeerForbidden,
     NoRelay,
     RateLimit,
+    NewPeers,
 }
 
 impl Drops {
-    NewPeers,
     pub(crate) const fn count(&mut self, why: Dropped, datagrams: u64) {
         let count = match why {
             Dropped::Malformed => &mut self.malformed,
@@ -235,10 +235,10 @@ impl Drops {
             Dropped::PeerForbidden => &mut self.peer_forbidden,
             Dropped::NoRelay => &mut self.no_relay,
             Dropped::RateLimit => &mut self.rate_limit,
+            Dropped::NewPeers => &mut self.new_peers,
         };
         *count += datagrams;
     }
-            Dropped::NewPeers => &mut self.new_peers,
 }
 
 counts! {
@@ -409,11 +409,11 @@ pub struct Counters {
     pub auth_failures: AuthFailures,
     /// 401 replies that were not sent.
     pub challenge_limit: ChallengeLimit,
+    /// 401 and 438 that were not sent, because nobody answers them where they go.
+    pub challenges_withheld: u64,
     /// Messages of clients that were neither STUN nor ChannelData, or broken STUN.
     pub malformed: u64,
     /// Allocations that were made.
-    /// 401 and 438 that were not sent, because nobody answers them where they go.
-    pub challenges_withheld: u64,
     pub allocations_made: u64,
     /// Allocations that ended.
     pub allocations_ended: ByEnding,
@@ -480,10 +480,10 @@ impl AddAssign for Counters {
         self.capacity_hits += other.capacity_hits;
         self.auth_failures += other.auth_failures;
         self.challenge_limit += other.challenge_limit;
+        self.challenges_withheld += other.challenges_withheld;
         self.malformed += other.malformed;
         self.allocations_made += other.allocations_made;
         self.allocations_ended += other.allocations_ended;
-        self.challenges_withheld += other.challenges_withheld;
         self.allocations += other.allocations;
         self.permissions_made += other.permissions_made;
         self.permissions += other.permissions;

@@ -16,8 +16,8 @@ use slotmap::SlotMap;
 use turnd_wire::{Class, ErrorCode, Message, Method, Protocol, demultiplex};
 
 use crate::{
-    accounts::AccountTraffic,
     abuse::may_be_answered,
+    accounts::AccountTraffic,
     asks::Waiting,
     auth::{AuthFailure, Claim, Identity, Proof, Signer},
     challenge_limit::ChallengeTable,
@@ -27,8 +27,8 @@ use crate::{
         AskId, Client, Credential, Ending, Event, FiveTuple, ListenerId, Output, PeerHop, RelayId,
         ReservationToken,
     },
-    refusal::Refusal,
     reflection::Reflections,
+    refusal::Refusal,
     request::{ReplyTo, unknown_attributes},
     reservation::Reservations,
     settings::{Access, LongTerm, Settings},
@@ -58,8 +58,8 @@ pub struct Server {
     pub(crate) counters: Counters,
     pub(crate) accounts: Option<AccountTraffic>,
     pub(crate) challenges: Option<ChallengeTable>,
-}
     pub(crate) reflections: Option<Reflections>,
+}
 
 impl Server {
     /// A server with nothing in it. `index` tells the servers of a process apart; `seed` must be
@@ -82,8 +82,8 @@ impl Server {
             counters: Counters::default(),
             accounts: settings.by_account.then(AccountTraffic::default),
             challenges: None,
-            settings,
             reflections: None,
+            settings,
         }
     }
 
@@ -267,15 +267,15 @@ impl Server {
         };
         if let Some((owner, signer)) = self.owner_of(long_term, from, message, &claim) {
             let signer = Some(signer);
-            return self.serve(now, message, ReplyTo { signer, ..reply }, owner);
             self.challenge_answered(now, &from.path);
+            return self.serve(now, message, ReplyTo { signer, ..reply }, owner);
         }
-        let owner = self.owner_to_find(long_term, from, &claim);
         if !self.may_log_in(now, &from.path, &claim) {
             let user = claim.user.name();
             self.counters.auth_failures.count(AuthFailure::TooMany);
             return self.refuse(now, &reply, user, &Refusal::UNAUTHENTICATED);
         }
+        let owner = self.owner_to_find(long_term, from, &claim);
         self.ask_for_keys(now, from, message, claim, owner);
     }
 
@@ -331,15 +331,15 @@ impl Server {
         let reply = ReplyTo::new(&settings, client, &message);
         match long_term.verify(&message, claim, credentials) {
             Ok((identity, signer)) => {
-                self.prove_owner(&client, &identity, Proof::of(long_term, claim));
                 self.challenge_answered(now, &client.path);
                 self.logged_in(now, &client.path, claim, true);
+                self.prove_owner(&client, &identity, Proof::of(long_term, claim));
                 let signer = Some(signer);
                 self.serve(now, &message, ReplyTo { signer, ..reply }, identity);
             }
             Err(refusal) => {
-                // A name that nobody has is told too: most often it is a mistyped one.
                 self.logged_in(now, &client.path, claim, false);
+                // A name that nobody has is told too: most often it is a mistyped one.
                 let known = credentials.first().map(|known| &*known.name);
                 let user = claim.user.name().or(known);
                 self.counters.auth_failures.count(match credentials {
