@@ -8,7 +8,7 @@ use crate::{
     external,
     log::{self, Log},
     metrics::Exporter,
-    process::{background, identity::Identity, limits, pid_file::PidFile},
+    process::{background, identity::Identity, limits, pid_file::PidFile, secrecy},
     setup::{Setup, StartError, system},
     summary,
     systemd::Notify,
@@ -85,6 +85,7 @@ fn serve(
     let mut in_force = loaded.settings.clone();
     in_force.external = external::resolve(&in_force).map_err(StartError::External)?;
     let settings = &in_force;
+    secrecy::keep(&settings.process);
     limits::raise(settings);
     // Before anything else: a signal that comes while we start must not be lost.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -113,6 +114,7 @@ fn serve(
                 .map_err(system("give the log file to proc-user"))?;
         }
         identity.assume().map_err(StartError::Identity)?;
+        secrecy::keep(&settings.process);
         tracing::info!("running as {identity}");
     }
     let workers = Workers::start(settings, &mut setup, handle.live())?;

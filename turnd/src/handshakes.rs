@@ -7,6 +7,7 @@
 
 use std::{
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         mpsc::{self, Receiver},
@@ -66,7 +67,9 @@ fn answer_all(inbox: &Receiver<Hello>) {
     // In a container that forbids it the thread is as good as any other.
     let _ = rustix::process::setpriority_process(None, NICENESS);
     for hello in inbox {
-        let answered = answer(hello.config, &hello.bytes);
+        // A panic is logged, and is this hello's; the thread is everybody's.
+        let answered = catch_unwind(AssertUnwindSafe(|| answer(hello.config, &hello.bytes)));
+        let answered = answered.unwrap_or_default();
         // A worker that is gone needs no answer.
         let _ = hello.worker.send(Letter::HelloAnswered {
             stream: hello.stream,

@@ -113,6 +113,8 @@ pub struct LoopCounters {
     pub connections: OpenConnections,
     /// Handshakes.
     pub handshakes: Handshakes,
+    /// New beginnings after a panic.
+    pub restarts: u64,
     /// Turns of the loop.
     pub turns: u64,
     /// How long turns took.
@@ -135,6 +137,7 @@ impl AddAssign for LoopCounters {
         self.send_drops += other.send_drops;
         self.connections += other.connections;
         self.handshakes += other.handshakes;
+        self.restarts += other.restarts;
         self.turns += other.turns;
         self.turn_micros += other.turn_micros;
         self.longest_turn = self.longest_turn.max(other.longest_turn);

@@ -10,8 +10,8 @@ use std::{
 
 use turnd_net::{Offload, UdpOptions, UdpSocket};
 use turnd_proto::{
-    Access, Bandwidth, BindingRules, DefaultFamily, Lifetimes, Limits, LiveRelays, LongTerm,
-    OwnAddresses, PeerPolicy, Quotas, Settings as ServerSettings, nonce_key,
+    AbuseLimits, Access, Bandwidth, BindingRules, DefaultFamily, FailedLogins, Lifetimes, Limits,
+    LiveRelays, LongTerm, OwnAddresses, PeerPolicy, Quotas, Settings as ServerSettings, nonce_key,
 };
 use turnd_wire::Family;
 
@@ -148,6 +148,8 @@ pub struct Lasting {
     pub bandwidth: Arc<Bandwidth>,
     /// This machine's addresses.
     pub own: Arc<OwnAddresses>,
+    /// Who tried wrong passwords.
+    pub failed_logins: Arc<FailedLogins>,
 }
 
 /// What all workers share, and the sockets of each.
@@ -251,6 +253,7 @@ impl Lasting {
                 settings.rates.bps_capacity,
             )),
             own,
+            failed_logins: Arc::default(),
         })
     }
 }
@@ -407,6 +410,12 @@ pub(crate) fn server_settings(
             .as_ref()
             .is_some_and(|it| it.top_users.is_some()),
         unauthorized_per_second: settings.rates.unauthorized,
+        abuse: AbuseLimits {
+            new_peers: settings.rates.new_peers,
+            challenges: settings.rates.challenges,
+            failed_logins: settings.rates.failed_logins,
+            failures: lasting.failed_logins.clone(),
+        },
     }
 }
 

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use turnd_proto::PeerRules;
 
 use crate::{
-    config::{Access, Settings},
+    config::{Access, Settings, StaticUser},
     listeners::Bound,
     setup::Setup,
 };
@@ -63,7 +63,21 @@ pub fn log(settings: &Settings, setup: &Setup) {
         ),
         Access::Credentials => {}
     }
+    warn_of_short_passwords(settings);
     tracing::info!("example: {}", example(settings, setup));
+}
+
+fn warn_of_short_passwords(settings: &Settings) {
+    let users = &settings.users;
+    let short = users.iter().filter(|user| user.has_short_password());
+    let (count, least) = (short.count(), StaticUser::LEAST_PASSWORD);
+    if count > 0 {
+        let of = users.len();
+        tracing::warn!(
+            "user: {count} of {of} passwords have fewer than {least} characters; whoever records a login can try \
+             them all, so take the output of: openssl rand -hex 16"
+        );
+    }
 }
 
 /// `udp 192.0.2.1:3478`, `tcp+tls 192.0.2.1:5349 behind a proxy`.

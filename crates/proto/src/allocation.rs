@@ -9,6 +9,7 @@ use std::sync::Arc;
 use turnd_wire::{Family, TransactionId};
 
 use crate::{
+    abuse::NewPeers,
     accounts::AccountTraffic,
     auth::{Identity, Proof},
     bandwidth::Grant,
@@ -43,6 +44,8 @@ pub(crate) struct Allocation {
     pub(crate) pace: Option<Box<Pace>>,
     /// What passes through its connections with peers. Only allocations for TCP have it.
     pub(crate) streams: Option<Arc<StreamMeter>>,
+    /// Whom it has sent to, if that is limited.
+    met: Option<Box<NewPeers>>,
     permissions: Vec<Permission>,
     channels: Vec<Channel>,
     /// The earliest timer that is set for this allocation.
@@ -135,6 +138,7 @@ impl Allocation {
             connections: Vec::new(),
             birth,
             relays,
+            met: None,
             permissions: Vec::new(),
             channels: Vec::new(),
             timer: None,
@@ -175,6 +179,18 @@ impl Allocation {
             permissions: self.permissions.len() as u64,
             channels: self.channels.len() as u64,
         }
+    }
+
+    /// Whether it may send to this peer, if it may meet so many a second.
+    pub(crate) fn may_meet(&mut self, peer: SocketAddr, limit: Option<u32>, now: Instant) -> bool {
+        let Some(limit) = limit else {
+            return true;
+        };
+        let made = self.made;
+        let met = self
+            .met
+            .get_or_insert_with(|| Box::new(NewPeers::new(limit, made)));
+        met.take(peer, limit, now)
     }
 
     /// The live relay of this family.

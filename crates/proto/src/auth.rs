@@ -105,6 +105,7 @@ pub(crate) enum AuthFailure {
     UnknownUser,
     WrongPassword,
     WrongUser,
+    TooMany,
 }
 
 impl AuthFailures {
@@ -117,6 +118,7 @@ impl AuthFailures {
             AuthFailure::UnknownUser => &mut self.unknown_user,
             AuthFailure::WrongPassword => &mut self.wrong_password,
             AuthFailure::WrongUser => &mut self.wrong_user,
+            AuthFailure::TooMany => &mut self.too_many,
         };
         *count += 1;
     }

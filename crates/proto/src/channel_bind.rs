@@ -60,6 +60,11 @@ impl Server {
                 NoRoom::Full => Refusal::NO_CAPACITY,
                 NoRoom::BoundElsewhere => Refusal::BAD_REQUEST,
             })?;
+        let meets = self.settings.abuse.new_peers;
+        let allocation = self.table.allocation_mut(id).ok_or(Refusal::MISMATCH)?;
+        if !allocation.may_meet(request.peer, meets, now) {
+            return Err(Refusal::NO_CAPACITY);
+        }
         self.permit(now, id, &[host])?;
         let life = ChannelLife {
             channel: now + self.settings.lifetimes.channel,

@@ -60,6 +60,11 @@ impl Server {
         if exists {
             return Err(Refusal::CONNECTION_EXISTS);
         }
+        let limit = self.settings.abuse.new_peers;
+        let allocation = self.table.allocation_mut(id).ok_or(Refusal::MISMATCH)?;
+        if !allocation.may_meet(asked, limit, now) {
+            return Err(Refusal::NO_CAPACITY);
+        }
         let connection = self.add_connection(id, asked, Stage::Connecting)?;
         let waiting = Waiting::Connect {
             connecting: Box::new(Connecting {

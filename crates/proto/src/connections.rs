@@ -82,6 +82,11 @@ impl Connections {
         self.connections.get(&id)
     }
 
+    /// Forgets all connections. The names that follow are new ones.
+    pub(crate) fn clear(&mut self) {
+        self.connections.clear();
+    }
+
     #[cfg(test)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ConnectionId, &Connection)> {
         self.connections.iter().map(|(&id, it)| (id, it))

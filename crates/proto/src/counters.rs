@@ -167,6 +167,8 @@ counts! {
         wrong_password = "wrong-password",
         /// Signed by someone else than the owner of the allocation (441).
         wrong_user = "wrong-user",
+        /// Not looked at, after too many that were wrong from the same source (401).
+        too_many = "too-many-failures",
     }
 }
 
@@ -179,6 +181,8 @@ counts! {
         expired = "expired",
         /// The connection that it was made on has ended.
         disconnected = "disconnected",
+        /// Its worker had to begin anew after a panic.
+        failed = "failed",
     }
 }
 
@@ -188,6 +192,7 @@ impl ByEnding {
             Ending::Deleted => &mut self.deleted,
             Ending::Expired => &mut self.expired,
             Ending::Disconnected => &mut self.disconnected,
+            Ending::Failed => &mut self.failed,
         }
     }
 }
@@ -209,6 +214,8 @@ counts! {
         no_relay = "no-relay",
         /// More than `max-bps` lets through.
         rate_limit = "rate-limit",
+        /// A peer more than an allocation may send to for the first time.
+        new_peers = "new-peers",
     }
 }
 
@@ -222,6 +229,7 @@ pub(crate) enum Dropped {
     PeerForbidden,
     NoRelay,
     RateLimit,
+    NewPeers,
 }
 
 impl Drops {
@@ -234,6 +242,7 @@ impl Drops {
             Dropped::PeerForbidden => &mut self.peer_forbidden,
             Dropped::NoRelay => &mut self.no_relay,
             Dropped::RateLimit => &mut self.rate_limit,
+            Dropped::NewPeers => &mut self.new_peers,
         };
         *count += datagrams;
     }
@@ -409,6 +418,8 @@ pub struct Counters {
     pub challenge_limit: ChallengeLimit,
     /// Answers of NAT behaviour discovery that were not sent: a source gets so many in a second.
     pub discoveries_dropped: u64,
+    /// 401 and 438 that were not sent, because nobody answers them where they go.
+    pub challenges_withheld: u64,
     /// Messages of clients that were neither STUN nor ChannelData, or broken STUN.
     pub malformed: u64,
     /// Allocations that were made.
@@ -481,6 +492,7 @@ impl AddAssign for Counters {
         self.auth_failures += other.auth_failures;
         self.challenge_limit += other.challenge_limit;
         self.discoveries_dropped += other.discoveries_dropped;
+        self.challenges_withheld += other.challenges_withheld;
         self.malformed += other.malformed;
         self.allocations_made += other.allocations_made;
         self.allocations_ended += other.allocations_ended;

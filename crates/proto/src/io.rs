@@ -292,6 +292,17 @@ pub enum UserId {
     Hash([u8; 32]),
 }
 
+impl UserId {
+    /// The name, where there is one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Name(name) => Some(name),
+            Self::Hash(_) => None,
+        }
+    }
+}
+
 /// A key under which a user may sign.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
@@ -445,4 +456,6 @@ pub enum Ending {
     Expired,
     /// The connection that it was made on has ended.
     Disconnected,
+    /// Something went wrong in this program: [`crate::Server::begin_anew`].
+    Failed,
 }

@@ -28,7 +28,7 @@
 //! ```
 //! use std::sync::Arc;
 //! use turnd_proto::{
-//!     Access, Answer, Ask, BindingRules, Client, DefaultFamily, FiveTuple, Instant, Lifetimes, Limits, ListenerId,
+//!     AbuseLimits, Access, Answer, Ask, BindingRules, Client, DefaultFamily, FiveTuple, Instant, Lifetimes, Limits, ListenerId,
 //!     LiveRelays, Now, Output, OwnAddresses, PeerPolicy, PeerRules, Quotas, RelayRefusal, Server, Settings,
 //!     Transport, Redirects,
 //! };
@@ -58,6 +58,7 @@
 //!     redirects: Redirects::default(),
 //!     by_account: false,
 //!     unauthorized_per_second: None,
+//!     abuse: AbuseLimits::default(),
 //! };
 //! let mut server = Server::new(Arc::new(settings), 0, &[0; 32]);
 //!
@@ -92,6 +93,7 @@
 //! assert_eq!(bytes.len(), 32);
 //! ```
 
+mod abuse;
 mod accounts;
 mod address_class;
 mod allocate;
@@ -109,6 +111,7 @@ mod connection_bind;
 mod connections;
 mod counters;
 mod discovery;
+mod failed_logins;
 mod frame;
 mod histogram;
 mod icmp;
@@ -122,6 +125,7 @@ mod permission;
 mod quota;
 mod reconfigure;
 mod redirect;
+mod reflection;
 mod refresh;
 mod refusal;
 mod relay;
@@ -136,6 +140,7 @@ mod time;
 mod timers;
 mod traffic;
 
+pub use abuse::{AbuseLimits, may_be_answered};
 pub use accounts::{ACCOUNTS, AccountTraffic};
 pub use address_class::{Class, class, is_tunnel};
 pub use bandwidth::{Bandwidth, Grant, NothingLeft};
@@ -144,6 +149,7 @@ pub use counters::{
     ByMethod, ChallengeLimit, Counters, Drops, RelayFamilies,
 };
 pub use discovery::{Discovery, Origin};
+pub use failed_logins::FailedLogins;
 pub use frame::Wrapping;
 pub use histogram::{BOUNDS, Histogram, Scale};
 pub use icmp::{Icmp, IcmpHop, IcmpMessages};

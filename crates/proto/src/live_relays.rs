@@ -147,6 +147,19 @@ impl LiveRelays {
             known.live.set(local.port(), owner);
         }
     }
+
+    /// A server has no relays any more.
+    pub(crate) fn forget(&self, server: u8) {
+        for known in &self.addresses {
+            for word in known.live.words() {
+                // Nobody but its owner changes it.
+                let owned = word.load(Ordering::Relaxed);
+                if owned != 0 && unpack(owned).0 == server {
+                    word.store(0, Ordering::Relaxed);
+                }
+            }
+        }
+    }
 }
 
 /// The owners of all ports of an address. There is memory for those that were ever used, and their
@@ -177,9 +190,13 @@ impl Ports {
         self.0[block].get_or_init(empty)[place].store(word, Ordering::Relaxed);
     }
 
+    /// Those that were ever used, and their neighbours.
+    fn words(&self) -> impl Iterator<Item = &AtomicU64> {
+        self.0.iter().filter_map(OnceLock::get).flat_map(|it| &**it)
+    }
+
     fn any(&self) -> bool {
-        let mut words = self.0.iter().filter_map(OnceLock::get).flat_map(|it| &**it);
-        words.any(|word| word.load(Ordering::Relaxed) != 0)
+        self.words().any(|word| word.load(Ordering::Relaxed) != 0)
     }
 }
 

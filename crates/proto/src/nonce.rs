@@ -241,6 +241,20 @@ mod tests {
         assert!(!nonces().is_good(&[], now, &client()));
     }
 
+    /// F20 of the faults: the stamp has 24 bits.
+    #[test]
+    fn the_wrap_of_the_time_stamp_is_a_second_like_others() {
+        let wrap = (TIME_MASK + 1) * 1000;
+        for before in [1000, 300_000, 599_000] {
+            let nonce = nonces().make(Instant::from_millis(wrap - before), &client());
+            for after in [0, 1000, 599_000] {
+                let now = Instant::from_millis(wrap + after);
+                let is_good = nonces().is_good(&nonce, now, &client());
+                assert_eq!(is_good, before + after < 600_000, "{before} and {after}");
+            }
+        }
+    }
+
     #[test]
     fn without_a_lifetime_a_nonce_stays_good() {
         let nonces = Nonces::new(&[7; 32], None, FEATURES);

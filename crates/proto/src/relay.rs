@@ -178,6 +178,10 @@ impl Server {
         if !unknown_attributes(message).is_empty() {
             return Err(Dropped::Malformed);
         }
+        let limit = self.settings.abuse.new_peers;
+        if !allocation.may_meet(asked, limit, now) {
+            return Err(Dropped::NewPeers);
+        }
         leaves(counted, allocation, now, 1, data.len())?;
         tell(self.accounts.as_mut(), allocation);
         Ok(PeerHop {

@@ -9,8 +9,9 @@ use turnd_wire::{
 use crate::{
     auth::{ALGORITHMS, Signer},
     io::Client,
+    nonce::LENGTH as NONCE,
     refusal::{Carries, Refusal},
-    settings::{Access, Settings},
+    settings::{Access, LongTerm, Settings},
     time::Instant,
 };
 
@@ -56,6 +57,8 @@ pub(crate) struct ReplyTo {
     pub(crate) client: Client,
     pub(crate) method: Method,
     pub(crate) id: TransactionId,
+    /// Bytes of the request.
+    pub(crate) request: usize,
     pub(crate) signer: Option<Signer>,
     pub(crate) fingerprint: bool,
     /// How often the client has sent the request, if it says so.
@@ -70,6 +73,7 @@ impl ReplyTo {
             client,
             method: message.method(),
             id: message.transaction_id(),
+            request: message.bytes().len(),
             signer: None,
             fingerprint: settings.fingerprint || message.has(attr::FINGERPRINT),
             transmissions: transmissions(message),
@@ -84,6 +88,7 @@ impl ReplyTo {
             client,
             method: message.method(),
             id: message.transaction_id(),
+            request: message.bytes().len(),
             signer: None,
             fingerprint: false,
             transmissions: None,
@@ -140,6 +145,19 @@ impl ReplyTo {
                 }
             }
         })
+    }
+
+    /// Bytes of an error reply with a challenge.
+    pub(crate) fn challenge_length(&self, settings: &Settings, long_term: &LongTerm) -> usize {
+        let attribute = |value: usize| 4 + value.next_multiple_of(4);
+        let mut length = 20 + attribute(4) + attribute(long_term.realm.len()) + attribute(NONCE);
+        if long_term.sha256 {
+            length += attribute(ALGORITHMS.len());
+        }
+        if self.fingerprint || settings.fingerprint {
+            length += attribute(4);
+        }
+        length
     }
 
     fn challenge(&self, writer: &mut Writer<'_>, settings: &Settings, now: Instant) {

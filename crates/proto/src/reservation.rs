@@ -74,6 +74,11 @@ impl Reservations {
         self.relays.len()
     }
 
+    /// Forgets all tokens. None of them is given out again.
+    pub(crate) fn clear(&mut self) {
+        self.relays.clear();
+    }
+
     /// Forgets the token of a relay that nobody asked for in time.
     pub(crate) fn forget(&mut self, relay: RelayId) {
         self.relays

@@ -1,10 +1,11 @@
 //! The server: takes an input, finds out what it is, and hands it to the file that knows the rules.
 
+mod anew;
 #[cfg(test)]
 mod checks;
 mod expiry;
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 use std::{
     collections::{HashSet, VecDeque},
     sync::Arc,
@@ -15,6 +16,7 @@ use slotmap::SlotMap;
 use turnd_wire::{Class, ErrorCode, Message, Method, ParseError, Protocol, demultiplex};
 
 use crate::{
+    abuse::may_be_answered,
     accounts::AccountTraffic,
     asks::Waiting,
     auth::{AuthFailure, Claim, Identity, Proof, Signer},
@@ -23,8 +25,9 @@ use crate::{
     counters::Counters,
     io::{
         AskId, Client, Credential, Ending, Event, FiveTuple, ListenerId, Output, PeerHop, RelayId,
-        ReservationToken, Transport, UserId,
+        ReservationToken, Transport,
     },
+    reflection::Reflections,
     refusal::Refusal,
     request::{ReplyTo, unknown_attributes},
     reservation::Reservations,
@@ -59,6 +62,7 @@ pub struct Server {
     pub(crate) discoveries: Option<ChallengeTable>,
     /// How many clients were sent to another server.
     pub(crate) redirected: usize,
+    pub(crate) reflections: Option<Reflections>,
 }
 
 impl Server {
@@ -84,6 +88,7 @@ impl Server {
             challenges: None,
             discoveries: None,
             redirected: usize::from(index),
+            reflections: None,
             settings,
         }
     }
@@ -216,16 +221,15 @@ impl Server {
     fn handle_message(&mut self, now: Instant, from: Client, datagram: &[u8]) -> Option<PeerHop> {
         let message = match Message::parse(datagram) {
             Err(ParseError::NoMagicCookie)
-                if self.takes_classic(from.path.transport) && is_plausible(from.path.client) =>
+                if self.takes_classic(from.path.transport) && may_be_answered(&from.path) =>
             {
                 self.handle_classic(now, from, datagram);
                 return None;
             }
             message => message.ok(),
         };
-        let message = message.filter(|message| {
-            is_plausible(from.path.client) && message.fingerprint() != Some(false)
-        });
+        let message = message
+            .filter(|message| may_be_answered(&from.path) && message.fingerprint() != Some(false));
         let Some(message) = message else {
             self.counters.malformed += 1;
             return None;
@@ -292,7 +296,13 @@ impl Server {
         };
         if let Some((owner, signer)) = self.owner_of(long_term, from, message, &claim) {
             let signer = Some(signer);
+            self.challenge_answered(now, &from.path);
             return self.serve(now, message, ReplyTo { signer, ..reply }, owner);
+        }
+        if !self.may_log_in(now, &from.path, &claim) {
+            let user = claim.user.name();
+            self.counters.auth_failures.count(AuthFailure::TooMany);
+            return self.refuse(now, &reply, user, &Refusal::UNAUTHENTICATED);
         }
         let owner = self.owner_to_find(long_term, from, &claim);
         self.ask_for_keys(now, from, message, claim, owner);
@@ -350,16 +360,17 @@ impl Server {
         let reply = ReplyTo::new(&settings, client, &message);
         match long_term.verify(&message, claim, credentials) {
             Ok((identity, signer)) => {
+                self.challenge_answered(now, &client.path);
+                self.logged_in(now, &client.path, claim, true);
                 self.prove_owner(&client, &identity, Proof::of(long_term, claim));
                 let signer = Some(signer);
                 self.serve(now, &message, ReplyTo { signer, ..reply }, identity);
             }
             Err(refusal) => {
+                self.logged_in(now, &client.path, claim, false);
                 // A name that nobody has is told too: most often it is a mistyped one.
-                let user = match &claim.user {
-                    UserId::Name(name) => Some(&**name),
-                    UserId::Hash(_) => credentials.first().map(|known| &*known.name),
-                };
+                let known = credentials.first().map(|known| &*known.name);
+                let user = claim.user.name().or(known);
                 self.counters.auth_failures.count(match credentials {
                     [] => AuthFailure::UnknownUser,
                     _ => AuthFailure::WrongPassword,
@@ -437,7 +448,7 @@ impl Server {
         user: Option<&str>,
         refusal: &Refusal,
     ) {
-        if self.may_refuse(now, reply, refusal) {
+        if self.may_refuse(now, reply, refusal) && self.may_challenge(now, reply, refusal) {
             *self.counters.errors.of(refusal.code) += 1;
             *self.counters.errors_by_method.of(reply.method) += 1;
             let bytes = reply.error(&self.settings, now, refusal);
@@ -475,13 +486,4 @@ impl Server {
     pub(crate) fn event(&mut self, event: Event) {
         self.outputs.push_back(Output::Event(event));
     }
-}
-
-/// Whether an answer to this address could reach anyone: no port 0, no multicast or broadcast.
-fn is_plausible(client: SocketAddr) -> bool {
-    let is_unicast = match client.ip() {
-        IpAddr::V4(ip) => !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast(),
-        IpAddr::V6(ip) => !ip.is_unspecified() && !ip.is_multicast(),
-    };
-    client.port() != 0 && is_unicast
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use turnd_wire::Family;
 
 use crate::{
+    abuse::AbuseLimits,
     bandwidth::Bandwidth,
     discovery::Discovery,
     live_relays::LiveRelays,
@@ -58,6 +59,8 @@ pub struct Settings {
     pub by_account: bool,
     /// Most 401 replies to one source in a second; `None`: no limit.
     pub unauthorized_per_second: Option<u32>,
+    /// How often strangers and clients may do what harms others if it is done often.
+    pub abuse: AbuseLimits,
 }
 
 /// How Binding requests are answered.

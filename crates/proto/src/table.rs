@@ -189,6 +189,16 @@ impl Table {
         }
     }
 
+    /// Takes everything out. Names that were given are not given again.
+    pub(crate) fn clear(&mut self) -> Vec<(AllocationId, Allocation)> {
+        for live in [&self.live, &self.live_tcp] {
+            live.forget(self.index);
+        }
+        self.by_client.clear();
+        self.relays.clear();
+        self.allocations.drain().collect()
+    }
+
     /// Forgets a relay that serves nobody. The caller closes its socket.
     pub(crate) fn forget_relay(&mut self, relay: RelayId) {
         self.relays.remove(relay);

@@ -15,6 +15,8 @@ pub struct ProcessSettings {
     pub pid_file: Option<PathBuf>,
     /// Leave the terminal once everything is served.
     pub daemon: bool,
+    /// Its memory may be dumped, and read by other processes of its user.
+    pub core_dumps: bool,
 }
 
 pub(super) fn process(raw: &Raw, findings: &mut Findings) -> ProcessSettings {
@@ -34,5 +36,6 @@ pub(super) fn process(raw: &Raw, findings: &mut Findings) -> ProcessSettings {
         group: name(&raw.proc_group),
         pid_file: name(&raw.pid_file).map(PathBuf::from),
         daemon: raw.daemon.is_on(),
+        core_dumps: raw.core_dumps.is_on(),
     }
 }

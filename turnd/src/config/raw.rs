@@ -150,6 +150,9 @@ pub(super) struct Raw {
     pub(super) bps_capacity: Slot<i64>,
     pub(super) unauthorized_ratelimit: Slot<bool>,
     pub(super) unauthorized_ratelimit_rps: Slot<i64>,
+    pub(super) unanswered_challenges: Slot<i64>,
+    pub(super) failed_logins: Slot<i64>,
+    pub(super) new_peers: Slot<i64>,
     pub(super) nonce_secret: Slot<Secret>,
     pub(super) max_allocate_lifetime: Slot<i64>,
     pub(super) channel_lifetime: Slot<i64>,
@@ -201,6 +204,7 @@ pub(super) struct Raw {
     pub(super) pid_file: Slot<String>,
     pub(super) proc_user: Slot<String>,
     pub(super) proc_group: Slot<String>,
+    pub(super) core_dumps: Slot<bool>,
     // Log
     pub(super) verbose: Slot<bool>,
     pub(super) extra_verbose: Slot<bool>,

@@ -224,6 +224,23 @@ pub struct StaticUser {
     pub secret: UserSecret,
 }
 
+impl StaticUser {
+    /// Characters of a password that takes more than an afternoon to find for who has recorded one login: a
+    /// request is signed with a hash of it, and hashes are tried out fast.
+    pub const LEAST_PASSWORD: usize = 8;
+
+    /// Whether the password is known and shorter than that.
+    #[must_use]
+    pub fn has_short_password(&self) -> bool {
+        match &self.secret {
+            UserSecret::Password(password) => {
+                password.expose().chars().count() < Self::LEAST_PASSWORD
+            }
+            UserSecret::Md5Key(_) => false,
+        }
+    }
+}
+
 /// What a user proves its name with. `Debug` shows none of it.
 #[derive(Clone, PartialEq, Eq)]
 pub enum UserSecret {

@@ -167,11 +167,13 @@ fn compare_process(it: &mut Comparison, old: &ProcessSettings, new: &ProcessSett
         group,
         pid_file,
         daemon,
+        core_dumps,
     } = new;
     it.start("proc-user", &old.user, user);
     it.start("proc-group", &old.group, group);
     it.start("pidfile", &old.pid_file, pid_file);
     it.start("daemon", &old.daemon, daemon);
+    it.start("core-dumps", &old.core_dumps, core_dumps);
 }
 
 /// Whether anyone may relay.

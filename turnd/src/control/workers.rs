@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -25,6 +26,11 @@ use crate::{
 
 /// How long workers may take until they do what they are told. They look at their letters in every turn.
 const TAKE: Duration = Duration::from_secs(2);
+/// A worker that has run so long since it began anew has not fallen because of that.
+const STEADY: Duration = Duration::from_secs(10);
+/// How long one rests that falls sooner: at first, and at most.
+const FIRST_REST: Duration = Duration::from_millis(5);
+const LONGEST_REST: Duration = Duration::from_secs(1);
 /// How long workers may take to stop.
 const STOP: Duration = Duration::from_secs(5);
 
@@ -174,12 +180,24 @@ impl Workers {
 struct Report(mpsc::UnboundedSender<io::Error>);
 
 impl Report {
-    fn watch(self, worker: Worker) {
-        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| worker.run()));
-        let error = match ended {
-            Ok(Ok(())) => return,
-            Ok(Err(error)) => error,
-            Err(_) => io::Error::other("a worker panicked"),
+    /// Runs a worker to its end. After a panic, which is logged where it happens, it begins anew: its clients are
+    /// lost, but those of other workers need not be. One that falls again and again rests longer each time.
+    fn watch(self, mut worker: Worker) {
+        let mut rest = Duration::ZERO;
+        let error = loop {
+            let began = Instant::now();
+            let ended = catch_unwind(AssertUnwindSafe(|| worker.run()));
+            match ended {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => break error,
+                Err(_) if catch_unwind(AssertUnwindSafe(|| worker.revive())).is_ok() => {}
+                Err(_) => break io::Error::other("a worker panicked and cannot begin anew"),
+            }
+            rest = match began.elapsed() {
+                long if long > STEADY => Duration::ZERO,
+                _ => (rest * 2).clamp(FIRST_REST, LONGEST_REST),
+            };
+            thread::sleep(rest);
         };
         // Nobody listens any more once the program is on its way out.
         let _ = self.0.send(error);

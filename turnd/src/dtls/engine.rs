@@ -262,6 +262,16 @@ impl Dtls {
         }
     }
 
+    /// Forgets all associations, without a word to anybody; what was counted stays.
+    pub fn begin_anew(&mut self) {
+        self.paths.clear();
+        self.sources.clear();
+        (self.half_open, self.established) = (0, 0);
+        self.timers = Timers::default();
+        self.closed.clear();
+        self.buffers = Buffers::default();
+    }
+
     // ---- handshakes --------------------------------------------------------------------------------------
 
     /// A ClientHello, from anyone. Nothing is kept unless its cookie is good.

@@ -49,6 +49,11 @@ impl Dtls {
     }
 
     /// Never called.
+    pub fn begin_anew(&mut self) {
+        match self.0 {}
+    }
+
+    /// Never called.
     pub fn reconfigure(&mut self, _context: Arc<DtlsContext>, _limits: DtlsLimits) {
         match self.0 {}
     }

@@ -54,6 +54,12 @@ fn add_refusals(families: &mut Families, server: &Counters) {
         .by("reason", server.auth_failures.each());
     families
         .counter(
+            "turnd_challenges_withheld_total",
+            "Replies with 401 or 438 that were not sent, because nobody answers them where they go",
+        )
+        .sample(&[], server.challenges_withheld);
+    families
+        .counter(
             "turnd_quota_hits_total",
             "Allocations refused with 486, by the limit: user-quota, total-quota or bps-capacity",
         )

@@ -39,6 +39,11 @@ pub(super) fn add(families: &mut Families, worker: &LoopCounters) {
             "Datagrams that went from one relay of this server to another in memory, and are neither received nor sent there",
             worker.hairpins,
         ),
+        (
+            "turnd_worker_restarts_total",
+            "Workers that began anew after a panic, and whose allocations ended with it",
+            worker.restarts,
+        ),
     ] {
         families.counter(name, help).sample(&[], value);
     }

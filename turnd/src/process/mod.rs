@@ -4,3 +4,4 @@ pub mod background;
 pub mod identity;
 pub mod limits;
 pub mod pid_file;
+pub mod secrecy;

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 
 use turnd_net::{Piece, Received};
-use turnd_proto::{Client, ClientHop, FiveTuple, Instant, ListenerId, Now, Transport};
+use turnd_proto::{
+    Client, ClientHop, FiveTuple, Instant, ListenerId, Now, Transport, may_be_answered,
+};
 
 use super::{Worker, datagrams::source};
 use crate::{
@@ -29,6 +31,9 @@ impl Worker {
             listener: ListenerId(socket),
             path: five_tuple(path),
         };
+        if !may_be_answered(&client.path) {
+            return;
+        }
         for segment in self.slots.segments(received) {
             let (Some(dtls), Ok(listener)) = (&mut self.dtls, u32::try_from(at)) else {
                 return;

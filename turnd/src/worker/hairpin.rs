@@ -67,16 +67,21 @@ impl Worker {
 
     fn unpack(&mut self, now: Now, mut parcel: Parcel) {
         let bytes = self.slots.adopt(std::mem::take(&mut parcel.bytes));
+        let passages = std::mem::take(&mut parcel.passages);
+        // From here on it is not lost, whatever happens.
+        self.unpacked.parcels.push(parcel);
         let mut at = 0;
-        for passage in &parcel.passages {
+        for passage in &passages {
             let run = passage.run;
             let data = bytes.slice(at..at + run.bytes).segments(run.each);
             at += run.bytes;
             self.counts.hairpins += u64::from(run.datagrams);
             self.deliver(now, passage.relay, passage.from, run, data);
         }
-        self.since_listeners += parcel.passages.len();
-        self.unpacked.parcels.push(parcel);
+        self.since_listeners += passages.len();
+        if let Some(parcel) = self.unpacked.parcels.last_mut() {
+            parcel.passages = passages;
+        }
     }
 
     /// Nothing that lies in parcels waits any more.

@@ -16,11 +16,14 @@ mod counting;
 mod datagrams;
 mod dtls;
 mod hairpin;
+#[cfg(debug_assertions)]
+mod injection;
 mod opening;
 mod outputs;
 mod peers;
 mod reconfigure;
 mod relays;
+mod revival;
 mod splice;
 mod streams;
 mod undelivered;
@@ -181,15 +184,22 @@ impl Worker {
         })
     }
 
-    /// Serves until told to stop.
+    /// Serves until told to stop. After a panic it may be entered again, when [`Self::revive`] has put things in
+    /// order.
     ///
     /// # Errors
     /// When the poller fails, which nothing can be done about.
-    pub fn run(mut self) -> io::Result<()> {
+    pub fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
         let mut ended = std::time::Instant::now();
         let mut coalescing = Coalescing::new(self.parts.coalesce, ended);
         coalescing.prepare_thread();
+        // Who woke this thread may have been heard by the turn that a panic ended.
+        let now = self.clock.at(ended);
+        if self.read_letters(now) == Go::Stop {
+            return Ok(());
+        }
+        self.unpacked.more = true;
         loop {
             let timeout = self.timeout(ended);
             let (poller, received) = (&self.parts.poller, self.counts.received);

@@ -41,6 +41,8 @@ impl Worker {
                 self.reply(now, &to, &bytes);
             }
             Output::Ask(id, Ask::FindKeys { user, owner_in }) => {
+                #[cfg(debug_assertions)]
+                super::injection::panic_for(&user);
                 let keys = match owner_in {
                     Some(realm) => self.parts.keys.of_owner(&user, &realm),
                     None => self.parts.keys.find(&user, now.unix),

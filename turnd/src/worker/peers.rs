@@ -88,6 +88,13 @@ pub(super) enum PeerState {
 }
 
 impl Peers {
+    /// Connections of this worker's allocations whose sockets went to another, and to which.
+    pub(super) fn handed_over(&self) -> impl Iterator<Item = (ConnectionId, usize)> {
+        self.handed_over
+            .iter()
+            .map(|(&connection, &worker)| (connection, worker))
+    }
+
     /// Whether one side of a joined pair, or both, have finished.
     pub(super) fn is_ending(&self, id: PeerStreamId) -> bool {
         self.streams

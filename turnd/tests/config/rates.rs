@@ -5,11 +5,20 @@ use turnd::config::Rates;
 use crate::helpers::{FILE, MINIMAL, mistakes, notes, run, settings};
 
 #[test]
-fn nothing_is_limited_unless_it_is_written() {
+fn nothing_but_abuse_is_limited_unless_it_is_written() {
+    let against_abuse = Rates {
+        challenges: Some(10),
+        failed_logins: Some(20),
+        new_peers: Some(10),
+        ..Rates::default()
+    };
     let of_nothing = settings(MINIMAL);
-    assert_eq!(of_nothing.rates, Rates::default());
+    assert_eq!(of_nothing.rates, against_abuse);
     assert_eq!(of_nothing.nonce_secret, None);
-    let zero = settings(&format!("{MINIMAL}max-bps=0\nbps-capacity=0\n"));
+    let zero = settings(&format!(
+        "{MINIMAL}max-bps=0\nbps-capacity=0\nunanswered-challenges=0\nfailed-logins=0\n\
+         new-peers-per-second=0\n"
+    ));
     assert_eq!(zero.rates, Rates::default());
 }
 

@@ -94,7 +94,8 @@ fn allocate(turnd: &Turnd) -> (Client, SocketAddr) {
 }
 
 fn config(lines: &str) -> String {
-    format!("{CONFIG}tcp-relay\n{lines}")
+    // Some of them connect to many peers at once.
+    format!("{CONFIG}tcp-relay\nnew-peers-per-second=0\n{lines}")
 }
 
 fn named(writer: &mut Writer<'_>, id: u32) {

@@ -571,7 +571,7 @@ fn relayed_addresses_are_never_shared() {
     let mut net = Network::open();
     let mut seen = std::collections::HashSet::new();
     for port in 1..=500 {
-        let relay = Client::new(&format!("192.0.2.1:{port}")).allocate(&mut net);
+        let relay = Client::new(&format!("192.0.2.1:4{port:03}")).allocate(&mut net);
         assert!(seen.insert(relay), "{relay}");
     }
 }

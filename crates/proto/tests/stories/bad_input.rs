@@ -77,6 +77,11 @@ fn nobody_is_answered_who_cannot_be_reached() {
         "255.255.255.255:4001",
         "[::]:4001",
         "[ff02::1]:4001",
+        // Services that answer whatever they are sent.
+        "192.0.2.1:7",
+        "192.0.2.1:53",
+        "[2001:db8::1]:123",
+        "192.0.2.1:11211",
     ] {
         let client = Client::new(from);
         for request in [Request::binding(), Request::allocate()] {

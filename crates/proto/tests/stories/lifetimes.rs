@@ -230,11 +230,40 @@ fn a_refresh_of_both_halves_does_not_revive_the_dead_one() {
     assert_eq!(net.ports.in_use(), 1);
 }
 
+/// F10 of the faults: only credentials with a time look at the wall clock, and only when they are made use of.
+#[test]
+fn steps_of_the_wall_clock_change_nothing_that_is_there() {
+    let mut net = Network::new();
+    let mut alice = net.client("alice");
+    let relay = alice.allocate(&mut net);
+    alice.must_bind(&mut net, 0x4000, PEER);
+    let day = 86_400;
+    for step in [day, -2 * day, 1, -1] {
+        net.now.unix = net.now.unix.checked_add_signed(step).expect("a time");
+        assert_eq!(
+            alice.refresh(&mut net, 600).code(),
+            OK,
+            "no new nonce either"
+        );
+        assert!(net.peer_sends(relay, PEER, b"x").is_some());
+        net.wait(60);
+    }
+    // Nothing lasts longer either: the permission began 240 seconds ago, the life time 60.
+    net.wait(59);
+    assert!(net.peer_sends(relay, PEER, b"x").is_some());
+    net.wait(1);
+    assert!(net.peer_sends(relay, PEER, b"x").is_none());
+    net.wait(479);
+    assert_eq!(net.allocations(), 1);
+    net.wait(1);
+    assert_eq!(net.allocations(), 0);
+}
+
 #[test]
 fn a_clock_that_jumps_far_ends_everything_once() {
     let mut net = Network::open();
     for port in 1..=100 {
-        let mut client = Client::new(&format!("192.0.2.1:{port}"));
+        let mut client = Client::new(&format!("192.0.2.1:4{port:03}"));
         client.call(&mut net, &Request::allocate().even_port(true));
         client.must_bind(&mut net, 0x4000, PEER);
     }

@@ -107,7 +107,7 @@ fn so_many_requests_wait_and_no_more() {
         ..Setup::default()
     });
     let mut clients: Vec<Client> = (1..=20)
-        .map(|port| Client::new(&format!("192.0.2.1:{port}")).user("alice", "wonderland"))
+        .map(|port| Client::new(&format!("192.0.2.1:4{port:03}")).user("alice", "wonderland"))
         .collect();
     for client in &mut clients {
         client.say_hello(&mut net);
@@ -177,7 +177,7 @@ fn a_user_has_so_many_allocations_on_all_servers_together() {
         ..Setup::default()
     });
     let at_port = |port: u16| {
-        let alice = Client::new(&format!("192.0.2.1:{port}")).user("alice", "wonderland");
+        let alice = Client::new(&format!("192.0.2.1:4{port:03}")).user("alice", "wonderland");
         alice.on_server(usize::from(port % 2))
     };
     let mut clients: Vec<Client> = (1..=4).map(at_port).collect();
@@ -207,7 +207,7 @@ fn new_time_stamps_are_no_new_accounts() {
     let mut with_stamp = |stamp: u64, account: &str, port: u16| {
         let user = format!("{stamp}:{account}");
         let password = time_limited("secret", &user);
-        let mut client = Client::new(&format!("192.0.2.1:{port}")).user(&user, &password);
+        let mut client = Client::new(&format!("192.0.2.1:4{port:03}")).user(&user, &password);
         client.call(&mut net, &Request::allocate()).code()
     };
     assert_eq!(with_stamp(expires, "dave", 1), OK);

@@ -6,7 +6,9 @@
 mod support;
 mod tcp_relaying;
 
+mod abuse;
 mod allocate;
+mod anew;
 mod authentication;
 mod bad_input;
 mod binding;

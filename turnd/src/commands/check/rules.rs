@@ -4,13 +4,13 @@
 use std::net::IpAddr;
 
 use super::report::{Finding, InForce, Level, Report};
-use crate::config::{Access, Identity, Origin, Settings, Standing, UserSecret, Written, reference};
+use crate::config::{
+    Access, Identity, Origin, Settings, Standing, StaticUser, UserSecret, Written, reference,
+};
 
 /// Characters of a shared secret that cannot be found by trying: whoever has seen one credential can try
 /// as fast as he computes.
 const LEAST_SECRET: usize = 16;
-/// Characters of a password.
-const LEAST_PASSWORD: usize = 8;
 /// What stands in examples, and is tried first.
 const WELL_KNOWN: [&str; 14] = [
     "changeme",
@@ -131,7 +131,7 @@ impl Rules<'_> {
             let UserSecret::Password(password) = &user.secret else {
                 continue;
             };
-            if is_weak(password.expose(), LEAST_PASSWORD) {
+            if is_weak(password.expose(), StaticUser::LEAST_PASSWORD) {
                 let text = format!(
                     "user: the password of {:?} has fewer than 8 characters or is one from examples",
                     user.name

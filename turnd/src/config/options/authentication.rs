@@ -105,6 +105,18 @@ pub(super) static TOPIC: Topic = Topic {
             "401 replies per second and address; below 1: 10",
         )
         .default("10"),
+        obeyed(
+            "unanswered-challenges",
+            Number(COUNT, to!(unanswered_challenges)),
+            "401s a second to who never answers; 0: no limit",
+        )
+        .default("10"),
+        obeyed(
+            "failed-logins",
+            Number(COUNT, to!(failed_logins)),
+            "wrong passwords a minute and address; 0: no limit",
+        )
+        .default("20"),
         not_yet(
             "oauth",
             Flag(None),

@@ -57,6 +57,12 @@ pub(super) static TOPIC: Topic = Topic {
         )
         .letter('B')
         .default("0"),
+        obeyed(
+            "new-peers-per-second",
+            Number(COUNT, to!(new_peers)),
+            "peers an allocation may meet; 0: no limit",
+        )
+        .default("10"),
         accepted(
             "max-allocate-timeout",
             Number(COUNT, None),

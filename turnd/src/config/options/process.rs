@@ -33,5 +33,11 @@ pub(super) static TOPIC: Topic = Topic {
         obeyed("proc-group", Text(to!(proc_group)), "group to become then")
             .default("that of proc-user")
             .restart(),
+        obeyed(
+            "core-dumps",
+            Flag(to!(core_dumps)),
+            "let its memory, with the secrets, be dumped and read",
+        )
+        .restart(),
     ],
 };

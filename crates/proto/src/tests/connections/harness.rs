@@ -10,9 +10,9 @@ use turnd_wire::{Class, ErrorCode, Family, Message, Method, TransactionId, Write
 
 use super::{Step, after};
 use crate::{
-    Access, Answer, Ask, AskId, BindRefusal, Client, ConnectFailure, ConnectionId, DefaultFamily,
-    FiveTuple, Instant, Lifetimes, Limits, ListenerId, LiveRelays, Now, OpenedRelay, Output,
-    OwnAddresses, PeerPolicy, PeerRules, Quotas, RelayId, Server, Settings, Transport,
+    AbuseLimits, Access, Answer, Ask, AskId, BindRefusal, Client, ConnectFailure, ConnectionId,
+    DefaultFamily, FiveTuple, Instant, Lifetimes, Limits, ListenerId, LiveRelays, Now, OpenedRelay,
+    Output, OwnAddresses, PeerPolicy, PeerRules, Quotas, RelayId, Server, Settings, Transport,
 };
 
 pub(super) const CLIENTS: usize = 2;
@@ -96,6 +96,7 @@ impl Harness {
             turn: true,
             by_account: false,
             unauthorized_per_second: None,
+            abuse: AbuseLimits::default(),
             udp_relay: true,
             tcp_relay: true,
         };

@@ -8,8 +8,8 @@ use turnd_wire::{Class, ErrorCode, Family, Message, Method, Writer, attr, channe
 
 use super::{CHANNELS, CLIENTS, Model, Outcome, PERMISSIONS, SECOND, Step, Wish, address, half};
 use crate::{
-    Access, Answer, Ask, Client, DefaultFamily, FiveTuple, Frame, Instant, Lifetimes, Limits,
-    ListenerId, LiveRelays, Now, OpenedRelay, Output, OwnAddresses, PeerPolicy, PeerRules,
+    AbuseLimits, Access, Answer, Ask, Client, DefaultFamily, FiveTuple, Frame, Instant, Lifetimes,
+    Limits, ListenerId, LiveRelays, Now, OpenedRelay, Output, OwnAddresses, PeerPolicy, PeerRules,
     PortWish, Quotas, RelayId, RelayRefusal, ReservationToken, Run, Server, Settings, Transport,
 };
 
@@ -413,6 +413,7 @@ fn server() -> Server {
         turn: true,
         by_account: false,
         unauthorized_per_second: None,
+        abuse: AbuseLimits::default(),
     };
     Server::new(Arc::new(settings), 0, &[3; 32])
 }

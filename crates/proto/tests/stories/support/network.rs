@@ -10,7 +10,7 @@ use std::{
 };
 
 use turnd_proto::{
-    Access, Answer, Ask, AskId, Bandwidth, BindingRules, ConnectFailure, ConnectionId,
+    AbuseLimits, Access, Answer, Ask, AskId, Bandwidth, BindingRules, ConnectFailure, ConnectionId,
     DefaultFamily, Event, Frame, Hairpin, Instant, Lifetimes, Limits, LiveRelays, LongTerm, Now,
     OpenedRelay, Output, OwnAddresses, PeerPolicy, PeerRules, PortWish, Quotas, Redirects, RelayId,
     RelayRefusal, Run, Server, Settings, StreamMeter, Withdrawn,
@@ -43,6 +43,7 @@ pub(crate) struct Setup {
     pub(crate) turn: bool,
     pub(crate) by_account: bool,
     pub(crate) unauthorized: Option<u32>,
+    pub(crate) abuse: AbuseLimits,
     /// Relay addresses, inside and outside.
     pub(crate) relays: Vec<(&'static str, &'static str)>,
     pub(crate) listeners: Vec<&'static str>,
@@ -78,6 +79,7 @@ impl Default for Setup {
             turn: true,
             by_account: false,
             unauthorized: None,
+            abuse: AbuseLimits::default(),
             relays: vec![("10.0.0.5", "9.9.9.9"), ("2606::5", "2606::5")],
             listeners: vec!["10.0.0.5:3478", "[2606::5]:3478"],
             named: vec![],
@@ -162,6 +164,7 @@ impl Setup {
             turn: self.turn,
             by_account: self.by_account,
             unauthorized_per_second: self.unauthorized,
+            abuse: self.abuse.clone(),
         }
     }
 }
