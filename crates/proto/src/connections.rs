@@ -82,7 +82,6 @@ impl Connections {
         self.connections.get(&id)
     }
 
-    #[cfg(test)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ConnectionId, &Connection)> {
         self.connections.iter().map(|(&id, it)| (id, it))
     }

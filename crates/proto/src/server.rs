@@ -1,6 +1,5 @@
 //! The server: takes an input, finds out what it is, and hands it to the file that knows the rules.
 
-#[cfg(test)]
 mod checks;
 mod expiry;
 

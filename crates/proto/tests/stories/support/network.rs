@@ -532,10 +532,10 @@ impl Network {
         }
         let opened = opened?;
         self.sockets.insert(opened.address, (index, relay));
-        if core::mem::take(&mut self.stick) {
-            if let Some(next) = opened.next {
-                self.ports.close(next);
-            }
+        if let Some(next) = opened.next
+            && core::mem::take(&mut self.stick)
+        {
+            self.ports.close(next);
             return Err(RelayRefusal::NoCapacity);
         }
         if let (PortWish::EvenAndNext(next), Some(address)) = (port, opened.next) {
