@@ -87,7 +87,6 @@ impl Connections {
         self.connections.clear();
     }
 
-    #[cfg(test)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ConnectionId, &Connection)> {
         self.connections.iter().map(|(&id, it)| (id, it))
     }

@@ -1,7 +1,6 @@
 //! The server: takes an input, finds out what it is, and hands it to the file that knows the rules.
 
 mod anew;
-#[cfg(test)]
 mod checks;
 mod expiry;
 

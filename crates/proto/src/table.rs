@@ -114,7 +114,6 @@ impl Table {
     }
 
     /// Connections that allocations know of.
-    #[cfg(test)]
     pub(crate) fn connections(&self) -> usize {
         self.allocations
             .values()
@@ -205,7 +204,6 @@ impl Table {
     }
 
     /// What allocations hold together.
-    #[cfg(test)]
     pub(crate) fn held(&self) -> Held {
         let mut all = Held::default();
         for held in self.allocations.values().map(Allocation::held) {
@@ -215,13 +213,11 @@ impl Table {
         all
     }
 
-    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.allocations.is_empty() && self.by_client.is_empty() && self.relays.is_empty()
     }
 
     /// Fails if a map names something that is not there, or the other way round.
-    #[cfg(test)]
     pub(crate) fn check(&self) {
         assert_eq!(self.by_client.len(), self.allocations.len());
         for (path, id) in &self.by_client {

@@ -49,7 +49,6 @@ impl Timers {
         self.set.pop_first().map(|(_, timer)| timer)
     }
 
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.set.len()
     }

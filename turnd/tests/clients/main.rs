@@ -6,6 +6,7 @@ mod support;
 
 mod aioice;
 mod chromium;
+mod coturn;
 #[cfg(feature = "dtls")]
 mod dtls;
 mod openssl;

@@ -12,3 +12,4 @@ mod logs;
 mod odd_traffic;
 mod resources;
 mod session;
+mod soak;

@@ -1,12 +1,15 @@
-//! What must hold of a server after every step, for tests.
+//! What must hold of a server after every step, for tests and fuzzing.
 
 use super::Server;
 use crate::connections::Stage;
 
 impl Server {
     /// Fails if something is counted twice or not at all: one timer for each allocation, question,
-    /// reservation and connection that waits.
-    pub(crate) fn check(&self) {
+    /// reservation and connection that waits. Looks at everything, so that it is for tests.
+    ///
+    /// # Panics
+    /// If this server is not in order.
+    pub fn check(&self) {
         self.table.check();
         let (mut unbound, mut connecting) = (0, 0);
         for (id, connection) in self.connections.iter() {
@@ -46,7 +49,10 @@ impl Server {
     }
 
     /// Fails if anything is left of what ever was.
-    pub(crate) fn check_is_empty(&self) {
+    ///
+    /// # Panics
+    /// If something is.
+    pub fn check_is_empty(&self) {
         self.check();
         assert_eq!(self.timers.len(), 0);
         assert!(self.table.is_empty() && self.opening.is_empty());

@@ -2,3 +2,4 @@
 
 mod connections;
 mod model;
+mod peer_policy;

@@ -1,5 +1,6 @@
 //! Random sequences of requests, data and time, compared with a model that says in a few lines what
-//! RFC 8656 wants: maps with expiry times. `PROPTEST_CASES` sets how many.
+//! RFC 8656 wants: maps with expiry times, nonces that get old, and places of a quota. `PROPTEST_CASES`
+//! sets how many.
 
 use core::{net::SocketAddr, time::Duration};
 use std::{collections::BTreeMap, net::IpAddr};
@@ -9,13 +10,22 @@ use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state
 use turnd_wire::Family;
 
 use harness::Harness;
+use places::Reservation;
 
 mod harness;
+mod places;
 
 const CLIENTS: usize = 3;
+/// Whose clients they are: two of one user, who share his quota, and one of another.
+const USERS: [usize; CLIENTS] = [0, 0, 1];
 const PERMISSIONS: usize = 3;
 const CHANNELS: usize = 2;
 const SECOND: u64 = 1000;
+/// Places of each user, and of all.
+const QUOTA: usize = 2;
+const TOTAL_QUOTA: usize = 3;
+/// How long a nonce is good, in seconds.
+const NONCE: u64 = 700;
 /// Two ports of one host, other hosts, a forbidden one, and IPv6.
 const PEERS: [&str; 8] = [
     "8.8.8.8:5000",
@@ -44,12 +54,15 @@ prop_state_machine! {
 #[test]
 fn packets_do_not_wait_for_the_lock() {
     let mut harness = Harness::init_test(&Model::default());
+    let allocate = || Step::Allocate {
+        client: 0,
+        wish: Wish::Dual,
+        full: [false; 2],
+    };
     for step in [
-        Step::Allocate {
-            client: 0,
-            wish: Wish::Dual,
-            full: [false; 2],
-        },
+        // Which gets a nonce.
+        allocate(),
+        allocate(),
         Step::Bind {
             client: 0,
             number: NUMBERS[1],
@@ -95,6 +108,10 @@ enum Step {
     AllocateAgain {
         client: usize,
         full: [bool; 2],
+    },
+    /// The other user tries to end the client's allocation.
+    Intrude {
+        client: usize,
     },
     /// An Allocate whose socket never comes.
     AllocateUnanswered {
@@ -165,17 +182,20 @@ enum Outcome {
 struct Model {
     now: u64,
     clients: [ModelClient; CLIENTS],
-    /// Reservations and when they end; `None` once they are used.
-    tokens: Vec<Option<u64>>,
+    tokens: Vec<Reservation>,
     expected: Option<Outcome>,
 }
 
 #[derive(Clone, Debug, Default)]
 struct ModelClient {
     allocation: Option<ModelAllocation>,
-    /// The last Allocate request, and how many there were.
-    last: Option<Wish>,
+    /// The last Allocate request with the nonce that it had, and how many there were.
+    last: Option<(Wish, Option<u64>)>,
     requests: u64,
+    /// When the nonce that it knows was made, in seconds.
+    nonce: Option<u64>,
+    /// Whether the server has counted an allocation, or one on its way, that it has not seen the end of.
+    place: bool,
     /// When a socket that does not come is given up.
     opening: Option<u64>,
 }
@@ -262,7 +282,7 @@ impl Model {
     }
 
     fn allocate(&mut self, client: usize, wish: &Wish, full: [bool; 2]) -> Outcome {
-        let state = &mut self.clients[client];
+        let state = &self.clients[client];
         if let Some(allocation) = &state.allocation {
             if allocation.made_by == state.requests {
                 return Outcome::SameAgain;
@@ -274,13 +294,14 @@ impl Model {
         }
         let (wanted, lifetime) = match wish {
             Wish::NoTransport => return Outcome::Refused(400),
+            wish if !self.has_places(client, wish) => return Outcome::Refused(486),
             Wish::Family(family, lifetime) => {
                 ([*family == Family::V4, *family == Family::V6], *lifetime)
             }
             Wish::Dual => ([true, true], None),
             Wish::EvenAndNext => ([true, false], None),
             Wish::Token(number) => {
-                if !redeem(&mut self.tokens, *number, self.now) {
+                if !self.redeem(*number) {
                     return Outcome::Refused(508);
                 }
                 ([true, false], None)
@@ -298,6 +319,8 @@ impl Model {
         };
         let granted = granted(lifetime);
         let end = self.now + u64::from(granted) * SECOND;
+        let state = &mut self.clients[client];
+        state.place = true;
         state.allocation = Some(ModelAllocation {
             made_by: state.requests,
             halves: got.map(|got| got.then_some(end)),
@@ -305,12 +328,19 @@ impl Model {
         });
         let reserves = matches!(wish, Wish::EvenAndNext);
         if reserves {
-            self.tokens.push(Some(self.now + 30 * SECOND));
+            self.tokens.push(Reservation {
+                ends: self.now + 30 * SECOND,
+                user: USERS[client],
+                place: true,
+            });
         }
         Outcome::Allocated(got, granted, reserves, missing)
     }
 
     fn refresh(&mut self, client: usize, lifetime: Option<u32>, family: Option<Family>) -> Outcome {
+        if let Some(refused) = self.admit(client, self.clients[client].nonce) {
+            return refused;
+        }
         let Some(allocation) = &mut self.clients[client].allocation else {
             return Outcome::Refused(437);
         };
@@ -332,6 +362,7 @@ impl Model {
             return Outcome::Refused(443);
         }
         self.expire();
+        self.settle(client);
         Outcome::Refreshed(granted)
     }
 
@@ -341,6 +372,9 @@ impl Model {
         client: usize,
         request: impl FnOnce(&mut ModelAllocation, u64) -> Outcome,
     ) -> Outcome {
+        if let Some(refused) = self.admit(client, self.clients[client].nonce) {
+            return refused;
+        }
         match &mut self.clients[client].allocation {
             Some(allocation) => request(allocation, self.now),
             None => Outcome::Refused(437),
@@ -375,8 +409,8 @@ impl Model {
         let halves = allocations
             .flat_map(|allocation| allocation.halves)
             .flatten();
-        let tokens = self.tokens.iter().flatten();
-        halves.count() + tokens.filter(|end| self.now < **end).count()
+        let tokens = self.tokens.iter().filter(|token| token.place);
+        halves.count() + tokens.count()
     }
 }
 
@@ -420,6 +454,7 @@ impl ReferenceStateMachine for Model {
             1 => (client(), full())
                 .prop_map(|(client, full)| Step::AllocateAgain { client, full }),
             1 => client().prop_map(|client| Step::AllocateUnanswered { client }),
+            1 => client().prop_map(|client| Step::Intrude { client }),
             1 => (0..=model.tokens.len()).prop_map(|token| Step::Claim { token }),
             2 => (client(), lifetime(), proptest::option::of(family())).prop_map(
                 |(client, lifetime, family)| Step::Refresh { client, lifetime, family }
@@ -440,7 +475,6 @@ impl ReferenceStateMachine for Model {
 
     fn apply(mut model: Self, step: &Step) -> Self {
         model.expire();
-        let now = model.now;
         let outcome = match step {
             Step::Allocate { client, wish, full } => {
                 model.clients[*client].requests += 1;
@@ -448,26 +482,22 @@ impl ReferenceStateMachine for Model {
                     Wish::Token(number) if *number >= model.tokens.len() => Wish::Token(usize::MAX),
                     wish => wish.clone(),
                 };
-                model.clients[*client].last = Some(wish.clone());
-                model.allocate(*client, &wish, *full)
+                let nonce = model.clients[*client].nonce;
+                model.clients[*client].last = Some((wish.clone(), nonce));
+                let refused = model.admit(*client, nonce);
+                refused.unwrap_or_else(|| model.allocate(*client, &wish, *full))
             }
             Step::AllocateAgain { client, full } => match model.clients[*client].last.clone() {
-                Some(wish) => model.allocate(*client, &wish, *full),
+                Some((wish, nonce)) => {
+                    let refused = model.admit(*client, nonce);
+                    refused.unwrap_or_else(|| model.allocate(*client, &wish, *full))
+                }
                 None => Outcome::Silence,
             },
-            Step::AllocateUnanswered { client } => {
-                let state = &mut model.clients[*client];
-                state.requests += 1;
-                state.last = Some(Wish::Family(Family::V4, None));
-                if state.allocation.is_some() {
-                    Outcome::Refused(437)
-                } else {
-                    state.opening.get_or_insert(now + 10 * SECOND);
-                    Outcome::Silence
-                }
-            }
-            Step::Claim { token } if redeem(&mut model.tokens, *token, now) => Outcome::Done,
+            Step::AllocateUnanswered { client } => model.allocate_unanswered(*client),
+            Step::Claim { token } if model.redeem(*token) => Outcome::Done,
             Step::Claim { .. } => Outcome::Silence,
+            Step::Intrude { client } => model.with(*client, |_, _| Outcome::Refused(441)),
             Step::Refresh {
                 client,
                 lifetime,
@@ -497,9 +527,8 @@ impl ReferenceStateMachine for Model {
             } => {
                 model.now += millis;
                 model.expire();
-                for client in &mut model.clients {
-                    let given_up = |end: &u64| *and_run_timers && *end <= model.now;
-                    client.opening = client.opening.filter(|end| !given_up(end));
+                if *and_run_timers {
+                    model.run_timers();
                 }
                 Outcome::Silence
             }
@@ -507,12 +536,6 @@ impl ReferenceStateMachine for Model {
         model.expected = Some(outcome);
         model
     }
-}
-
-/// Uses a token up, if it is one and still good.
-fn redeem(tokens: &mut [Option<u64>], number: usize, now: u64) -> bool {
-    let token = tokens.get_mut(number).and_then(Option::take);
-    token.is_some_and(|end| now < end)
 }
 
 fn granted(lifetime: Option<u32>) -> u32 {

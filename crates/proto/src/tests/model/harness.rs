@@ -1,16 +1,26 @@
 //! The real server, driven by the steps of the model; what came of each is put into the model's words.
 
 use core::{net::SocketAddr, time::Duration};
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock},
+};
 
 use proptest_state_machine::StateMachineTest;
-use turnd_wire::{Class, ErrorCode, Family, Message, Method, Writer, attr, channel_data};
+use turnd_wire::{
+    Algorithm, Class, ErrorCode, Family, Integrity, Key, Message, Method, Writer, attr,
+    channel_data,
+};
 
-use super::{CHANNELS, CLIENTS, Model, Outcome, PERMISSIONS, SECOND, Step, Wish, address, half};
+use super::{
+    CHANNELS, CLIENTS, Model, NONCE, Outcome, PERMISSIONS, QUOTA, SECOND, Step, TOTAL_QUOTA, USERS,
+    Wish, address, half,
+};
 use crate::{
-    AbuseLimits, Access, Answer, Ask, Client, DefaultFamily, FiveTuple, Frame, Instant, Lifetimes,
-    Limits, ListenerId, LiveRelays, Now, OpenedRelay, Output, OwnAddresses, PeerPolicy, PeerRules,
-    PortWish, Quotas, RelayId, RelayRefusal, ReservationToken, Run, Server, Settings, Transport,
+    AbuseLimits, Access, Answer, Ask, Client, Credential, DefaultFamily, FiveTuple, Frame, Instant,
+    Lifetimes, Limits, ListenerId, LiveRelays, LongTerm, Now, OpenedRelay, Output, OwnAddresses,
+    PeerPolicy, PeerRules, PortWish, Quotas, RelayId, RelayRefusal, ReservationToken, Run, Server,
+    Settings, Transport, UserId,
 };
 
 /// A server and all that it needs.
@@ -31,6 +41,7 @@ pub(super) struct Harness {
 #[derive(Default)]
 struct HarnessClient {
     requests: u32,
+    nonce: Option<Vec<u8>>,
     last: Vec<u8>,
     success: Vec<u8>,
     /// The relays of its last allocation, perhaps long gone.
@@ -110,6 +121,13 @@ impl Harness {
                 let request = self.allocate_request(client, &Wish::Family(Family::V4, None));
                 self.clients[client].last.clone_from(&request);
                 self.allocate(client, &request)
+            }
+            Step::Intrude { client } => {
+                let user = 1 - USERS[client];
+                let request = self.request_of(user, client, Method::REFRESH, |writer| {
+                    writer.number32(attr::LIFETIME, 0);
+                });
+                self.control(client, &request, |_| Outcome::Done)
             }
             Step::Claim { token } => {
                 let token = self.tokens.get(token).copied().unwrap_or_default();
@@ -309,6 +327,17 @@ impl Harness {
         method: Method,
         fill: impl FnOnce(&mut Writer<'_>),
     ) -> Vec<u8> {
+        self.request_of(USERS[client], client, method, fill)
+    }
+
+    /// A request of this user, signed if the client knows a nonce.
+    fn request_of(
+        &mut self,
+        user: usize,
+        client: usize,
+        method: Method,
+        fill: impl FnOnce(&mut Writer<'_>),
+    ) -> Vec<u8> {
         let state = &mut self.clients[client];
         state.requests += 1;
         let mut id = [client as u8; 12];
@@ -316,6 +345,12 @@ impl Harness {
         let mut buffer = [0; 256];
         let mut writer = Writer::new(&mut buffer, Class::Request, method, id.into());
         fill(&mut writer);
+        if let Some(nonce) = &state.nonce {
+            writer.text(attr::USERNAME, &CREDENTIALS[user].name);
+            writer.text(attr::REALM, REALM);
+            writer.bytes(attr::NONCE, nonce);
+            writer.integrity(Integrity::Sha1, &CREDENTIALS[user].md5);
+        }
         writer.finish().expect("room").to_vec()
     }
 
@@ -325,6 +360,12 @@ impl Harness {
         self.drain();
         let reply = self.replies.pop();
         assert!(self.replies.is_empty());
+        let message = reply
+            .as_ref()
+            .map(|bytes| Message::parse(bytes).expect("a message"));
+        if let Some(nonce) = message.and_then(|message| message.attribute(attr::NONCE)) {
+            self.clients[client].nonce = Some(nonce.to_vec());
+        }
         reply
     }
 
@@ -332,6 +373,13 @@ impl Harness {
         while let Some(output) = self.server.poll_output() {
             match output {
                 Output::Reply { bytes, .. } => self.replies.push(bytes),
+                Output::Ask(id, Ask::FindKeys { user, .. }) => {
+                    let known = CREDENTIALS
+                        .iter()
+                        .filter(|it| UserId::Name(it.name.clone()) == user);
+                    let answer = Answer::Keys(known.cloned().collect());
+                    self.server.handle_answer(self.now, id, answer);
+                }
                 Output::Ask(id, ask) => {
                     if !self.unanswered {
                         let answer = Answer::Relay(self.open(&ask));
@@ -383,20 +431,37 @@ impl Harness {
 
 const RELAYS: [&str; 2] = ["9.9.9.9", "2606::5"];
 
-/// A server that asks nobody for credentials and has room for little.
+const REALM: &str = "turn.org";
+static CREDENTIALS: LazyLock<[Credential; 2]> = LazyLock::new(|| {
+    ["alice", "bob"].map(|name| Credential {
+        name: name.to_owned(),
+        account: name.to_owned(),
+        md5: Key::long_term(Algorithm::Md5, name, REALM, "secret"),
+        sha256: None,
+    })
+});
+
+/// A server that has room for little.
 fn server() -> Server {
     let ips = RELAYS.map(|relay| relay.parse().expect("an address"));
     let relays = Arc::new(LiveRelays::new(ips.map(|ip| (ip, ip))));
     let own = Arc::new(OwnAddresses::new(ips.map(|ip| ip..=ip).into(), vec![]));
+    let most = |places| Some(u32::try_from(places).expect("few places"));
     let settings = Settings {
-        access: Access::DangerousAnyone,
+        access: Access::LongTerm(LongTerm::new(
+            REALM.to_owned(),
+            &[7; 32],
+            Some(Duration::from_secs(NONCE)),
+            false,
+            false,
+        )),
         lifetimes: Lifetimes::default(),
         limits: Limits {
             permissions: PERMISSIONS,
             channels: CHANNELS,
             ..Limits::default()
         },
-        quotas: Arc::new(Quotas::default()),
+        quotas: Arc::new(Quotas::new(most(QUOTA), most(TOTAL_QUOTA))),
         bandwidth: Arc::default(),
         peers: PeerPolicy::new(PeerRules::default(), own.clone(), vec![], relays.clone()),
         tcp_peers: PeerPolicy::new(PeerRules::default(), own, vec![], relays.clone()),

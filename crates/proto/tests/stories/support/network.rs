@@ -469,7 +469,18 @@ impl Network {
         while let Some(output) = self.servers[index].poll_output() {
             match output {
                 Output::Reply { to, bytes } => self.replies.push((to, bytes)),
-                Output::Ask(id, ask) if self.hold => self.asks.push((index, id, ask)),
+                Output::Ask(id, ask) if self.hold => {
+                    // A pair that is given up meanwhile may have been opened, for all that the server knows.
+                    if let Ask::OpenRelay {
+                        relay,
+                        port: PortWish::EvenAndNext(_),
+                        ..
+                    } = ask
+                    {
+                        self.refused.insert((index, relay));
+                    }
+                    self.asks.push((index, id, ask));
+                }
                 Output::Ask(id, ask) => self.answer(index, id, &ask),
                 Output::CloseRelay(relay) => self.close(index, relay),
                 Output::Join { client, connection } => {
@@ -555,12 +566,13 @@ impl Network {
         }
         let opened = opened?;
         self.sockets.insert(opened.address, (index, relay));
-        if core::mem::take(&mut self.stick) {
-            if let Some(next) = opened.next {
-                self.ports.close(next);
-            }
+        if let Some(next) = opened.next
+            && core::mem::take(&mut self.stick)
+        {
+            self.ports.close(next);
             return Err(RelayRefusal::NoCapacity);
         }
+        self.refused.remove(&(index, relay));
         if let (PortWish::EvenAndNext(next), Some(address)) = (port, opened.next) {
             self.sockets.insert(address, (index, next));
         }
