@@ -20,6 +20,8 @@
 //!   ten seconds nobody waits any more: whoever brings a socket late asks [`Server::is_waiting`] first.
 //! * [`Output::CloseRelay`] names a socket that was opened before, or that may have been: the first half
 //!   of a pair whose second half failed.
+//! * [`Output::Forward`] is [`Server::handle_datagram`]'s input at another server of the process, and so is
+//!   all that comes by that path between [`Output::PathTaken`] and [`Output::PathLeft`] there.
 //! * [`Output::Event`] may be logged or dropped.
 //!
 //! Whoever drives a server comes back at [`Server::next_timeout`], or whenever it likes.
@@ -51,6 +53,7 @@
 //!     legacy_channels: false,
 //!     udp_relay: true,
 //!     tcp_relay: false,
+//!     mobility: None,
 //!     stun: true,
 //!     turn: true,
 //!     by_account: false,
@@ -108,6 +111,7 @@ mod frame;
 mod histogram;
 mod io;
 mod live_relays;
+mod mobility;
 mod nonce;
 mod own_addresses;
 mod pace;
@@ -125,6 +129,7 @@ mod settings;
 mod table;
 #[cfg(test)]
 mod tests;
+mod ticket;
 mod time;
 mod timers;
 mod traffic;
@@ -154,5 +159,6 @@ pub use refusal::Fault;
 pub use relay::Run;
 pub use server::Server;
 pub use settings::{Access, DefaultFamily, Lifetimes, Limits, LongTerm, Settings};
+pub use ticket::TicketKey;
 pub use time::{Instant, Now};
 pub use traffic::{Flow, Side, Traffic};

@@ -11,6 +11,7 @@ use crate::{
     nonce::{Features, Nonces},
     peers::PeerPolicy,
     quota::Quotas,
+    ticket::TicketKey,
 };
 
 /// Everything that is the same for all servers of a process.
@@ -44,6 +45,8 @@ pub struct Settings {
     pub udp_relay: bool,
     /// Relay TCP (RFC 6062).
     pub tcp_relay: bool,
+    /// What tickets are encrypted with (RFC 8016); `None`: no client may come back from another address.
+    pub mobility: Option<TicketKey>,
     /// Answer Binding requests.
     pub stun: bool,
     /// Serve TURN.

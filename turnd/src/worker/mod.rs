@@ -16,6 +16,7 @@ mod counting;
 mod datagrams;
 mod dtls;
 mod hairpin;
+mod mobility;
 mod opening;
 mod outputs;
 mod peers;
@@ -46,6 +47,7 @@ use crate::{
 
 use coalescing::Coalescing;
 use hairpin::Unpacked;
+use mobility::Moved;
 use peers::Peers;
 use reconfigure::Retiring;
 pub use reconfigure::{Fates, Reconfigure};
@@ -114,6 +116,7 @@ pub struct Worker {
     /// were read.
     since_listeners: usize,
     streams: Streams,
+    moved: Moved,
     peers: Peers,
     /// Whether outputs of the state machine are being carried out.
     is_draining: bool,
@@ -156,6 +159,7 @@ impl Worker {
             clock: parts.clock.in_turns(),
             streams: Streams::new(&parts.stream_rules),
             plain: vec![0; if parts.dtls.is_some() { MAX_MESSAGE } else { 0 }].into_boxed_slice(),
+            moved: Moved::default(),
             peers: Peers::default(),
             is_draining: false,
             asked: 0,
@@ -210,11 +214,15 @@ impl Worker {
                     Socket::Acceptor(at) => self.accept(now, at),
                     Socket::Stream(id) => self.stream_ready(now, id, readiness),
                     Socket::PeerStream(id) => self.peer_ready(now, id, readiness),
+                    // No socket of its own.
+                    Socket::Foreign { .. } => {}
                 }
                 self.hear_listeners(now);
             }
             self.resume_streams(now);
             self.begin_handshakes(now);
+            self.drain(now);
+            self.move_streams(now);
             self.parcels.send();
             self.flush(now);
             ended = std::time::Instant::now();

@@ -16,6 +16,7 @@ mod data;
 mod hairpin;
 mod lifetimes;
 mod limits;
+mod mobility;
 mod no_allocation;
 mod peer_policy;
 mod permissions;

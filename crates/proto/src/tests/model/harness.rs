@@ -343,7 +343,11 @@ impl Harness {
                     assert!(closed.is_some() || self.refused == Some(relay), "{relay:?}");
                 }
                 Output::Event(_) => {}
-                Output::Join { .. } | Output::CloseConnection(_) => {
+                Output::Join { .. }
+                | Output::CloseConnection(_)
+                | Output::Forward { .. }
+                | Output::PathTaken(_)
+                | Output::PathLeft(_) => {
                     unreachable!("TCP relaying is off")
                 }
             }
@@ -407,6 +411,7 @@ fn server() -> Server {
         legacy_channels: false,
         udp_relay: true,
         tcp_relay: false,
+        mobility: None,
         stun: true,
         turn: true,
         by_account: false,
