@@ -16,13 +16,15 @@ use std::{
 
 use rustls::ServerConnection;
 use turnd_net::{TcpStream, Waker};
-use turnd_proto::{AskId, BindRefusal, ConnectionId, RelayId, ReservationToken, StreamMeter};
+use turnd_proto::{
+    AskId, BindRefusal, ConnectionId, FiveTuple, RelayId, ReservationToken, StreamMeter,
+};
 
 use crate::{
     parcels::{PARCELS, Parcel},
     ports::RelaySocket,
     report::Reply,
-    streams::StreamId,
+    streams::{Connection, StreamId},
     worker::Reconfigure,
 };
 
@@ -83,6 +85,29 @@ pub enum Letter {
         /// The connection, and how it took the hello.
         answered: Option<(Box<ServerConnection>, io::Result<()>)>,
     },
+    /// This connection is about an allocation of yours, as its message says (RFC 8016). It is yours from now on.
+    TakeStream {
+        /// The connection. Nothing of it has been read behind the message, but what it keeps.
+        connection: Box<Connection>,
+        /// The message.
+        message: Vec<u8>,
+    },
+    /// What comes from this client is for worker `to`, which has his allocation now.
+    HandOn {
+        /// Who has it.
+        to: usize,
+        /// The client.
+        path: FiveTuple,
+    },
+    /// It is not any more.
+    HandOnNoMore {
+        /// Who had it.
+        to: usize,
+        /// The client.
+        path: FiveTuple,
+    },
+    /// The association of a client of yours has ended, or he has an allocation elsewhere.
+    PathClosed(FiveTuple),
     /// Do this, and let go of the acknowledgement when it is done.
     Order(Order, Acknowledgement),
     /// Answer as soon as this is read: it shows that your loop turns. There is one under way at most.

@@ -1,11 +1,13 @@
-//! Data on its way from relays of one worker to relays of another, many datagrams at a time.
+//! Datagrams on their way from one worker to another, many at a time: data for a relay there, and messages of
+//! clients that moved (RFC 8016), whose datagrams the kernel gives to another worker than the one that has
+//! their allocation.
 //!
 //! Bytes are copied once, into a parcel. A worker has so many parcels of such a size, and they come back to it
 //! when they are empty: what does not fit into those is dropped, as a socket's buffer would drop it.
 
 use std::net::SocketAddr;
 
-use turnd_proto::{Hairpin, RelayId, Run};
+use turnd_proto::{Client, Hairpin, RelayId, Run};
 
 use crate::mailbox::{Mailbox, Sender};
 
@@ -21,22 +23,36 @@ pub const PARCELS: usize = 128;
 /// Of those, parcels under way to one other worker: one that stands still must not keep all of them.
 const TO_ONE: usize = PARCELS / 2;
 
-/// What goes from one relay to another: datagrams that lie one after the other.
+/// What datagrams are to the worker that they go to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// They arrive at a relay.
+    ToRelay {
+        /// Which.
+        relay: RelayId,
+        /// From where.
+        from: SocketAddr,
+    },
+    /// Messages of a client whose allocation is there.
+    FromClient(Client),
+    /// Messages for a client whose association of DTLS is there.
+    ToClient(Client),
+}
+
+/// Datagrams that go one way and lie one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Passage {
-    /// Where it arrives.
-    pub relay: RelayId,
-    /// From where.
-    pub from: SocketAddr,
+    /// Where to.
+    pub way: Way,
     /// How much.
     pub run: Run,
 }
 
 impl Passage {
     /// Whether a datagram that follows can go in its run. After a shorter one nothing can.
-    fn takes(&self, relay: RelayId, from: SocketAddr, data: &[u8]) -> bool {
+    fn takes(&self, way: Way, data: &[u8]) -> bool {
         let run = self.run;
-        (self.relay, self.from) == (relay, from)
+        self.way == way
             && (1..=run.each).contains(&data.len())
             && run.bytes == run.each * run.datagrams as usize
     }
@@ -72,20 +88,20 @@ impl Parcel {
     }
 
     /// Puts a datagram in; `false` if there is no room.
-    fn put(&mut self, relay: RelayId, from: SocketAddr, data: &[u8]) -> bool {
+    fn put(&mut self, way: Way, data: &[u8]) -> bool {
         if self.bytes.len() + data.len() > BYTES || self.datagrams == DATAGRAMS {
             return false;
         }
         let is_full = self.passages.len() == RUNS;
         match self.passages.last_mut() {
-            Some(last) if last.takes(relay, from, data) => {
+            Some(last) if last.takes(way, data) => {
                 last.run.datagrams += 1;
                 last.run.bytes += data.len();
             }
             _ if is_full => return false,
             _ => {
                 let run = Run::one(data.len());
-                self.passages.push(Passage { relay, from, run });
+                self.passages.push(Passage { way, run });
             }
         }
         self.datagrams += 1;
@@ -126,10 +142,24 @@ impl Parcels {
     pub fn put<'a>(
         &mut self,
         mailbox: &Mailbox,
-        way: Hairpin,
+        hairpin: Hairpin,
         data: impl Iterator<Item = &'a [u8]>,
     ) {
-        let to = usize::from(way.server);
+        let way = Way::ToRelay {
+            relay: hairpin.relay,
+            from: hairpin.from,
+        };
+        self.put_messages(mailbox, usize::from(hairpin.server), way, data);
+    }
+
+    /// The same for whatever can be under way to a worker.
+    pub fn put_messages<'a>(
+        &mut self,
+        mailbox: &Mailbox,
+        to: usize,
+        way: Way,
+        data: impl Iterator<Item = &'a [u8]>,
+    ) {
         for datagram in data {
             let is_in = self.put_one(to, way, datagram) || {
                 self.send_to(to);
@@ -140,9 +170,9 @@ impl Parcels {
         }
     }
 
-    fn put_one(&mut self, to: usize, way: Hairpin, datagram: &[u8]) -> bool {
+    fn put_one(&mut self, to: usize, way: Way, datagram: &[u8]) -> bool {
         let parcel = self.filling.get_mut(to).and_then(Option::as_mut);
-        parcel.is_some_and(|parcel| parcel.put(way.relay, way.from, datagram))
+        parcel.is_some_and(|parcel| parcel.put(way, datagram))
     }
 
     /// Begins a parcel, if there is one to be had.

@@ -80,6 +80,7 @@ impl SessionLog {
                 self.sessions.remove(*allocation);
             }
             Event::Refreshed { .. }
+            | Event::Moved { .. }
             | Event::Permitted { .. }
             | Event::Bound { .. }
             | Event::PeerConnected { .. } => self.write_some(at, event),
@@ -212,6 +213,20 @@ impl SessionLog {
                     "session {session}: refreshed, realm=<{realm}>, username=<{user}>, lifetime={lifetime}"
                 );
                 self.write_success(*allocation, user.0, Method::REFRESH);
+            }
+            Event::Moved {
+                allocation,
+                user,
+                from,
+                to,
+            } => {
+                let (session, user) = (self.session(*allocation), Text(user));
+                let (from, client) = (Remote(from.client), Remote(to.client));
+                let transport = to.transport.name();
+                tracing::info!(
+                    target: SESSIONS, %session, realm, %user, %from, %client, transport,
+                    "session {session}: moved, realm=<{realm}>, username=<{user}>, from {from} to {transport} {client}"
+                );
             }
             Event::Deleted { .. } => self.write_end(event),
             Event::Permitted {

@@ -11,7 +11,8 @@ use std::{
 use turnd_net::{Offload, UdpOptions, UdpSocket};
 use turnd_proto::{
     AbuseLimits, Access, Bandwidth, BindingRules, DefaultFamily, FailedLogins, Lifetimes, Limits,
-    LiveRelays, LongTerm, OwnAddresses, PeerPolicy, Quotas, Settings as ServerSettings, nonce_key,
+    LiveRelays, LongTerm, OwnAddresses, PeerPolicy, Quotas, Settings as ServerSettings, TicketKey,
+    nonce_key,
 };
 use turnd_wire::Family;
 
@@ -142,6 +143,8 @@ pub fn system(what: &'static str) -> impl FnOnce(io::Error) -> StartError {
 pub struct Lasting {
     /// Nonces are made with it: those that clients have stay good.
     nonce_key: [u8; 32],
+    /// Tickets are encrypted with it: those that clients have stay good.
+    ticket_key: [u8; 32],
     /// How many allocations there are, and whose.
     pub quotas: Arc<Quotas>,
     /// How many bytes a second are granted.
@@ -247,6 +250,7 @@ impl Lasting {
                 Some(secret) => nonce_key(secret.expose()),
                 None => random_key()?,
             },
+            ticket_key: random_key()?,
             quotas: Arc::new(Quotas::new(settings.user_quota, settings.total_quota)),
             bandwidth: Arc::new(Bandwidth::new(
                 settings.rates.max_bps,
@@ -396,6 +400,9 @@ pub(crate) fn server_settings(
         legacy_channels: settings.legacy_channels,
         udp_relay: settings.udp_relay,
         tcp_relay: settings.tcp_relay,
+        mobility: settings
+            .mobility
+            .then(|| TicketKey::new(&lasting.ticket_key)),
         stun: !settings.no_stun,
         binding: BindingRules {
             authenticated: settings.binding.authenticated,

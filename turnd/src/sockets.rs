@@ -129,6 +129,14 @@ pub(crate) enum Socket {
     Stream(StreamId),
     /// A peer's connection (RFC 6062).
     PeerStream(PeerStreamId),
+    /// A listener that a client of this worker's is heard through by another one, whose datagrams the kernel
+    /// gives to that.
+    Foreign {
+        /// The other worker.
+        worker: usize,
+        /// The listener, which this worker has, too.
+        at: usize,
+    },
 }
 
 const KIND_SHIFT: u32 = 28;
@@ -143,6 +151,10 @@ impl Socket {
             Self::Relay(id) => keyed(2, id.data()),
             Self::Stream(id) => keyed(3, id.data()),
             Self::PeerStream(id) => keyed(4, id.data()),
+            Self::Foreign { worker, at } => Token {
+                generation: u32::try_from(worker).unwrap_or(INDEX),
+                ..indexed(5, at)
+            },
         }
     }
 
@@ -189,6 +201,10 @@ impl From<Token> for Socket {
             1 => Self::Acceptor(index as usize),
             2 => Self::Relay(key.into()),
             3 => Self::Stream(key.into()),
+            5 => Self::Foreign {
+                worker: token.generation as usize,
+                at: index as usize,
+            },
             _ => Self::PeerStream(key.into()),
         }
     }
@@ -213,6 +229,7 @@ mod tests {
             Socket::Stream(again),
             Socket::Stream(first),
             Socket::PeerStream(data.into()),
+            Socket::Foreign { worker: 3, at: 7 },
         ] {
             assert_eq!(Socket::from(socket.token()), socket);
             assert_eq!(Socket::of(socket.number()), socket);

@@ -6,7 +6,6 @@ use core::time::Duration;
 use turnd_wire::{ErrorCode, Family, Message, attr};
 
 use crate::{
-    address_class::is_tunnel,
     allocate_request::{Additional, AllocateRequest, Port, RelayWish},
     allocation::{Allocation, Birth, Relay},
     asks::Waiting,
@@ -20,7 +19,8 @@ use crate::{
     refusal::Refusal,
     request::ReplyTo,
     server::Server,
-    settings::Lifetimes,
+    settings::{Lifetimes, Settings},
+    ticket::SealedTicket,
     time::Instant,
 };
 
@@ -42,6 +42,8 @@ pub(crate) struct Opening {
     opened: Vec<Relay>,
     failed: Option<(Family, RelayRefusal)>,
     token: Option<ReservationToken>,
+    /// The client wants a ticket.
+    mobile: bool,
 }
 
 /// What an allocation takes of that which all share.
@@ -88,16 +90,8 @@ impl Server {
         if self.refuses_allocations {
             return Err(Refusal::FORBIDDEN);
         }
-        let client = reply.client.path.client;
         let request = AllocateRequest::parse(message, &self.settings, &reply.client)?;
-        let relays = if reply.client.path.transport.is_stream() {
-            &self.settings.tcp_peers
-        } else {
-            &self.settings.peers
-        };
-        if is_tunnel(client.ip()) || relays.is_live_relay(client) {
-            return Err(Refusal::FORBIDDEN);
-        }
+        self.refuse_own_relays(&reply.client)?;
         let (place, next_place) = self.places(&request.relay, owner.account())?;
         let grant = self.settings.bandwidth.grant().map_err(|NothingLeft| {
             self.counters.capacity_hits += 1;
@@ -209,6 +203,7 @@ impl Server {
             opened: Vec::new(),
             failed: None,
             token: None,
+            mobile: request.mobile,
         };
         match ask {
             Ask::ClaimReservation { token, .. } if self.reservations.is_ours(token) => {
@@ -331,17 +326,22 @@ impl Server {
         for relay in &mut opening.opened {
             relay.expires = now + opening.lifetime;
         }
-        let bytes = self.success_reply(&opening);
+        let success = Success {
+            relays: opening.opened.clone(),
+            lifetime: u32::try_from(opening.lifetime.as_secs()).unwrap_or(u32::MAX),
+            token: opening.token,
+            failed: opening.failed,
+            additional: opening.additional,
+        };
         let relayed = opening
             .opened
             .iter()
             .map(|relay| self.settings.relays.external(relay.address));
         let (user, relayed) = (opening.owner.name().to_owned(), relayed.collect());
-        let lifetime = u32::try_from(opening.lifetime.as_secs()).unwrap_or(u32::MAX);
         let client = opening.reply.client;
         let birth = Birth {
             id: opening.reply.id,
-            reply: bytes.clone().into_boxed_slice(),
+            reply: Box::default(),
         };
         let allocation = Allocation::new(
             client,
@@ -355,6 +355,11 @@ impl Server {
         self.counters.allocation_made(allocation.kind);
         let id = self.table.insert(allocation);
         self.set_allocation_timer(id);
+        let ticket = opening.mobile.then(|| self.first_ticket(id)).flatten();
+        let bytes = success.reply(&self.settings, &opening.reply, ticket.as_ref());
+        if let Some(allocation) = self.table.allocation_mut(id) {
+            allocation.birth.reply = bytes.clone().into_boxed_slice();
+        }
         self.reply(&opening.reply, bytes);
         self.event(Event::Allocated {
             allocation: id,
@@ -362,26 +367,40 @@ impl Server {
             path: client.path,
             protocol: opening.protocol,
             relayed,
-            lifetime,
+            lifetime: success.lifetime,
         });
     }
+}
 
-    fn success_reply(&self, opening: &Opening) -> Vec<u8> {
-        opening.reply.success(|writer| {
-            for relay in &opening.opened {
+/// What a success reply says.
+struct Success {
+    relays: Vec<Relay>,
+    /// In seconds.
+    lifetime: u32,
+    token: Option<ReservationToken>,
+    failed: Option<(Family, RelayRefusal)>,
+    additional: Option<Additional>,
+}
+
+impl Success {
+    fn reply(&self, settings: &Settings, to: &ReplyTo, ticket: Option<&SealedTicket>) -> Vec<u8> {
+        to.success(|writer| {
+            for relay in &self.relays {
                 writer.xor_address(
                     attr::XOR_RELAYED_ADDRESS,
-                    self.settings.relays.external(relay.address),
+                    settings.relays.external(relay.address),
                 );
             }
-            let lifetime = u32::try_from(opening.lifetime.as_secs()).unwrap_or(u32::MAX);
-            writer.number32(attr::LIFETIME, lifetime);
-            if let Some(token) = &opening.token {
+            writer.number32(attr::LIFETIME, self.lifetime);
+            if let Some(ticket) = ticket {
+                writer.bytes(attr::MOBILITY_TICKET, ticket);
+            }
+            if let Some(token) = &self.token {
                 writer.bytes(attr::RESERVATION_TOKEN, token);
             }
-            writer.xor_address(attr::XOR_MAPPED_ADDRESS, opening.reply.client.path.client);
-            if let Some((family, why)) = opening.failed {
-                let kind = match opening.additional {
+            writer.xor_address(attr::XOR_MAPPED_ADDRESS, to.client.path.client);
+            if let Some((family, why)) = self.failed {
+                let kind = match self.additional {
                     Some(Additional::Draft) => attr::DRAFT_ADDRESS_ERROR_CODE,
                     _ => attr::ADDRESS_ERROR_CODE,
                 };

@@ -20,6 +20,8 @@ pub(crate) struct AllocateRequest {
     pub(crate) protocol: RelayProtocol,
     pub(crate) lifetime: Duration,
     pub(crate) relay: RelayWish,
+    /// The client wants a ticket.
+    pub(crate) mobile: bool,
 }
 
 /// Where the relay sockets come from.
@@ -68,13 +70,15 @@ impl AllocateRequest {
             Some(&[_, _, _, _]) => return Err(Refusal::UNSUPPORTED_TRANSPORT),
             _ => return Err(Refusal::BAD_REQUEST),
         };
-        match message.attribute(attr::MOBILITY_TICKET) {
-            None => {}
+        let mobile = match message.attribute(attr::MOBILITY_TICKET) {
+            None => false,
+            Some([]) if settings.mobility.is_some() => true,
             Some([]) => return Err(Refusal::MOBILITY_FORBIDDEN),
             Some(_) => return Err(Refusal::BAD_REQUEST),
-        }
+        };
         Ok(Self {
             protocol,
+            mobile,
             relay: RelayWish::parse(message, settings, client.path.client)?,
             lifetime: granted_lifetime(message, &settings.lifetimes)?,
         })

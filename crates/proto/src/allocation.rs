@@ -15,7 +15,8 @@ use crate::{
     bandwidth::Grant,
     counters::{AllocationKind, RelayFamilies},
     icmp::Allowance,
-    io::{Client, ConnectionId, RelayId, RelayProtocol},
+    io::{Client, ConnectionId, FiveTuple, RelayId, RelayProtocol},
+    mobility::Mobility,
     pace::{Pace, StreamMeter},
     peers::{Forbidden, Host, Peer},
     quota::Place,
@@ -30,6 +31,8 @@ pub(crate) struct Allocation {
     pub(crate) owner: Identity,
     /// What the owner's key was good by last.
     pub(crate) proof: Proof,
+    /// Whether, and how, its client may come back from another address.
+    pub(crate) mobility: Option<Box<Mobility>>,
     /// What it relays.
     pub(crate) protocol: RelayProtocol,
     /// Its connections with peers.
@@ -134,6 +137,7 @@ impl Allocation {
             client,
             owner,
             proof,
+            mobility: None,
             protocol,
             connections: Vec::new(),
             birth,
@@ -151,6 +155,24 @@ impl Allocation {
             made,
             _place: place,
         }
+    }
+
+    /// The path that data takes to the client; `None` while that has ended and no other took its place.
+    pub(crate) fn reached(&self) -> Option<Client> {
+        let is_away = self.mobility.as_ref().is_some_and(|it| it.is_away());
+        (!is_away).then_some(self.client)
+    }
+
+    /// Whether this is the path that the client has asked for and sent no data on.
+    pub(crate) fn is_pending(&self, path: &FiveTuple) -> bool {
+        let pending = self.mobility.as_ref().and_then(|it| it.pending());
+        pending.is_some_and(|pending| pending.path == *path)
+    }
+
+    /// Every path by which it is found.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = Client> {
+        let pending = self.mobility.as_ref().and_then(|it| it.pending());
+        self.reached().into_iter().chain(pending.copied())
     }
 
     /// What has passed through it.

@@ -45,6 +45,10 @@ impl Server {
         if allocation.protocol != RelayProtocol::Tcp {
             return Err(Refusal::MISMATCH);
         }
+        // There is no data on this connection that could show that the client uses it.
+        if allocation.is_pending(&reply.client.path) {
+            self.arrive(id);
+        }
         let asked = message
             .xor_address(attr::XOR_PEER_ADDRESS)
             .ok_or(Refusal::BAD_REQUEST)?;
@@ -201,7 +205,7 @@ impl Server {
             (peer.wire() == from).then_some(peer.asked())
         };
         let peer = permitted(from).or_else(|| permitted(peers.known_as(from)))?;
-        let to = allocation.client;
+        let to = allocation.reached()?;
         match self.connection_with(allocation, peer) {
             // Where both sides open at once, TCP makes one connection, and Connect gets it.
             Some((_, Stage::Connecting)) => return None,

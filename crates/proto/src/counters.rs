@@ -212,6 +212,8 @@ counts! {
         peer_forbidden = "peer-forbidden",
         /// The allocation has no relay of the peer's family, or none any more.
         no_relay = "no-relay",
+        /// The connection of a client with a ticket (RFC 8016) has ended, and he has not come back.
+        client_away = "client-away",
         /// More than `max-bps` lets through.
         rate_limit = "rate-limit",
         /// A peer more than an allocation may send to for the first time.
@@ -228,6 +230,7 @@ pub(crate) enum Dropped {
     NoPermission,
     PeerForbidden,
     NoRelay,
+    ClientAway,
     RateLimit,
     NewPeers,
 }
@@ -241,6 +244,7 @@ impl Drops {
             Dropped::NoPermission => &mut self.no_permission,
             Dropped::PeerForbidden => &mut self.peer_forbidden,
             Dropped::NoRelay => &mut self.no_relay,
+            Dropped::ClientAway => &mut self.client_away,
             Dropped::RateLimit => &mut self.rate_limit,
             Dropped::NewPeers => &mut self.new_peers,
         };
@@ -424,6 +428,8 @@ pub struct Counters {
     pub malformed: u64,
     /// Allocations that were made.
     pub allocations_made: u64,
+    /// Times that an allocation went to another address of its client (RFC 8016).
+    pub allocations_moved: u64,
     /// Allocations that ended.
     pub allocations_ended: ByEnding,
     /// Gauge: allocations that live.
@@ -458,6 +464,13 @@ impl Counters {
     pub(crate) const fn allocation_made(&mut self, kind: AllocationKind) {
         self.allocations_made += 1;
         *self.allocations.of(kind) += 1;
+    }
+
+    /// The client of an allocation is reached in another way.
+    pub(crate) const fn allocation_moved(&mut self, from: AllocationKind, to: AllocationKind) {
+        self.allocations_moved += 1;
+        *self.allocations.of(from) -= 1;
+        *self.allocations.of(to) += 1;
     }
 
     /// An allocation holds more or fewer permissions and channels than before.
@@ -495,6 +508,7 @@ impl AddAssign for Counters {
         self.challenges_withheld += other.challenges_withheld;
         self.malformed += other.malformed;
         self.allocations_made += other.allocations_made;
+        self.allocations_moved += other.allocations_moved;
         self.allocations_ended += other.allocations_ended;
         self.allocations += other.allocations;
         self.permissions_made += other.permissions_made;

@@ -339,6 +339,20 @@ pub enum Output {
         /// The peer's.
         connection: ConnectionId,
     },
+    /// Take this message to another server of the process: it is about an allocation there (RFC 8016), and
+    /// is answered there. What follows it on a stream may be so, too.
+    Forward {
+        /// The index of that server.
+        server: u8,
+        /// Who sent it.
+        from: Client,
+        /// The message.
+        message: Vec<u8>,
+    },
+    /// This client's messages are for this server from now on, wherever they arrive.
+    PathTaken(Client),
+    /// They are not any more.
+    PathLeft(Client),
     /// Close the connection with a peer, and the client's that was joined to it.
     CloseConnection(ConnectionId),
     /// Something worth a log line or a counter.
@@ -371,6 +385,17 @@ pub enum Event {
         user: String,
         /// Granted life time in seconds.
         lifetime: u32,
+    },
+    /// The client of an allocation has another address (RFC 8016).
+    Moved {
+        /// Which.
+        allocation: AllocationId,
+        /// Whose.
+        user: String,
+        /// How it was reached.
+        from: FiveTuple,
+        /// How it is from now on.
+        to: FiveTuple,
     },
     /// An allocation ended.
     Deleted {

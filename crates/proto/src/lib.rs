@@ -21,6 +21,8 @@
 //!   ten seconds nobody waits any more: whoever brings a socket late asks [`Server::is_waiting`] first.
 //! * [`Output::CloseRelay`] names a socket that was opened before, or that may have been: the first half
 //!   of a pair whose second half failed.
+//! * [`Output::Forward`] is [`Server::handle_datagram`]'s input at another server of the process, and so is
+//!   all that comes by that path between [`Output::PathTaken`] and [`Output::PathLeft`] there.
 //! * [`Output::Event`] may be logged or dropped.
 //!
 //! Whoever drives a server comes back at [`Server::next_timeout`], or whenever it likes.
@@ -52,6 +54,7 @@
 //!     legacy_channels: false,
 //!     udp_relay: true,
 //!     tcp_relay: false,
+//!     mobility: None,
 //!     stun: true,
 //!     binding: BindingRules::default(),
 //!     turn: true,
@@ -117,6 +120,7 @@ mod histogram;
 mod icmp;
 mod io;
 mod live_relays;
+mod mobility;
 mod nonce;
 mod own_addresses;
 mod pace;
@@ -136,6 +140,7 @@ mod settings;
 mod table;
 #[cfg(test)]
 mod tests;
+mod ticket;
 mod time;
 mod timers;
 mod traffic;
@@ -170,5 +175,6 @@ pub use refusal::Fault;
 pub use relay::Run;
 pub use server::Server;
 pub use settings::{Access, BindingRules, DefaultFamily, Lifetimes, Limits, LongTerm, Settings};
+pub use ticket::TicketKey;
 pub use time::{Instant, Now};
 pub use traffic::{Flow, Side, Traffic};

@@ -14,7 +14,7 @@ use crate::{
     time::Instant,
 };
 
-struct RefreshRequest {
+pub(crate) struct RefreshRequest {
     /// Zero ends the allocation.
     lifetime: Duration,
     /// The half of a dual allocation that is meant; `None`: all of it.
@@ -22,7 +22,7 @@ struct RefreshRequest {
 }
 
 impl RefreshRequest {
-    fn parse(message: &Message<'_>, lifetimes: &Lifetimes) -> Result<Self, Refusal> {
+    pub(crate) fn parse(message: &Message<'_>, lifetimes: &Lifetimes) -> Result<Self, Refusal> {
         let family = match message.attribute(attr::REQUESTED_ADDRESS_FAMILY) {
             None => None,
             Some(&[number, _, _, _]) => {
@@ -52,6 +52,23 @@ impl Server {
         id: AllocationId,
     ) -> Result<(), Refusal> {
         let request = RefreshRequest::parse(message, &self.settings.lifetimes)?;
+        let lifetime = self.prolong(now, id, &request)?;
+        // Last: whoever hears that an allocation is gone finds its port free.
+        self.reply(
+            reply,
+            reply.success(|writer| writer.number32(attr::LIFETIME, lifetime)),
+        );
+        Ok(())
+    }
+
+    /// Gives an allocation, or a half of it, more life, or ends it. Returns the life that is granted, in
+    /// seconds.
+    pub(crate) fn prolong(
+        &mut self,
+        now: Instant,
+        id: AllocationId,
+        request: &RefreshRequest,
+    ) -> Result<u32, Refusal> {
         let Some(allocation) = self.table.allocation_mut(id) else {
             return Err(Refusal::MISMATCH);
         };
@@ -80,11 +97,6 @@ impl Server {
                 lifetime,
             });
         }
-        // Last: whoever hears that an allocation is gone finds its port free.
-        self.reply(
-            reply,
-            reply.success(|writer| writer.number32(attr::LIFETIME, lifetime)),
-        );
-        Ok(())
+        Ok(lifetime)
     }
 }

@@ -100,7 +100,12 @@ impl Server {
     ) -> Result<PeerHop, Dropped> {
         let message = ChannelData::parse(datagram).ok_or(Dropped::Malformed)?;
         let found = self.table.of_client_mut(path);
-        let (id, allocation) = found.ok_or(Dropped::NoAllocation)?;
+        let (id, mut allocation) = found.ok_or(Dropped::NoAllocation)?;
+        if allocation.is_pending(path) {
+            self.arrive(id);
+            let moved = self.table.allocation_mut(id);
+            allocation = moved.ok_or(Dropped::NoAllocation)?;
+        }
         let counted = &mut self.counters.traffic;
         arrives(counted, allocation, 1, datagram.len());
         let bound = allocation.channel_peer(message.channel, now);
@@ -159,7 +164,12 @@ impl Server {
         message: &Message<'_>,
     ) -> Result<PeerHop, Dropped> {
         let found = self.table.of_client_mut(path);
-        let (id, allocation) = found.ok_or(Dropped::NoAllocation)?;
+        let (id, mut allocation) = found.ok_or(Dropped::NoAllocation)?;
+        if allocation.is_pending(path) {
+            self.arrive(id);
+            let moved = self.table.allocation_mut(id);
+            allocation = moved.ok_or(Dropped::NoAllocation)?;
+        }
         let counted = &mut self.counters.traffic;
         arrives(counted, allocation, 1, message.bytes().len());
         // Data goes over connections there (RFC 6062 section 3).
@@ -236,7 +246,7 @@ impl Server {
         allocation.traffic.peer.received.add(packets, bytes);
         let family = Family::of(from.ip());
         allocation.relay(family, now).ok_or(Dropped::NoRelay)?;
-        let to = allocation.client;
+        let to = allocation.reached().ok_or(Dropped::ClientAway)?;
         let channel = allocation.channel_of(from, now);
         let channel = channel.filter(|&(_, peer)| self.settings.peers.still(peer) == Some(peer));
         let frame = match channel {

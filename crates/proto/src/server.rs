@@ -12,7 +12,7 @@ use std::{
 
 use foldhash::fast::RandomState;
 use slotmap::SlotMap;
-use turnd_wire::{Class, ErrorCode, Message, Method, ParseError, Protocol, demultiplex};
+use turnd_wire::{Class, ErrorCode, Message, Method, ParseError, Protocol, attr, demultiplex};
 
 use crate::{
     abuse::may_be_answered,
@@ -23,8 +23,8 @@ use crate::{
     connections::Connections,
     counters::Counters,
     io::{
-        AskId, Client, Credential, Ending, Event, FiveTuple, ListenerId, Output, PeerHop, RelayId,
-        ReservationToken, Transport,
+        AllocationId, AskId, Client, Credential, Ending, Event, FiveTuple, ListenerId, Output,
+        PeerHop, RelayId, ReservationToken, Transport,
     },
     reflection::Reflections,
     refusal::Refusal,
@@ -32,6 +32,7 @@ use crate::{
     reservation::Reservations,
     settings::{Access, LongTerm, Settings},
     table::Table,
+    ticket::Secrets,
     time::{Instant, Now},
     timers::{Timer, Timers},
 };
@@ -39,8 +40,11 @@ use crate::{
 /// One TURN server: the allocations of one worker.
 pub struct Server {
     pub(crate) settings: Arc<Settings>,
+    /// Which server of the process this is.
+    pub(crate) index: u8,
     pub(crate) table: Table,
     pub(crate) reservations: Reservations,
+    pub(crate) ticket_secrets: Secrets,
     pub(crate) indication_salt: [u8; 4],
     pub(crate) indications: u64,
     pub(crate) waiting: SlotMap<AskId, Waiting>,
@@ -71,8 +75,10 @@ impl Server {
     pub fn new(settings: Arc<Settings>, index: u8, seed: &[u8; 32]) -> Self {
         let [s0, s1, s2, s3, ..] = *seed;
         Self {
+            index,
             table: Table::new(index, settings.relays.clone(), settings.tcp_relays.clone()),
             reservations: Reservations::new(index, seed),
+            ticket_secrets: Secrets::new(seed),
             indication_salt: [!s0, s1, !s2, s3],
             indications: 0,
             waiting: SlotMap::with_key(),
@@ -123,13 +129,18 @@ impl Server {
     }
 
     /// The client's connection has ended, and with it the allocation that it carried (RFC 8656
-    /// section 3.1 ties an allocation to its five-tuple, and nobody else can come back with this one).
+    /// section 3.1 ties an allocation to its five-tuple, and nobody else can come back with this one),
+    /// unless its client has a ticket.
     pub fn handle_closed(&mut self, now: Now, path: &FiveTuple) {
         // One that is on its way finds nobody when it comes.
         self.opening.remove(path);
         let Some(id) = self.table.find(path) else {
             return;
         };
+        self.expire_allocation(now.instant, id, Ending::Expired);
+        if self.survives(id, path) {
+            return;
+        }
         if let Some(allocation) = self.table.allocation_mut(id) {
             for relay in &mut allocation.relays {
                 relay.expires = now.instant;
@@ -154,16 +165,17 @@ impl Server {
     /// The socket by which the client of an allocation is reached; nothing if there is no allocation.
     #[must_use]
     pub fn listener_of(&self, path: &FiveTuple) -> Option<ListenerId> {
-        self.table
-            .of_client(path)
-            .map(|allocation| allocation.client.listener)
+        let mut paths = self.table.of_client(path)?.paths();
+        paths
+            .find(|client| client.path == *path)
+            .map(|client| client.listener)
     }
 
-    /// Whether any client that is reached by this socket has an allocation. Looks at all allocations, so
+    /// Whether any client that is reached by such a socket has an allocation. Looks at all allocations, so
     /// that it is not for every packet.
     #[must_use]
-    pub fn uses_listener(&self, listener: ListenerId) -> bool {
-        self.table.uses(listener)
+    pub fn uses_listener(&self, is_meant: impl Fn(ListenerId) -> bool) -> bool {
+        self.table.uses(is_meant)
     }
 
     /// Does what is due. Call it when [`Self::next_timeout`] has come.
@@ -233,6 +245,14 @@ impl Server {
             self.counters.malformed += 1;
             return None;
         };
+        if let Some(server) = self.is_for(&from.path, &message) {
+            self.outputs.push_back(Output::Forward {
+                server,
+                from,
+                message: datagram.to_vec(),
+            });
+            return None;
+        }
         if message.class() == Class::Request {
             *self.counters.requests.of(message.method()) += 1;
         }
@@ -278,13 +298,13 @@ impl Server {
 
     /// Finds out who sends a request, at once or by asking.
     fn authenticate(&mut self, now: Instant, from: Client, message: &Message<'_>) {
-        self.expire_client(now, &from.path);
+        let subject = self.live_subject(now, &from.path, message);
         let settings = self.settings.clone();
         let reply = ReplyTo::new(&settings, from, message);
         let Access::LongTerm(long_term) = &settings.access else {
             return self.serve(now, message, reply, Identity::Anyone);
         };
-        let allocation = self.table.of_client(&from.path);
+        let allocation = subject.and_then(|id| self.table.allocation(id));
         let realm = allocation.map(|allocation| &*allocation.proof.realm);
         let claim = match long_term.claim(message, now, &from.path, realm) {
             Ok(claim) => claim,
@@ -293,7 +313,7 @@ impl Server {
                 return self.refuse(now, &reply, None, &refusal);
             }
         };
-        if let Some((owner, signer)) = self.owner_of(long_term, from, message, &claim) {
+        if let Some((owner, signer)) = self.owner_of(long_term, subject, message, &claim) {
             let signer = Some(signer);
             self.challenge_answered(now, &from.path);
             return self.serve(now, message, ReplyTo { signer, ..reply }, owner);
@@ -303,14 +323,31 @@ impl Server {
             self.counters.auth_failures.count(AuthFailure::TooMany);
             return self.refuse(now, &reply, user, &Refusal::UNAUTHENTICATED);
         }
-        let owner = self.owner_to_find(long_term, from, &claim);
+        let owner = self.owner_to_find(long_term, subject, &claim);
         self.ask_for_keys(now, from, message, claim, owner);
     }
 
-    /// The name of the client's allocation's owner, if that is who claims to write and whose keys are not
+    /// The allocation that a request is about, without what has expired.
+    fn live_subject(
+        &mut self,
+        now: Instant,
+        path: &FiveTuple,
+        message: &Message<'_>,
+    ) -> Option<AllocationId> {
+        let id = self.subject(path, message)?;
+        self.expire_allocation(now, id, Ending::Expired);
+        Some(id)
+    }
+
+    /// The name of the allocation's owner, if that is who claims to write and whose keys are not
     /// known to be good any more: those of the configuration have changed, or the realm has.
-    fn owner_to_find(&self, long_term: &LongTerm, from: Client, claim: &Claim) -> Option<String> {
-        let allocation = self.table.of_client(&from.path)?;
+    fn owner_to_find(
+        &self,
+        long_term: &LongTerm,
+        subject: Option<AllocationId>,
+        claim: &Claim,
+    ) -> Option<String> {
+        let allocation = self.table.allocation(subject?)?;
         let Identity::User(credential) = &allocation.owner else {
             return None;
         };
@@ -320,16 +357,16 @@ impl Server {
         (is_owner && !is_proved).then(|| credential.name.clone())
     }
 
-    /// The owner of the client's allocation, if that is who signed: the key found for the first
+    /// The owner of the allocation, if that is who signed: the key found for the first
     /// request serves as long as the allocation lives, even if the credential expires meanwhile.
     fn owner_of(
         &self,
         long_term: &LongTerm,
-        from: Client,
+        subject: Option<AllocationId>,
         message: &Message<'_>,
         claim: &Claim,
     ) -> Option<(Identity, Signer)> {
-        let allocation = self.table.of_client(&from.path)?;
+        let allocation = self.table.allocation(subject?)?;
         let Identity::User(credential) = &allocation.owner else {
             return None;
         };
@@ -349,19 +386,19 @@ impl Server {
         claim: &Claim,
         credentials: &[Credential],
     ) {
-        self.expire_client(now, &client.path);
         let settings = self.settings.clone();
         let (Ok(message), Access::LongTerm(long_term)) =
             (Message::parse(request), &settings.access)
         else {
             return;
         };
+        let subject = self.live_subject(now, &client.path, &message);
         let reply = ReplyTo::new(&settings, client, &message);
         match long_term.verify(&message, claim, credentials) {
             Ok((identity, signer)) => {
                 self.challenge_answered(now, &client.path);
                 self.logged_in(now, &client.path, claim, true);
-                self.prove_owner(&client, &identity, Proof::of(long_term, claim));
+                self.prove_owner(subject, &identity, Proof::of(long_term, claim));
                 let signer = Some(signer);
                 self.serve(now, &message, ReplyTo { signer, ..reply }, identity);
             }
@@ -380,8 +417,7 @@ impl Server {
     }
 
     /// The owner of an allocation has shown a key that is good now; it serves for the next request too.
-    fn prove_owner(&mut self, client: &Client, identity: &Identity, proof: Proof) {
-        let id = self.table.find(&client.path);
+    fn prove_owner(&mut self, id: Option<AllocationId>, identity: &Identity, proof: Proof) {
         if let Some(allocation) = id.and_then(|id| self.table.allocation_mut(id))
             && allocation.owner.name() == identity.name()
         {
@@ -412,6 +448,10 @@ impl Server {
         reply: &ReplyTo,
         identity: &Identity,
     ) -> Result<(), Refusal> {
+        if message.method() == Method::REFRESH && message.has(attr::MOBILITY_TICKET) {
+            self.refuse_unknown(message)?;
+            return self.resume(now, message, reply, identity);
+        }
         let id = self
             .table
             .find(&reply.client.path)

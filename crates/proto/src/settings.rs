@@ -14,6 +14,7 @@ use crate::{
     peers::PeerPolicy,
     quota::Quotas,
     redirect::Redirects,
+    ticket::TicketKey,
 };
 
 /// Everything that is the same for all servers of a process.
@@ -47,6 +48,8 @@ pub struct Settings {
     pub udp_relay: bool,
     /// Relay TCP (RFC 6062).
     pub tcp_relay: bool,
+    /// What tickets are encrypted with (RFC 8016); `None`: no client may come back from another address.
+    pub mobility: Option<TicketKey>,
     /// Answer Binding requests.
     pub stun: bool,
     /// How they are answered.

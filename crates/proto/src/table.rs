@@ -95,10 +95,20 @@ impl Table {
         self.allocations.keys()
     }
 
-    /// Whether a client of this socket has an allocation. Looks at all.
-    pub(crate) fn uses(&self, listener: ListenerId) -> bool {
-        let mut all = self.allocations.values();
-        all.any(|allocation| allocation.client.listener == listener)
+    /// Whether a client of such a socket has an allocation. Looks at all.
+    pub(crate) fn uses(&self, is_meant: impl Fn(ListenerId) -> bool) -> bool {
+        let mut clients = self.allocations.values().flat_map(Allocation::paths);
+        clients.any(|client| is_meant(client.listener))
+    }
+
+    /// An allocation is found by one path more.
+    pub(crate) fn add_path(&mut self, path: FiveTuple, id: AllocationId) {
+        self.by_client.insert(path, id);
+    }
+
+    /// An allocation is found by this path no more.
+    pub(crate) fn remove_path(&mut self, path: &FiveTuple) {
+        self.by_client.remove(path);
     }
 
     /// Where live ports are written from now on.
@@ -178,7 +188,9 @@ impl Table {
         }
         let ended = is_over.then(|| self.allocations.remove(id)).flatten();
         if let Some(ended) = &ended {
-            self.by_client.remove(&ended.client.path);
+            for client in ended.paths() {
+                self.by_client.remove(&client.path);
+            }
         }
         Expired {
             relays,
@@ -219,11 +231,12 @@ impl Table {
 
     /// Fails if a map names something that is not there, or the other way round.
     pub(crate) fn check(&self) {
-        assert_eq!(self.by_client.len(), self.allocations.len());
-        for (path, id) in &self.by_client {
-            assert_eq!(self.allocations[*id].client.path, *path);
-        }
+        let mut paths = 0;
         for (id, allocation) in &self.allocations {
+            for client in allocation.paths() {
+                assert_eq!(self.by_client[&client.path], id);
+                paths += 1;
+            }
             assert!(matches!(allocation.relays.len(), 1 | 2));
             for relay in &allocation.relays {
                 assert_eq!(self.relays[relay.id], RelayState::Serves(id));
@@ -236,6 +249,7 @@ impl Table {
                 assert_eq!(live.find(relay.address), Some(found));
             }
         }
+        assert_eq!(self.by_client.len(), paths);
         for (relay, state) in &self.relays {
             if let RelayState::Serves(id) = state {
                 assert!(

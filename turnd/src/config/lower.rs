@@ -63,6 +63,7 @@ pub(super) fn lower(
         relay_ports: relay_ports(raw, findings),
         udp_relay,
         tcp_relay,
+        mobility: raw.mobility.is_on(),
         relay_threads: relay_threads(raw, machine, findings),
         coalesce: Duration::from_micros(raw.coalesce.or(0).unsigned_abs()),
         realm: realm(raw, machine, &users, findings),

@@ -112,6 +112,7 @@ pub(super) struct Raw {
     pub(super) no_udp_relay: Slot<bool>,
     pub(super) tcp_relay: Slot<bool>,
     pub(super) no_tcp_relay: Slot<bool>,
+    pub(super) mobility: Slot<bool>,
     pub(super) external_ip: Slot<Mapping>,
     pub(super) external_ip_stun_server: Slot<String>,
     pub(super) external_ip_interval: Slot<i64>,

@@ -51,6 +51,8 @@ pub struct Settings {
     pub udp_relay: bool,
     /// Relay TCP (RFC 6062).
     pub tcp_relay: bool,
+    /// Clients may take their allocations to another address (RFC 8016).
+    pub mobility: bool,
     /// Worker threads, 1 to 128.
     pub relay_threads: usize,
     /// How long a busy worker pauses before it looks for packets again, at most a millisecond; zero: not at all.

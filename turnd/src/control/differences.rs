@@ -46,6 +46,7 @@ pub(crate) fn differences(old: &Settings, new: &Settings) -> Differences {
         relay_ports,
         udp_relay,
         tcp_relay,
+        mobility,
         relay_threads,
         coalesce,
         // In `compare_access`.
@@ -90,6 +91,7 @@ pub(crate) fn differences(old: &Settings, new: &Settings) -> Differences {
     it.live("relay ports", &old.relay_ports, relay_ports);
     it.live("relaying", &old.udp_relay, udp_relay);
     it.live("relaying", &old.tcp_relay, tcp_relay);
+    it.live("mobility", &old.mobility, mobility);
     it.start("relay-threads", &old.relay_threads, relay_threads);
     it.start("coalesce-usecs", &old.coalesce, coalesce);
     it.start("sock-buf-size", &old.socket_buffer, socket_buffer);

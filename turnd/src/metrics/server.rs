@@ -103,6 +103,12 @@ fn add_allocations(families: &mut Families, server: &Counters) {
         .sample(&[], server.allocations_made);
     families
         .counter(
+            "turnd_allocations_moved_total",
+            "Times that an allocation went to another address of its client (RFC 8016)",
+        )
+        .sample(&[], server.allocations_moved);
+    families
+        .counter(
             "turnd_allocations_ended_total",
             "Allocations that ended, by the reason",
         )

@@ -31,6 +31,8 @@ pub enum Phase {
     Http,
     /// Waits for the answer to its ConnectionBind; what follows that may not be a message any more.
     Binding,
+    /// Is about an allocation of another worker, and on its way there.
+    Moving,
     /// Carries what a peer's connection carries (RFC 6062).
     Joined(PeerStreamId),
     /// Has its last answer; ends when the other end does.

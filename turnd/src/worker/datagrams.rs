@@ -57,7 +57,7 @@ impl Worker {
             };
             if took.secure && self.begins_encrypted(&received) {
                 let path = dtls::path(received.from, server);
-                if takes.secure || self.parts.server.has_allocation(&dtls::five_tuple(path)) {
+                if takes.secure || self.is_served(&dtls::five_tuple(path)) {
                     self.serve_encrypted(now, at, path, &received);
                 }
                 continue;
@@ -70,8 +70,8 @@ impl Worker {
                     server,
                 },
             };
-            let is_welcome = takes.plain || self.parts.server.has_allocation(&client.path);
-            if !is_welcome {
+            let is_welcome = takes.plain || self.is_served(&client.path);
+            if !is_welcome || self.goes_on(&client, self.slots.segments(&received)) {
                 continue;
             }
             self.serve_client(now, client, &received);
@@ -317,7 +317,9 @@ impl Worker {
         let flushed = self
             .outbox
             .flush(&self.slots, |number| match Socket::of(number) {
-                Socket::Listener(at) => listeners.get(at).map(|listener| &listener.socket),
+                Socket::Listener(at) | Socket::Foreign { at, .. } => {
+                    listeners.get(at).map(|listener| &listener.socket)
+                }
                 Socket::Relay(relay) => relays.get(relay).map(Relay::socket),
                 Socket::Acceptor(_) | Socket::Stream(_) | Socket::PeerStream(_) => None,
             });
@@ -335,7 +337,7 @@ pub(super) fn source(
     socket: Socket,
     to: &Client,
 ) -> Option<IpAddr> {
-    let Socket::Listener(at) = socket else {
+    let (Socket::Listener(at) | Socket::Foreign { at, .. }) = socket else {
         return None;
     };
     let is_wildcard = listeners.get(at)?.is_wildcard;

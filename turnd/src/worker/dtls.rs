@@ -10,6 +10,8 @@ use turnd_proto::{
 use super::{Worker, datagrams::source};
 use crate::{
     dtls::{self, Path},
+    mailbox::Letter,
+    parcels::Way,
     sockets::Socket,
 };
 
@@ -68,6 +70,11 @@ impl Worker {
     /// Takes the message that lies decrypted.
     fn serve_decrypted(&mut self, now: Now, client: Client, length: usize) {
         let message = &self.plain[..length];
+        if self.moved.goes_to(&client.path).is_some() {
+            let piece = self.slots.keep(message);
+            self.goes_on(&client, std::iter::once(piece));
+            return;
+        }
         let Some(hop) = self.parts.server.handle_datagram(now, client, message) else {
             return self.drain(now);
         };
@@ -100,6 +107,11 @@ impl Worker {
     /// Encrypts one message for a client.
     pub(super) fn encrypt(&mut self, now: Now, to: &Client, message: &[u8]) {
         let socket = Socket::of(to.listener.0);
+        if let Socket::Foreign { worker, .. } = socket {
+            let (way, messages) = (Way::ToClient(*to), std::iter::once(message));
+            let mailbox = &self.parts.mailbox;
+            return self.parcels.put_messages(mailbox, worker, way, messages);
+        }
         let from = source(&self.listeners, socket, to);
         let Some(dtls) = &mut self.dtls else {
             return;
@@ -130,9 +142,13 @@ impl Worker {
             return;
         }
         let (server, listeners, outbox) = (&self.parts.server, &self.listeners, &mut self.outbox);
+        let moved = &self.moved;
         dtls.handle_timeout(
             now.instant,
-            |path| server.has_allocation(&five_tuple(path)),
+            |path| {
+                let path = five_tuple(path);
+                server.has_allocation(&path) || moved.goes_to(&path).is_some()
+            },
             |path, listener, datagram| {
                 let socket = Socket::Listener(listener as usize);
                 let client = Client {
@@ -150,7 +166,11 @@ impl Worker {
     /// The allocations of associations that have ended end with them.
     fn end_associations(&mut self, now: Now) {
         while let Some(path) = self.dtls.as_mut().and_then(crate::dtls::Dtls::closed) {
-            self.parts.server.handle_closed(now, &five_tuple(path));
+            let path = five_tuple(path);
+            if let Some(worker) = self.moved.goes_to(&path) {
+                self.tell(worker, Letter::PathClosed(path));
+            }
+            self.parts.server.handle_closed(now, &path);
             self.drain(now);
         }
     }

@@ -4,7 +4,7 @@ use turnd_net::Piece;
 use turnd_proto::{Hairpin, Now, PeerHop, Run};
 
 use super::{Worker, datagrams::push_to_peer};
-use crate::parcels::Parcel;
+use crate::parcels::{Parcel, Way};
 
 /// Most parcels that are unpacked in one turn.
 const PARCEL_BATCH: usize = 8;
@@ -75,8 +75,14 @@ impl Worker {
             let run = passage.run;
             let data = bytes.slice(at..at + run.bytes).segments(run.each);
             at += run.bytes;
-            self.counts.hairpins += u64::from(run.datagrams);
-            self.deliver(now, passage.relay, passage.from, run, data);
+            match passage.way {
+                Way::ToRelay { relay, from } => {
+                    self.counts.hairpins += u64::from(run.datagrams);
+                    self.deliver(now, relay, from, run, data);
+                }
+                Way::FromClient(client) => self.serve_moved(now, client, data),
+                Way::ToClient(client) => self.encrypt_for_moved(now, &client, data),
+            }
         }
         self.since_listeners += passages.len();
         if let Some(parcel) = self.unpacked.parcels.last_mut() {

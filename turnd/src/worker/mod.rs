@@ -18,6 +18,7 @@ mod dtls;
 mod hairpin;
 #[cfg(debug_assertions)]
 mod injection;
+mod mobility;
 mod opening;
 mod outputs;
 mod peers;
@@ -50,6 +51,7 @@ use crate::{
 
 use coalescing::Coalescing;
 use hairpin::Unpacked;
+use mobility::Moved;
 use peers::Peers;
 use reconfigure::Retiring;
 pub use reconfigure::{Fates, Reconfigure};
@@ -118,6 +120,7 @@ pub struct Worker {
     /// were read.
     since_listeners: usize,
     streams: Streams,
+    moved: Moved,
     peers: Peers,
     /// Whether outputs of the state machine are being carried out.
     is_draining: bool,
@@ -160,6 +163,7 @@ impl Worker {
             clock: parts.clock.in_turns(),
             streams: Streams::new(&parts.stream_rules),
             plain: vec![0; if parts.dtls.is_some() { MAX_MESSAGE } else { 0 }].into_boxed_slice(),
+            moved: Moved::default(),
             peers: Peers::default(),
             is_draining: false,
             asked: 0,
@@ -226,11 +230,15 @@ impl Worker {
                     Socket::Acceptor(at) => self.accept(now, at),
                     Socket::Stream(id) => self.stream_ready(now, id, readiness),
                     Socket::PeerStream(id) => self.peer_ready(now, id, readiness),
+                    // No socket of its own.
+                    Socket::Foreign { .. } => {}
                 }
                 self.hear_listeners(now);
             }
             self.resume_streams(now);
             self.begin_handshakes(now);
+            self.drain(now);
+            self.move_streams(now);
             self.parcels.send();
             self.flush(now);
             ended = std::time::Instant::now();

@@ -97,6 +97,13 @@ impl Worker {
             ) => self.bind_connection(now, ask, &client, connection, user),
             Output::Join { client, connection } => self.join(now, &client, connection),
             Output::CloseConnection(connection) => self.close_connection(now, connection),
+            Output::Forward {
+                server,
+                from,
+                message,
+            } => self.forward(usize::from(server), from, message),
+            Output::PathTaken(client) => self.path_taken(&client),
+            Output::PathLeft(client) => self.path_left(&client),
             Output::CloseRelay(relay) => {
                 // What the client sent before it deleted its allocation.
                 if self.outbox.waits_for(Socket::Relay(relay).number()) {
@@ -211,6 +218,16 @@ impl Worker {
                 Letter::Beat(answer) => {
                     // Nobody waits for it any more once the program is on its way out.
                     let _ = answer.send(());
+                }
+                Letter::TakeStream {
+                    connection,
+                    message,
+                } => self.take_stream(now, *connection, &message),
+                Letter::HandOn { to, path } => self.hand_on(to, path),
+                Letter::HandOnNoMore { to, path } => self.moved.hand_on_no_more(to, &path),
+                Letter::PathClosed(path) => {
+                    self.parts.server.handle_closed(now, &path);
+                    self.drain(now);
                 }
                 Letter::CloseListener(at) => self.close_listener(now, at),
                 Letter::ConnectionEnded(connection) => self.connection_ended(now, connection),

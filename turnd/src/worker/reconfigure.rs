@@ -9,7 +9,7 @@ use std::{
 };
 
 use turnd_net::Interest;
-use turnd_proto::{Instant, ListenerId, Now, Settings};
+use turnd_proto::{Instant, Now, Settings};
 
 use super::{StreamRules, Worker, streams::Streams};
 use crate::{
@@ -170,7 +170,10 @@ impl Worker {
         }
         let server = &self.parts.server;
         self.retiring.sockets.retain(|(at, workers)| {
-            let is_used = server.uses_listener(ListenerId(Socket::Listener(*at).number()));
+            let is_used = server.uses_listener(|listener| match Socket::of(listener.0) {
+                Socket::Listener(used) | Socket::Foreign { at: used, .. } => used == *at,
+                _ => false,
+            });
             if !is_used {
                 workers.fetch_sub(1, Ordering::Release);
             }

@@ -31,7 +31,7 @@ pub(super) const FIRST_MESSAGE: Duration = Duration::from_secs(10);
 /// By when TLS must be agreed on.
 pub(super) const HANDSHAKE: Duration = Duration::from_secs(5);
 /// How long a connection without an allocation may be silent.
-const IDLE: Duration = Duration::from_secs(60);
+pub(super) const IDLE: Duration = Duration::from_secs(60);
 /// How long a stream may take nothing of what waits for it.
 const STUCK: Duration = Duration::from_secs(30);
 /// How long the end of a connection may take.
@@ -290,7 +290,7 @@ impl Worker {
     }
 
     /// Serves one message; `false` if it is none, after which the stream cannot be trusted.
-    fn take_message(&mut self, now: Now, id: StreamId, message: Piece) -> bool {
+    pub(super) fn take_message(&mut self, now: Now, id: StreamId, message: Piece) -> bool {
         let bytes = self.slots.bytes(message);
         let Some(connection) = self.streams.connections.get_mut(id) else {
             return true;
@@ -465,7 +465,7 @@ fn reads(phase: Phase) -> bool {
         Phase::Opening | Phase::Handshake | Phase::Serving { .. } | Phase::Http | Phase::Ending => {
             true
         }
-        Phase::Hello | Phase::Binding | Phase::Joined(_) => false,
+        Phase::Hello | Phase::Binding | Phase::Moving | Phase::Joined(_) => false,
     }
 }
 
@@ -478,7 +478,9 @@ fn next_look(connection: &Connection, server: &Server, peers: &Peers, now: Insta
         // The look that was asked for when the hello came.
         Phase::Hello | Phase::Handshake => connection.due,
         Phase::Serving { heard: true } if server.has_allocation(&connection.path) => now + IDLE,
-        Phase::Serving { heard: true } | Phase::Binding => connection.last_heard + IDLE,
+        Phase::Serving { heard: true } | Phase::Binding | Phase::Moving => {
+            connection.last_heard + IDLE
+        }
         Phase::Ending => connection.last_heard + ENDING,
         // Lives as long as the allocation; the kernel finds out if the other end is gone.
         Phase::Joined(peer) if !peers.is_ending(peer) => return now + IDLE,

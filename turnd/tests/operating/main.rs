@@ -29,6 +29,7 @@ mod metrics;
 mod metrics_access;
 mod metrics_documents;
 mod metrics_health;
+mod mobility;
 mod pid_file;
 mod privileges;
 mod reload;

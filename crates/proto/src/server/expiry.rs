@@ -2,7 +2,7 @@
 
 use super::Server;
 use crate::{
-    io::{AllocationId, Ending, Event, FiveTuple},
+    io::{AllocationId, Ending, Event, FiveTuple, Output},
     time::Instant,
     timers::Timer,
 };
@@ -57,6 +57,10 @@ impl Server {
             allocation.tell(accounts, 1);
         }
         if let Some(ended) = expired.ended {
+            if ended.mobility.is_some() {
+                let left = ended.paths().map(Output::PathLeft);
+                self.outputs.extend(left);
+            }
             for connection in &ended.connections {
                 self.close_connection(*connection);
             }

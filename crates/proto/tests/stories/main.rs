@@ -21,6 +21,7 @@ mod hairpin;
 mod icmp;
 mod lifetimes;
 mod limits;
+mod mobility;
 mod no_allocation;
 mod peer_policy;
 mod permissions;

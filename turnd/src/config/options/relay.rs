@@ -4,7 +4,7 @@ use super::{
     ANY,
     Kind::{Address, Device, Family, Flag, Mappings, Number, Port, Text},
     PAUSE, SECONDS, Topic,
-    row::{accepted, ignored, not_yet, obeyed},
+    row::{accepted, ignored, obeyed},
     to,
 };
 
@@ -103,11 +103,10 @@ pub(super) static TOPIC: Topic = Topic {
             "relay without permissions",
             "nothing is relayed without a permission",
         ),
-        not_yet(
+        obeyed(
             "mobility",
-            Flag(None),
+            Flag(to!(mobility)),
             "let clients move to another address",
-            "a client that moves must allocate anew",
         ),
         ignored(
             "multiplex-peer",

@@ -99,6 +99,7 @@ impl Harness {
             abuse: AbuseLimits::default(),
             udp_relay: true,
             tcp_relay: true,
+            mobility: None,
         };
         Self {
             server: Server::new(Arc::new(settings), 3, &[3; 32]),
@@ -294,6 +295,9 @@ impl Harness {
                 Output::CloseRelay(relay) => assert!(self.sockets.remove(&relay)),
                 Output::CloseConnection(id) => self.close(id),
                 Output::Join { .. } => unreachable!("claims come from elsewhere"),
+                Output::Forward { .. } | Output::PathTaken(_) | Output::PathLeft(_) => {
+                    unreachable!("nobody has a ticket")
+                }
                 Output::Event(_) => {}
             }
         }

@@ -391,7 +391,11 @@ impl Harness {
                     assert!(closed.is_some() || self.refused == Some(relay), "{relay:?}");
                 }
                 Output::Event(_) => {}
-                Output::Join { .. } | Output::CloseConnection(_) => {
+                Output::Join { .. }
+                | Output::CloseConnection(_)
+                | Output::Forward { .. }
+                | Output::PathTaken(_)
+                | Output::PathLeft(_) => {
                     unreachable!("TCP relaying is off")
                 }
             }
@@ -472,6 +476,7 @@ fn server() -> Server {
         legacy_channels: false,
         udp_relay: true,
         tcp_relay: false,
+        mobility: None,
         stun: true,
         binding: crate::BindingRules::default(),
         redirects: crate::Redirects::default(),

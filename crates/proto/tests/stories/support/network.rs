@@ -13,7 +13,7 @@ use turnd_proto::{
     AbuseLimits, Access, Answer, Ask, AskId, Bandwidth, BindingRules, ConnectFailure, ConnectionId,
     DefaultFamily, Event, Frame, Hairpin, Instant, Lifetimes, Limits, LiveRelays, LongTerm, Now,
     OpenedRelay, Output, OwnAddresses, PeerPolicy, PeerRules, PortWish, Quotas, Redirects, RelayId,
-    RelayRefusal, Run, Server, Settings, StreamMeter, Withdrawn,
+    RelayRefusal, Run, Server, Settings, StreamMeter, TicketKey, Withdrawn,
 };
 use turnd_wire::{ChannelData, Class, Family, Message, Method, attr};
 
@@ -37,6 +37,7 @@ pub(crate) struct Setup {
     pub(crate) legacy_channels: bool,
     pub(crate) udp_relay: bool,
     pub(crate) tcp_relay: bool,
+    pub(crate) mobility: bool,
     pub(crate) stun: bool,
     pub(crate) binding: BindingRules,
     pub(crate) redirects: Redirects,
@@ -73,6 +74,7 @@ impl Default for Setup {
             legacy_channels: false,
             udp_relay: true,
             tcp_relay: false,
+            mobility: false,
             stun: true,
             binding: BindingRules::default(),
             redirects: Redirects::default(),
@@ -158,6 +160,7 @@ impl Setup {
             legacy_channels: self.legacy_channels,
             udp_relay: self.udp_relay,
             tcp_relay: self.tcp_relay,
+            mobility: self.mobility.then(|| TicketKey::new(&[43; 32])),
             stun: self.stun,
             binding: self.binding.clone(),
             redirects: self.redirects.clone(),
@@ -216,6 +219,8 @@ pub(crate) struct Network {
     pub(crate) meters: Vec<Arc<StreamMeter>>,
     /// Connections that were closed.
     pub(crate) closed: Vec<ConnectionId>,
+    /// Which server has the clients that moved, by their addresses and the server they write to.
+    pub(crate) forwarded: HashMap<(usize, SocketAddr), usize>,
     /// Replies that nobody has looked at.
     replies: Vec<(turnd_proto::Client, Vec<u8>)>,
     /// Open relay sockets and whose they are.
@@ -259,6 +264,7 @@ impl Network {
             joined: Vec::new(),
             meters: Vec::new(),
             closed: Vec::new(),
+            forwarded: HashMap::new(),
             replies: Vec::new(),
             sockets: HashMap::new(),
             stick: false,
@@ -344,9 +350,11 @@ impl Network {
 
     /// Sends bytes to a server that may relay them.
     pub(crate) fn relay_up(&mut self, client: &Client, bytes: &[u8]) -> Option<PeerGets> {
-        let index = client.server;
+        let address = client.from.path.client;
+        let forwarded = self.forwarded.get(&(client.server, address));
+        let index = forwarded.copied().unwrap_or(client.server);
         let hop = self.servers[index].handle_datagram(self.now, client.from, bytes);
-        self.drain(index);
+        self.drain_of(index, client.server);
         let hop = hop?;
         let mut sockets = self.sockets.iter();
         let (&from, _) = sockets
@@ -466,6 +474,11 @@ impl Network {
     }
 
     fn drain(&mut self, index: usize) {
+        self.drain_of(index, index);
+    }
+
+    /// What a server wants done because of what came by `arrived`, which may be another one.
+    fn drain_of(&mut self, index: usize, arrived: usize) {
         while let Some(output) = self.servers[index].poll_output() {
             match output {
                 Output::Reply { to, bytes } => self.replies.push((to, bytes)),
@@ -487,6 +500,22 @@ impl Network {
                     self.joined.push((client.path.client, connection));
                 }
                 Output::CloseConnection(connection) => self.closed.push(connection),
+                Output::Forward {
+                    server,
+                    from,
+                    message,
+                } => {
+                    let server = usize::from(server);
+                    let hop = self.servers[server].handle_datagram(self.now, from, &message);
+                    assert_eq!(hop, None, "a request carries no data");
+                    self.drain_of(server, arrived);
+                }
+                Output::PathTaken(client) => {
+                    self.forwarded.insert((arrived, client.path.client), index);
+                }
+                Output::PathLeft(client) => self
+                    .forwarded
+                    .retain(|(_, address), _| *address != client.path.client),
                 Output::Event(event) => self.events.push(event),
             }
         }
@@ -549,8 +578,11 @@ impl Network {
 
     /// The connection of a client ends.
     pub(crate) fn client_disconnects(&mut self, client: &Client) {
-        self.servers[client.server].handle_closed(self.now, &client.from.path);
-        self.drain(client.server);
+        let path = client.from.path;
+        let forwarded = self.forwarded.get(&(client.server, path.client));
+        let index = forwarded.copied().unwrap_or(client.server);
+        self.servers[index].handle_closed(self.now, &path);
+        self.drain(index);
     }
 
     fn open_socket(
