@@ -191,7 +191,7 @@ fn no_permission(path: &Path<'_>) {
     let relay = client.allocate();
     peer.send(relay, b"unasked");
     client.send_data(peer.address(), b"without leave");
-    client.expect_nothing();
+    client.expect_nothing_from_peers();
     client.must_permit(peer.address());
     peer.send(relay, b"asked");
     assert_eq!(client.next_data(), (peer.address(), b"asked".to_vec()));
@@ -204,7 +204,7 @@ fn own_permissions(path: &Path<'_>) {
     let relay = other.allocate();
     peer.send(relay, b"permitted by somebody else");
     other.send_data(peer.address(), b"permitted by somebody else");
-    other.expect_nothing();
+    other.expect_nothing_from_peers();
     other.must_permit(peer.address());
     expect_next(&mut other, relay, &peer);
     peer.send(relay, b"permitted");

@@ -153,6 +153,15 @@ impl Client {
         assert_eq!(reply.code(), OK);
     }
 
+    /// Nothing is on its way, nor at a relay of the client's: what lay there when the first of these requests was
+    /// sent has been looked at when the last one is answered.
+    #[track_caller]
+    pub(crate) fn expect_nothing_from_peers(&mut self) {
+        for _ in 0..3 {
+            self.expect_nothing();
+        }
+    }
+
     /// Sends what the server has to end the connection for, without another word.
     #[track_caller]
     pub(crate) fn expect_end(&mut self, bytes: &[u8]) {
