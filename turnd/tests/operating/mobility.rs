@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use turnd_wire::{Class, Message, Method, Writer, attr};
 
 #[cfg(feature = "dtls")]
-use crate::{client::channel_payload, reload_dtls::Client as Dtls};
+use crate::{client::channel_payload, dtls::Client as Dtls};
 use crate::{
     client::{
         Client, Peer, ask_for_channel, ask_for_udp, channel_message, eventually, expect_freed,
