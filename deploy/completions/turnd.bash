@@ -36,7 +36,7 @@ _turnd() {
 
     case "${cmd}" in
         turnd)
-            opts="-c -n -h -p -L -d -E -X -A -K -m -i -r -u -C -a -z -q -Q -s -B -f -S -v -V -l -b -e -M -J -N -O -o --config --no-config --help --version --listening-port --listening-ip --anycast-ip --sock-buf-size --tls-listening-port --alt-listening-port --alt-tls-listening-port --aux-server --listen --listening-device --no-udp --no-tcp --no-tls --dtls --no-dtls --tcp-proxy-port --proxy-protocol-port --proxy-protocol-from --udp-self-balance --acme-redirect --respond-http-unsupported --http-page --max-connections --max-connections-per-address --tls-handshakes-per-second --tls-handshakes-per-address --stream-queue-bytes --stream-queue-time --relay-ip --external-ip --external-ip-stun-server --external-ip-interval --min-port --max-port --allocation-default-address-family --keep-address-family --relay-threads --coalesce-usecs --cpus --relay-device --no-udp-relay --tcp-relay --no-tcp-relay --server-relay --mobility --multiplex-peer --multiplex-peer-port --multiplex-peer-max-peers --udp-recvmmsg --udp-recvmmsg-log --udp-sendmmsg-log --udp-gso --realm --user --user-file --static-auth-secret --static-auth-secret-file --use-auth-secret --rest-api-separator --lt-cred-mech --no-auth --stale-nonce --stateless-nonce --stateless-nonce-secret --secure-stun --unauthorized-ratelimit --unauthorized-ratelimit-rps --oauth --server-name --check-origin-consistency --no-auth-pings --no-dynamic-ip-list --no-dynamic-realms --secret-key-file --allowed-peer-ip --denied-peer-ip --allow-private-peers --allow-loopback-peers --no-multicast-peers --user-quota --total-quota --max-allocate-lifetime --channel-lifetime --permission-lifetime --max-bps --bps-capacity --max-allocate-timeout --drain-min-allocations --drain-timeout --drop-invalid-packets --drop-invalid-packets-log --fingerprint --stun-only --no-stun --rfc5766-channel-numbers --software-attribute --no-software-attribute --rfc5780 --no-rfc5780 --response-origin-only-with-rfc5780 --stun-backward-compatibility --rfc3489-compatibility --include-reason-string --alternate-server --tls-alternate-server --tcp-alternate-server --udp-alternate-server --drain-alternate-server --verbose --Verbose --log-file --simple-log --no-stdout-log --syslog --syslog-facility --journald --log-format --log-min-level --log-addresses --log-binding --new-log-timestamp --new-log-timestamp-format --cert --pkey --pkey-pwd --pkey-pwd-file --self-signed --cipher-list --CA-file --ec-curve-name --dh-file --dh566 --dh1066 --dh2066 --tlsv1 --tlsv1_1 --no-tlsv1 --no-tlsv1_1 --no-tlsv1_2 --no-sslv2 --no-sslv3 --raw-public-keys --userdb --db --psql-userdb --sql-userdb --mysql-userdb --mongo-userdb --redis-userdb --redis-statsdb --prometheus --prometheus-port --prometheus-address --prometheus-path --prometheus-username-labels --prometheus-top-users --prometheus-tls --prometheus-cert --prometheus-key --prometheus-user --prometheus-password --prometheus-password-file --cli --no-cli --cli-ip --cli-port --cli-password --cli-max-output-sessions --web-admin --web-admin-ip --web-admin-port --web-admin-listen-on-workers --daemon --pidfile --proc-user --proc-group --no-loopback-peers --no-stun-backward-compatibility --prod --secret-ts-exp-time --no-http --st-cred-mech --sha256 --ne check convert healthcheck help"
+            opts="-c -n -h -p -L -d -E -X -A -K -m -i -r -u -C -a -z -q -Q -s -B -f -S -v -V -l -b -e -M -J -N -O -o --config --no-config --help --version --listening-port --listening-ip --anycast-ip --sock-buf-size --tls-listening-port --alt-listening-port --alt-tls-listening-port --aux-server --listen --listening-device --no-udp --no-tcp --no-tls --dtls --no-dtls --tcp-proxy-port --proxy-protocol-port --proxy-protocol-from --udp-self-balance --acme-redirect --respond-http-unsupported --http-page --max-connections --max-connections-per-address --tls-handshakes-per-second --tls-handshakes-per-address --stream-queue-bytes --stream-queue-time --relay-ip --external-ip --external-ip-stun-server --external-ip-interval --min-port --max-port --allocation-default-address-family --keep-address-family --relay-threads --coalesce-usecs --cpus --relay-device --no-udp-relay --tcp-relay --no-tcp-relay --server-relay --mobility --multiplex-peer --multiplex-peer-port --multiplex-peer-max-peers --udp-recvmmsg --udp-recvmmsg-log --udp-sendmmsg-log --udp-gso --realm --user --user-file --static-auth-secret --static-auth-secret-file --use-auth-secret --rest-api-separator --lt-cred-mech --no-auth --stale-nonce --stateless-nonce --stateless-nonce-secret --secure-stun --unauthorized-ratelimit --unauthorized-ratelimit-rps --unanswered-challenges --failed-logins --oauth --oauth-key --oauth-key-file --server-name --check-origin-consistency --no-auth-pings --no-dynamic-ip-list --no-dynamic-realms --secret-key-file --allowed-peer-ip --denied-peer-ip --allow-private-peers --allow-loopback-peers --no-multicast-peers --user-quota --total-quota --max-allocate-lifetime --channel-lifetime --permission-lifetime --max-bps --bps-capacity --new-peers-per-second --max-allocate-timeout --drain-min-allocations --drain-timeout --drop-invalid-packets --drop-invalid-packets-log --fingerprint --stun-only --no-stun --rfc5766-channel-numbers --software-attribute --no-software-attribute --rfc5780 --no-rfc5780 --response-origin-only-with-rfc5780 --stun-backward-compatibility --rfc3489-compatibility --include-reason-string --alternate-server --tls-alternate-server --tcp-alternate-server --udp-alternate-server --drain-alternate-server --verbose --Verbose --log-file --simple-log --no-stdout-log --syslog --syslog-facility --journald --log-format --log-min-level --log-addresses --log-binding --new-log-timestamp --new-log-timestamp-format --cert --pkey --pkey-pwd --pkey-pwd-file --self-signed --cipher-list --CA-file --ec-curve-name --dh-file --dh566 --dh1066 --dh2066 --tlsv1 --tlsv1_1 --no-tlsv1 --no-tlsv1_1 --no-tlsv1_2 --no-sslv2 --no-sslv3 --raw-public-keys --userdb --db --psql-userdb --sql-userdb --mysql-userdb --mongo-userdb --redis-userdb --redis-statsdb --prometheus --prometheus-port --prometheus-address --prometheus-path --prometheus-username-labels --prometheus-top-users --prometheus-tls --prometheus-cert --prometheus-key --prometheus-user --prometheus-password --prometheus-password-file --cli --no-cli --cli-ip --cli-port --cli-password --cli-max-output-sessions --web-admin --web-admin-ip --web-admin-port --web-admin-listen-on-workers --daemon --pidfile --proc-user --proc-group --core-dumps --no-loopback-peers --no-stun-backward-compatibility --prod --secret-ts-exp-time --no-http --st-cred-mech --sha256 --ne check convert healthcheck help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -459,6 +459,42 @@ _turnd() {
                     fi
                     return 0
                     ;;
+                --unanswered-challenges)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --failed-logins)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --oauth-key)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --oauth-key-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
                 --server-name)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -566,6 +602,13 @@ _turnd() {
                     return 0
                     ;;
                 -B)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --new-peers-per-second)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
@@ -1091,7 +1134,7 @@ _turnd() {
             return 0
             ;;
         turnd__subcmd__check)
-            opts="-c -n -h -p -L -d -E -X -A -K -m -i -r -u -C -a -z -q -Q -s -B -f -S -v -V -l -b -e -M -J -N -O -o --config --no-config --help --version --listening-port --listening-ip --anycast-ip --sock-buf-size --tls-listening-port --alt-listening-port --alt-tls-listening-port --aux-server --listen --listening-device --no-udp --no-tcp --no-tls --dtls --no-dtls --tcp-proxy-port --proxy-protocol-port --proxy-protocol-from --udp-self-balance --acme-redirect --respond-http-unsupported --http-page --max-connections --max-connections-per-address --tls-handshakes-per-second --tls-handshakes-per-address --stream-queue-bytes --stream-queue-time --relay-ip --external-ip --external-ip-stun-server --external-ip-interval --min-port --max-port --allocation-default-address-family --keep-address-family --relay-threads --coalesce-usecs --cpus --relay-device --no-udp-relay --tcp-relay --no-tcp-relay --server-relay --mobility --multiplex-peer --multiplex-peer-port --multiplex-peer-max-peers --udp-recvmmsg --udp-recvmmsg-log --udp-sendmmsg-log --udp-gso --realm --user --user-file --static-auth-secret --static-auth-secret-file --use-auth-secret --rest-api-separator --lt-cred-mech --no-auth --stale-nonce --stateless-nonce --stateless-nonce-secret --secure-stun --unauthorized-ratelimit --unauthorized-ratelimit-rps --oauth --server-name --check-origin-consistency --no-auth-pings --no-dynamic-ip-list --no-dynamic-realms --secret-key-file --allowed-peer-ip --denied-peer-ip --allow-private-peers --allow-loopback-peers --no-multicast-peers --user-quota --total-quota --max-allocate-lifetime --channel-lifetime --permission-lifetime --max-bps --bps-capacity --max-allocate-timeout --drain-min-allocations --drain-timeout --drop-invalid-packets --drop-invalid-packets-log --fingerprint --stun-only --no-stun --rfc5766-channel-numbers --software-attribute --no-software-attribute --rfc5780 --no-rfc5780 --response-origin-only-with-rfc5780 --stun-backward-compatibility --rfc3489-compatibility --include-reason-string --alternate-server --tls-alternate-server --tcp-alternate-server --udp-alternate-server --drain-alternate-server --verbose --Verbose --log-file --simple-log --no-stdout-log --syslog --syslog-facility --journald --log-format --log-min-level --log-addresses --log-binding --new-log-timestamp --new-log-timestamp-format --cert --pkey --pkey-pwd --pkey-pwd-file --self-signed --cipher-list --CA-file --ec-curve-name --dh-file --dh566 --dh1066 --dh2066 --tlsv1 --tlsv1_1 --no-tlsv1 --no-tlsv1_1 --no-tlsv1_2 --no-sslv2 --no-sslv3 --raw-public-keys --userdb --db --psql-userdb --sql-userdb --mysql-userdb --mongo-userdb --redis-userdb --redis-statsdb --prometheus --prometheus-port --prometheus-address --prometheus-path --prometheus-username-labels --prometheus-top-users --prometheus-tls --prometheus-cert --prometheus-key --prometheus-user --prometheus-password --prometheus-password-file --cli --no-cli --cli-ip --cli-port --cli-password --cli-max-output-sessions --web-admin --web-admin-ip --web-admin-port --web-admin-listen-on-workers --daemon --pidfile --proc-user --proc-group --no-loopback-peers --no-stun-backward-compatibility --prod --secret-ts-exp-time --no-http --st-cred-mech --sha256 --ne --format"
+            opts="-c -n -h -p -L -d -E -X -A -K -m -i -r -u -C -a -z -q -Q -s -B -f -S -v -V -l -b -e -M -J -N -O -o --config --no-config --help --version --listening-port --listening-ip --anycast-ip --sock-buf-size --tls-listening-port --alt-listening-port --alt-tls-listening-port --aux-server --listen --listening-device --no-udp --no-tcp --no-tls --dtls --no-dtls --tcp-proxy-port --proxy-protocol-port --proxy-protocol-from --udp-self-balance --acme-redirect --respond-http-unsupported --http-page --max-connections --max-connections-per-address --tls-handshakes-per-second --tls-handshakes-per-address --stream-queue-bytes --stream-queue-time --relay-ip --external-ip --external-ip-stun-server --external-ip-interval --min-port --max-port --allocation-default-address-family --keep-address-family --relay-threads --coalesce-usecs --cpus --relay-device --no-udp-relay --tcp-relay --no-tcp-relay --server-relay --mobility --multiplex-peer --multiplex-peer-port --multiplex-peer-max-peers --udp-recvmmsg --udp-recvmmsg-log --udp-sendmmsg-log --udp-gso --realm --user --user-file --static-auth-secret --static-auth-secret-file --use-auth-secret --rest-api-separator --lt-cred-mech --no-auth --stale-nonce --stateless-nonce --stateless-nonce-secret --secure-stun --unauthorized-ratelimit --unauthorized-ratelimit-rps --unanswered-challenges --failed-logins --oauth --oauth-key --oauth-key-file --server-name --check-origin-consistency --no-auth-pings --no-dynamic-ip-list --no-dynamic-realms --secret-key-file --allowed-peer-ip --denied-peer-ip --allow-private-peers --allow-loopback-peers --no-multicast-peers --user-quota --total-quota --max-allocate-lifetime --channel-lifetime --permission-lifetime --max-bps --bps-capacity --new-peers-per-second --max-allocate-timeout --drain-min-allocations --drain-timeout --drop-invalid-packets --drop-invalid-packets-log --fingerprint --stun-only --no-stun --rfc5766-channel-numbers --software-attribute --no-software-attribute --rfc5780 --no-rfc5780 --response-origin-only-with-rfc5780 --stun-backward-compatibility --rfc3489-compatibility --include-reason-string --alternate-server --tls-alternate-server --tcp-alternate-server --udp-alternate-server --drain-alternate-server --verbose --Verbose --log-file --simple-log --no-stdout-log --syslog --syslog-facility --journald --log-format --log-min-level --log-addresses --log-binding --new-log-timestamp --new-log-timestamp-format --cert --pkey --pkey-pwd --pkey-pwd-file --self-signed --cipher-list --CA-file --ec-curve-name --dh-file --dh566 --dh1066 --dh2066 --tlsv1 --tlsv1_1 --no-tlsv1 --no-tlsv1_1 --no-tlsv1_2 --no-sslv2 --no-sslv3 --raw-public-keys --userdb --db --psql-userdb --sql-userdb --mysql-userdb --mongo-userdb --redis-userdb --redis-statsdb --prometheus --prometheus-port --prometheus-address --prometheus-path --prometheus-username-labels --prometheus-top-users --prometheus-tls --prometheus-cert --prometheus-key --prometheus-user --prometheus-password --prometheus-password-file --cli --no-cli --cli-ip --cli-port --cli-password --cli-max-output-sessions --web-admin --web-admin-ip --web-admin-port --web-admin-listen-on-workers --daemon --pidfile --proc-user --proc-group --core-dumps --no-loopback-peers --no-stun-backward-compatibility --prod --secret-ts-exp-time --no-http --st-cred-mech --sha256 --ne --format"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1514,6 +1557,42 @@ _turnd() {
                     fi
                     return 0
                     ;;
+                --unanswered-challenges)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --failed-logins)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --oauth-key)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --oauth-key-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
                 --server-name)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -1621,6 +1700,13 @@ _turnd() {
                     return 0
                     ;;
                 -B)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --new-peers-per-second)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
@@ -2194,7 +2280,7 @@ _turnd() {
             return 0
             ;;
         turnd__subcmd__healthcheck)
-            opts="-c -n -h -p -L -d -E -X -A -K -m -i -r -u -C -a -z -q -Q -s -B -f -S -v -V -l -b -e -M -J -N -O -o --config --no-config --help --version --listening-port --listening-ip --anycast-ip --sock-buf-size --tls-listening-port --alt-listening-port --alt-tls-listening-port --aux-server --listen --listening-device --no-udp --no-tcp --no-tls --dtls --no-dtls --tcp-proxy-port --proxy-protocol-port --proxy-protocol-from --udp-self-balance --acme-redirect --respond-http-unsupported --http-page --max-connections --max-connections-per-address --tls-handshakes-per-second --tls-handshakes-per-address --stream-queue-bytes --stream-queue-time --relay-ip --external-ip --external-ip-stun-server --external-ip-interval --min-port --max-port --allocation-default-address-family --keep-address-family --relay-threads --coalesce-usecs --cpus --relay-device --no-udp-relay --tcp-relay --no-tcp-relay --server-relay --mobility --multiplex-peer --multiplex-peer-port --multiplex-peer-max-peers --udp-recvmmsg --udp-recvmmsg-log --udp-sendmmsg-log --udp-gso --realm --user --user-file --static-auth-secret --static-auth-secret-file --use-auth-secret --rest-api-separator --lt-cred-mech --no-auth --stale-nonce --stateless-nonce --stateless-nonce-secret --secure-stun --unauthorized-ratelimit --unauthorized-ratelimit-rps --oauth --server-name --check-origin-consistency --no-auth-pings --no-dynamic-ip-list --no-dynamic-realms --secret-key-file --allowed-peer-ip --denied-peer-ip --allow-private-peers --allow-loopback-peers --no-multicast-peers --user-quota --total-quota --max-allocate-lifetime --channel-lifetime --permission-lifetime --max-bps --bps-capacity --max-allocate-timeout --drain-min-allocations --drain-timeout --drop-invalid-packets --drop-invalid-packets-log --fingerprint --stun-only --no-stun --rfc5766-channel-numbers --software-attribute --no-software-attribute --rfc5780 --no-rfc5780 --response-origin-only-with-rfc5780 --stun-backward-compatibility --rfc3489-compatibility --include-reason-string --alternate-server --tls-alternate-server --tcp-alternate-server --udp-alternate-server --drain-alternate-server --verbose --Verbose --log-file --simple-log --no-stdout-log --syslog --syslog-facility --journald --log-format --log-min-level --log-addresses --log-binding --new-log-timestamp --new-log-timestamp-format --cert --pkey --pkey-pwd --pkey-pwd-file --self-signed --cipher-list --CA-file --ec-curve-name --dh-file --dh566 --dh1066 --dh2066 --tlsv1 --tlsv1_1 --no-tlsv1 --no-tlsv1_1 --no-tlsv1_2 --no-sslv2 --no-sslv3 --raw-public-keys --userdb --db --psql-userdb --sql-userdb --mysql-userdb --mongo-userdb --redis-userdb --redis-statsdb --prometheus --prometheus-port --prometheus-address --prometheus-path --prometheus-username-labels --prometheus-top-users --prometheus-tls --prometheus-cert --prometheus-key --prometheus-user --prometheus-password --prometheus-password-file --cli --no-cli --cli-ip --cli-port --cli-password --cli-max-output-sessions --web-admin --web-admin-ip --web-admin-port --web-admin-listen-on-workers --daemon --pidfile --proc-user --proc-group --no-loopback-peers --no-stun-backward-compatibility --prod --secret-ts-exp-time --no-http --st-cred-mech --sha256 --ne --to --timeout"
+            opts="-c -n -h -p -L -d -E -X -A -K -m -i -r -u -C -a -z -q -Q -s -B -f -S -v -V -l -b -e -M -J -N -O -o --config --no-config --help --version --listening-port --listening-ip --anycast-ip --sock-buf-size --tls-listening-port --alt-listening-port --alt-tls-listening-port --aux-server --listen --listening-device --no-udp --no-tcp --no-tls --dtls --no-dtls --tcp-proxy-port --proxy-protocol-port --proxy-protocol-from --udp-self-balance --acme-redirect --respond-http-unsupported --http-page --max-connections --max-connections-per-address --tls-handshakes-per-second --tls-handshakes-per-address --stream-queue-bytes --stream-queue-time --relay-ip --external-ip --external-ip-stun-server --external-ip-interval --min-port --max-port --allocation-default-address-family --keep-address-family --relay-threads --coalesce-usecs --cpus --relay-device --no-udp-relay --tcp-relay --no-tcp-relay --server-relay --mobility --multiplex-peer --multiplex-peer-port --multiplex-peer-max-peers --udp-recvmmsg --udp-recvmmsg-log --udp-sendmmsg-log --udp-gso --realm --user --user-file --static-auth-secret --static-auth-secret-file --use-auth-secret --rest-api-separator --lt-cred-mech --no-auth --stale-nonce --stateless-nonce --stateless-nonce-secret --secure-stun --unauthorized-ratelimit --unauthorized-ratelimit-rps --unanswered-challenges --failed-logins --oauth --oauth-key --oauth-key-file --server-name --check-origin-consistency --no-auth-pings --no-dynamic-ip-list --no-dynamic-realms --secret-key-file --allowed-peer-ip --denied-peer-ip --allow-private-peers --allow-loopback-peers --no-multicast-peers --user-quota --total-quota --max-allocate-lifetime --channel-lifetime --permission-lifetime --max-bps --bps-capacity --new-peers-per-second --max-allocate-timeout --drain-min-allocations --drain-timeout --drop-invalid-packets --drop-invalid-packets-log --fingerprint --stun-only --no-stun --rfc5766-channel-numbers --software-attribute --no-software-attribute --rfc5780 --no-rfc5780 --response-origin-only-with-rfc5780 --stun-backward-compatibility --rfc3489-compatibility --include-reason-string --alternate-server --tls-alternate-server --tcp-alternate-server --udp-alternate-server --drain-alternate-server --verbose --Verbose --log-file --simple-log --no-stdout-log --syslog --syslog-facility --journald --log-format --log-min-level --log-addresses --log-binding --new-log-timestamp --new-log-timestamp-format --cert --pkey --pkey-pwd --pkey-pwd-file --self-signed --cipher-list --CA-file --ec-curve-name --dh-file --dh566 --dh1066 --dh2066 --tlsv1 --tlsv1_1 --no-tlsv1 --no-tlsv1_1 --no-tlsv1_2 --no-sslv2 --no-sslv3 --raw-public-keys --userdb --db --psql-userdb --sql-userdb --mysql-userdb --mongo-userdb --redis-userdb --redis-statsdb --prometheus --prometheus-port --prometheus-address --prometheus-path --prometheus-username-labels --prometheus-top-users --prometheus-tls --prometheus-cert --prometheus-key --prometheus-user --prometheus-password --prometheus-password-file --cli --no-cli --cli-ip --cli-port --cli-password --cli-max-output-sessions --web-admin --web-admin-ip --web-admin-port --web-admin-listen-on-workers --daemon --pidfile --proc-user --proc-group --core-dumps --no-loopback-peers --no-stun-backward-compatibility --prod --secret-ts-exp-time --no-http --st-cred-mech --sha256 --ne --to --timeout"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2617,6 +2703,42 @@ _turnd() {
                     fi
                     return 0
                     ;;
+                --unanswered-challenges)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --failed-logins)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --oauth-key)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --oauth-key-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
                 --server-name)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -2724,6 +2846,13 @@ _turnd() {
                     return 0
                     ;;
                 -B)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --new-peers-per-second)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace

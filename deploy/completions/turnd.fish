@@ -1,7 +1,7 @@
 # Made from the table of options by: cargo run -p turnd --example documents
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_turnd_global_optspecs
-    string join \n c/config= n/no-config h/help version p/listening-port= L/listening-ip= anycast-ip= sock-buf-size= tls-listening-port= alt-listening-port= alt-tls-listening-port= aux-server= listen= d/listening-device= no-udp no-tcp no-tls dtls no-dtls tcp-proxy-port= proxy-protocol-port= proxy-protocol-from= udp-self-balance acme-redirect= respond-http-unsupported http-page max-connections= max-connections-per-address= tls-handshakes-per-second= tls-handshakes-per-address= stream-queue-bytes= stream-queue-time= E/relay-ip= X/external-ip= external-ip-stun-server= external-ip-interval= min-port= max-port= A/allocation-default-address-family= K/keep-address-family m/relay-threads= coalesce-usecs= cpus= i/relay-device= no-udp-relay tcp-relay no-tcp-relay server-relay mobility multiplex-peer multiplex-peer-port= multiplex-peer-max-peers= udp-recvmmsg udp-recvmmsg-log udp-sendmmsg-log udp-gso r/realm= u/user= user-file= static-auth-secret= static-auth-secret-file= use-auth-secret C/rest-api-separator= a/lt-cred-mech z/no-auth stale-nonce= stateless-nonce stateless-nonce-secret= secure-stun unauthorized-ratelimit unauthorized-ratelimit-rps= oauth server-name= check-origin-consistency no-auth-pings no-dynamic-ip-list no-dynamic-realms secret-key-file= allowed-peer-ip= denied-peer-ip= allow-private-peers allow-loopback-peers no-multicast-peers q/user-quota= Q/total-quota= max-allocate-lifetime= channel-lifetime= permission-lifetime= s/max-bps= B/bps-capacity= max-allocate-timeout= drain-min-allocations= drain-timeout= drop-invalid-packets drop-invalid-packets-log f/fingerprint S/stun-only no-stun rfc5766-channel-numbers software-attribute no-software-attribute rfc5780 no-rfc5780 response-origin-only-with-rfc5780 stun-backward-compatibility rfc3489-compatibility include-reason-string alternate-server= tls-alternate-server= tcp-alternate-server= udp-alternate-server= drain-alternate-server= v/verbose V/Verbose l/log-file= simple-log no-stdout-log syslog syslog-facility= journald log-format= log-min-level= log-addresses= log-binding new-log-timestamp new-log-timestamp-format= cert= pkey= pkey-pwd= pkey-pwd-file= self-signed cipher-list= CA-file= ec-curve-name= dh-file= dh566 dh1066 dh2066 tlsv1 tlsv1_1 no-tlsv1 no-tlsv1_1 no-tlsv1_2 no-sslv2 no-sslv3 raw-public-keys b/userdb= db= e/psql-userdb= sql-userdb= M/mysql-userdb= J/mongo-userdb= N/redis-userdb= O/redis-statsdb= prometheus prometheus-port= prometheus-address= prometheus-path= prometheus-username-labels prometheus-top-users= prometheus-tls prometheus-cert= prometheus-key= prometheus-user= prometheus-password= prometheus-password-file= cli no-cli cli-ip= cli-port= cli-password= cli-max-output-sessions= web-admin web-admin-ip= web-admin-port= web-admin-listen-on-workers o/daemon pidfile= proc-user= proc-group= no-loopback-peers no-stun-backward-compatibility prod secret-ts-exp-time= no-http st-cred-mech sha256 ne=
+    string join \n c/config= n/no-config h/help version p/listening-port= L/listening-ip= anycast-ip= sock-buf-size= tls-listening-port= alt-listening-port= alt-tls-listening-port= aux-server= listen= d/listening-device= no-udp no-tcp no-tls dtls no-dtls tcp-proxy-port= proxy-protocol-port= proxy-protocol-from= udp-self-balance acme-redirect= respond-http-unsupported http-page max-connections= max-connections-per-address= tls-handshakes-per-second= tls-handshakes-per-address= stream-queue-bytes= stream-queue-time= E/relay-ip= X/external-ip= external-ip-stun-server= external-ip-interval= min-port= max-port= A/allocation-default-address-family= K/keep-address-family m/relay-threads= coalesce-usecs= cpus= i/relay-device= no-udp-relay tcp-relay no-tcp-relay server-relay mobility multiplex-peer multiplex-peer-port= multiplex-peer-max-peers= udp-recvmmsg udp-recvmmsg-log udp-sendmmsg-log udp-gso r/realm= u/user= user-file= static-auth-secret= static-auth-secret-file= use-auth-secret C/rest-api-separator= a/lt-cred-mech z/no-auth stale-nonce= stateless-nonce stateless-nonce-secret= secure-stun unauthorized-ratelimit unauthorized-ratelimit-rps= unanswered-challenges= failed-logins= oauth oauth-key= oauth-key-file= server-name= check-origin-consistency no-auth-pings no-dynamic-ip-list no-dynamic-realms secret-key-file= allowed-peer-ip= denied-peer-ip= allow-private-peers allow-loopback-peers no-multicast-peers q/user-quota= Q/total-quota= max-allocate-lifetime= channel-lifetime= permission-lifetime= s/max-bps= B/bps-capacity= new-peers-per-second= max-allocate-timeout= drain-min-allocations= drain-timeout= drop-invalid-packets drop-invalid-packets-log f/fingerprint S/stun-only no-stun rfc5766-channel-numbers software-attribute no-software-attribute rfc5780 no-rfc5780 response-origin-only-with-rfc5780 stun-backward-compatibility rfc3489-compatibility include-reason-string alternate-server= tls-alternate-server= tcp-alternate-server= udp-alternate-server= drain-alternate-server= v/verbose V/Verbose l/log-file= simple-log no-stdout-log syslog syslog-facility= journald log-format= log-min-level= log-addresses= log-binding new-log-timestamp new-log-timestamp-format= cert= pkey= pkey-pwd= pkey-pwd-file= self-signed cipher-list= CA-file= ec-curve-name= dh-file= dh566 dh1066 dh2066 tlsv1 tlsv1_1 no-tlsv1 no-tlsv1_1 no-tlsv1_2 no-sslv2 no-sslv3 raw-public-keys b/userdb= db= e/psql-userdb= sql-userdb= M/mysql-userdb= J/mongo-userdb= N/redis-userdb= O/redis-statsdb= prometheus prometheus-port= prometheus-address= prometheus-path= prometheus-username-labels prometheus-top-users= prometheus-tls prometheus-cert= prometheus-key= prometheus-user= prometheus-password= prometheus-password-file= cli no-cli cli-ip= cli-port= cli-password= cli-max-output-sessions= web-admin web-admin-ip= web-admin-port= web-admin-listen-on-workers o/daemon pidfile= proc-user= proc-group= core-dumps no-loopback-peers no-stun-backward-compatibility prod secret-ts-exp-time= no-http st-cred-mech sha256 ne=
 end
 
 function __fish_turnd_needs_command
@@ -68,7 +68,11 @@ complete -c turnd -n "__fish_turnd_needs_command" -s C -l rest-api-separator -d 
 complete -c turnd -n "__fish_turnd_needs_command" -l stale-nonce -d 'seconds that a nonce is good for; 0: for ever' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l stateless-nonce-secret -d 'what servers with the same nonces share' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l unauthorized-ratelimit-rps -d '401 replies per second and address; below 1: 10' -r -f
-complete -c turnd -n "__fish_turnd_needs_command" -l server-name -d 'name of the server in tokens' -r -f
+complete -c turnd -n "__fish_turnd_needs_command" -l unanswered-challenges -d '401s a second to who never answers; 0: no limit' -r -f
+complete -c turnd -n "__fish_turnd_needs_command" -l failed-logins -d 'wrong passwords a minute and address; 0: no limit' -r -f
+complete -c turnd -n "__fish_turnd_needs_command" -l oauth-key -d 'KID:KEY[:ALGORITHM[:NOT-AFTER]] of tokens (not in coturn)' -r -f
+complete -c turnd -n "__fish_turnd_needs_command" -l oauth-key-file -d 'file of such keys, one a line (not in coturn)' -r -F
+complete -c turnd -n "__fish_turnd_needs_command" -l server-name -d 'name of the server in third-party tokens' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l secret-key-file -d 'key for an encrypted database password' -r -F
 complete -c turnd -n "__fish_turnd_needs_command" -l allowed-peer-ip -d 'address, range a-b or block a/n; wins over denied' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l denied-peer-ip -d 'address, range a-b or block a/n' -r -f
@@ -79,6 +83,7 @@ complete -c turnd -n "__fish_turnd_needs_command" -l channel-lifetime -d 'second
 complete -c turnd -n "__fish_turnd_needs_command" -l permission-lifetime -d 'seconds that a permission lasts' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -s s -l max-bps -d 'bytes per second and allocation, each way; 0: no limit' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -s B -l bps-capacity -d 'sum of max-bps that may be given out; 0: no limit' -r -f
+complete -c turnd -n "__fish_turnd_needs_command" -l new-peers-per-second -d 'peers an allocation may meet; 0: no limit' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l max-allocate-timeout -d 'seconds that a stranger is remembered' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l drain-min-allocations -d 'exit at this number of allocations when draining' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l drain-timeout -d 'most seconds that a drain, also by SIGTERM, takes' -r -f
@@ -157,7 +162,7 @@ complete -c turnd -n "__fish_turnd_needs_command" -s z -l no-auth -d 'DANGEROUS:
 complete -c turnd -n "__fish_turnd_needs_command" -l stateless-nonce -d 'nonces without memory'
 complete -c turnd -n "__fish_turnd_needs_command" -l secure-stun -d 'authentication for Binding too'
 complete -c turnd -n "__fish_turnd_needs_command" -l unauthorized-ratelimit -d 'limit 401 replies per address'
-complete -c turnd -n "__fish_turnd_needs_command" -l oauth -d 'third-party tokens (RFC 7635)'
+complete -c turnd -n "__fish_turnd_needs_command" -l oauth -d 'third-party tokens (RFC 7635), of the keys of oauth-key'
 complete -c turnd -n "__fish_turnd_needs_command" -l check-origin-consistency -d 'ORIGIN must stay the same'
 complete -c turnd -n "__fish_turnd_needs_command" -l no-auth-pings -d 'no keep-alives to databases'
 complete -c turnd -n "__fish_turnd_needs_command" -l no-dynamic-ip-list -d 'no peer lists from databases'
@@ -207,6 +212,7 @@ complete -c turnd -n "__fish_turnd_needs_command" -l no-cli -d 'no telnet consol
 complete -c turnd -n "__fish_turnd_needs_command" -l web-admin -d 'web administration'
 complete -c turnd -n "__fish_turnd_needs_command" -l web-admin-listen-on-workers -d 'web administration on the TURN ports'
 complete -c turnd -n "__fish_turnd_needs_command" -s o -l daemon -d 'run in the background; returns when all is served'
+complete -c turnd -n "__fish_turnd_needs_command" -l core-dumps -d 'let its memory, with the secrets, be dumped and read'
 complete -c turnd -n "__fish_turnd_needs_command" -l no-loopback-peers -d 'refuse loopback peers'
 complete -c turnd -n "__fish_turnd_needs_command" -l no-stun-backward-compatibility -d 'answer Binding in the new form only'
 complete -c turnd -n "__fish_turnd_needs_command" -l prod -d 'do not tell details of the server'
@@ -260,7 +266,11 @@ complete -c turnd -n "__fish_turnd_using_subcommand check" -s C -l rest-api-sepa
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l stale-nonce -d 'seconds that a nonce is good for; 0: for ever' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l stateless-nonce-secret -d 'what servers with the same nonces share' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l unauthorized-ratelimit-rps -d '401 replies per second and address; below 1: 10' -r -f
-complete -c turnd -n "__fish_turnd_using_subcommand check" -l server-name -d 'name of the server in tokens' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l unanswered-challenges -d '401s a second to who never answers; 0: no limit' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l failed-logins -d 'wrong passwords a minute and address; 0: no limit' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l oauth-key -d 'KID:KEY[:ALGORITHM[:NOT-AFTER]] of tokens (not in coturn)' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l oauth-key-file -d 'file of such keys, one a line (not in coturn)' -r -F
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l server-name -d 'name of the server in third-party tokens' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l secret-key-file -d 'key for an encrypted database password' -r -F
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l allowed-peer-ip -d 'address, range a-b or block a/n; wins over denied' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l denied-peer-ip -d 'address, range a-b or block a/n' -r -f
@@ -271,6 +281,7 @@ complete -c turnd -n "__fish_turnd_using_subcommand check" -l channel-lifetime -
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l permission-lifetime -d 'seconds that a permission lasts' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -s s -l max-bps -d 'bytes per second and allocation, each way; 0: no limit' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -s B -l bps-capacity -d 'sum of max-bps that may be given out; 0: no limit' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l new-peers-per-second -d 'peers an allocation may meet; 0: no limit' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l max-allocate-timeout -d 'seconds that a stranger is remembered' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l drain-min-allocations -d 'exit at this number of allocations when draining' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l drain-timeout -d 'most seconds that a drain, also by SIGTERM, takes' -r -f
@@ -351,7 +362,7 @@ complete -c turnd -n "__fish_turnd_using_subcommand check" -s z -l no-auth -d 'D
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l stateless-nonce -d 'nonces without memory'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l secure-stun -d 'authentication for Binding too'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l unauthorized-ratelimit -d 'limit 401 replies per address'
-complete -c turnd -n "__fish_turnd_using_subcommand check" -l oauth -d 'third-party tokens (RFC 7635)'
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l oauth -d 'third-party tokens (RFC 7635), of the keys of oauth-key'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l check-origin-consistency -d 'ORIGIN must stay the same'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l no-auth-pings -d 'no keep-alives to databases'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l no-dynamic-ip-list -d 'no peer lists from databases'
@@ -401,6 +412,7 @@ complete -c turnd -n "__fish_turnd_using_subcommand check" -l no-cli -d 'no teln
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l web-admin -d 'web administration'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l web-admin-listen-on-workers -d 'web administration on the TURN ports'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -s o -l daemon -d 'run in the background; returns when all is served'
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l core-dumps -d 'let its memory, with the secrets, be dumped and read'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l no-loopback-peers -d 'refuse loopback peers'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l no-stun-backward-compatibility -d 'answer Binding in the new form only'
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l prod -d 'do not tell details of the server'
@@ -451,7 +463,11 @@ complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -s C -l rest-ap
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l stale-nonce -d 'seconds that a nonce is good for; 0: for ever' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l stateless-nonce-secret -d 'what servers with the same nonces share' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l unauthorized-ratelimit-rps -d '401 replies per second and address; below 1: 10' -r -f
-complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l server-name -d 'name of the server in tokens' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l unanswered-challenges -d '401s a second to who never answers; 0: no limit' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l failed-logins -d 'wrong passwords a minute and address; 0: no limit' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l oauth-key -d 'KID:KEY[:ALGORITHM[:NOT-AFTER]] of tokens (not in coturn)' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l oauth-key-file -d 'file of such keys, one a line (not in coturn)' -r -F
+complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l server-name -d 'name of the server in third-party tokens' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l secret-key-file -d 'key for an encrypted database password' -r -F
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l allowed-peer-ip -d 'address, range a-b or block a/n; wins over denied' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l denied-peer-ip -d 'address, range a-b or block a/n' -r -f
@@ -462,6 +478,7 @@ complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l channel-life
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l permission-lifetime -d 'seconds that a permission lasts' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -s s -l max-bps -d 'bytes per second and allocation, each way; 0: no limit' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -s B -l bps-capacity -d 'sum of max-bps that may be given out; 0: no limit' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l new-peers-per-second -d 'peers an allocation may meet; 0: no limit' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l max-allocate-timeout -d 'seconds that a stranger is remembered' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l drain-min-allocations -d 'exit at this number of allocations when draining' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l drain-timeout -d 'most seconds that a drain, also by SIGTERM, takes' -r -f
@@ -542,7 +559,7 @@ complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -s z -l no-auth
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l stateless-nonce -d 'nonces without memory'
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l secure-stun -d 'authentication for Binding too'
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l unauthorized-ratelimit -d 'limit 401 replies per address'
-complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l oauth -d 'third-party tokens (RFC 7635)'
+complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l oauth -d 'third-party tokens (RFC 7635), of the keys of oauth-key'
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l check-origin-consistency -d 'ORIGIN must stay the same'
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l no-auth-pings -d 'no keep-alives to databases'
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l no-dynamic-ip-list -d 'no peer lists from databases'
@@ -592,6 +609,7 @@ complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l no-cli -d 'n
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l web-admin -d 'web administration'
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l web-admin-listen-on-workers -d 'web administration on the TURN ports'
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -s o -l daemon -d 'run in the background; returns when all is served'
+complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l core-dumps -d 'let its memory, with the secrets, be dumped and read'
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l no-loopback-peers -d 'refuse loopback peers'
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l no-stun-backward-compatibility -d 'answer Binding in the new form only'
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l prod -d 'do not tell details of the server'

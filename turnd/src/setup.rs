@@ -11,14 +11,14 @@ use std::{
 use turnd_net::{Offload, UdpOptions, UdpSocket};
 use turnd_proto::{
     AbuseLimits, Access, Bandwidth, BindingRules, DefaultFamily, FailedLogins, Lifetimes, Limits,
-    LiveRelays, LongTerm, OwnAddresses, PeerPolicy, Quotas, Settings as ServerSettings, TicketKey,
-    nonce_key,
+    LiveRelays, LongTerm, OwnAddresses, PeerPolicy, Quotas, Settings as ServerSettings, ThirdParty,
+    TicketKey, nonce_key,
 };
 use turnd_wire::Family;
 
 use crate::{
     addresses::Addresses,
-    auth::{KeySources, SharedSecrets, Users},
+    auth::{KeySources, SharedSecrets, TokenKeys, Users},
     config::{self, Settings, UserSecret},
     dtls::DtlsLimits,
     encryption::{Encryption, EncryptionError},
@@ -445,6 +445,10 @@ fn access(settings: &Settings, lasting: &Lasting, keys_state: u64) -> Access {
         knows_passwords,
         user_hashes,
     );
+    let long_term = match &settings.third_party {
+        Some(it) => long_term.with_third_party(ThirdParty::new(&it.server_name)),
+        None => long_term,
+    };
     Access::LongTerm(long_term.with_keys(keys_state))
 }
 
@@ -456,6 +460,10 @@ pub(crate) fn key_sources(settings: &Settings) -> KeySources {
             settings.rest_separator,
             settings.realm.clone(),
         ),
+        tokens: settings
+            .third_party
+            .as_ref()
+            .map_or_else(TokenKeys::default, |it| TokenKeys::new(&it.keys)),
     }
 }
 

@@ -190,13 +190,14 @@ impl Server {
                 )
             }
         };
+        let lifetime = owner.grant(now, request.lifetime);
         let opening = Opening {
             reply,
             owner,
             proof: Proof::new(&self.settings.access),
             share,
             protocol: request.protocol,
-            lifetime: request.lifetime,
+            lifetime,
             asked,
             remaining: additional.map(|_| Family::V6),
             additional,

@@ -1,6 +1,6 @@
 //! Questions to the caller, and what waits for their answers.
 
-use turnd_wire::Message;
+use turnd_wire::{Message, attr};
 
 use crate::{
     allocate::Opening,
@@ -61,7 +61,7 @@ impl Waiting {
 impl Server {
     /// Takes the answer to an [`Ask`]. An answer that nobody waits for any more is ignored.
     pub fn handle_answer(&mut self, now: Now, id: AskId, answer: Answer) {
-        let now = now.instant;
+        let (now, unix) = (now.instant, now.unix);
         let Some(waiting) = self.take_waiting(id) else {
             return;
         };
@@ -77,6 +77,15 @@ impl Server {
             ) => {
                 self.keys_found(now, client, &request, &claim, &credentials);
             }
+            (
+                Waiting::Keys {
+                    client,
+                    request,
+                    claim,
+                    ..
+                },
+                Answer::TokenKeys(keys),
+            ) => self.token_keys_found((now, unix), client, &request, &claim, &keys),
             (Waiting::Relay { opening, .. }, Answer::Relay(result)) => {
                 self.socket_answered(now, *opening, result);
             }
@@ -121,9 +130,14 @@ impl Server {
             return;
         }
         let owner_in = owner.is_some().then(|| claim.realm.clone());
-        let ask = Ask::FindKeys {
-            user: owner.map_or_else(|| claim.user.clone(), UserId::Name),
-            owner_in,
+        let ask = match &claim.user {
+            UserId::Name(kid) if message.has(attr::ACCESS_TOKEN) => {
+                Ask::FindTokenKeys { kid: kid.clone() }
+            }
+            user => Ask::FindKeys {
+                user: owner.map_or_else(|| user.clone(), UserId::Name),
+                owner_in,
+            },
         };
         let waiting = Waiting::Keys {
             client,

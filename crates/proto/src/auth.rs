@@ -1,6 +1,7 @@
 //! The long-term credential mechanism (RFC 8489 section 9.2), one question after the other: cheap
 //! checks first, and no key is looked for before the nonce has proved to be ours.
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use turnd_wire::{Algorithm, Integrity, Key, Message, attr, integrity};
@@ -11,6 +12,7 @@ use crate::{
     refusal::Refusal,
     settings::{Access, LongTerm},
     time::Instant,
+    token::TokenKey,
 };
 
 /// RFC 8489 section 14.3: fewer than 509 bytes.
@@ -68,6 +70,9 @@ pub(crate) enum Identity {
     Anyone,
     /// A user whose signature was right.
     User(Box<Credential>),
+    /// Whoever a third party gave a token to, until that is good no more. Nothing is known of him but by
+    /// which key it was made, which stands for the user.
+    Bearer(Box<Credential>, Instant),
 }
 
 impl Identity {
@@ -75,7 +80,7 @@ impl Identity {
     pub(crate) fn name(&self) -> &str {
         match self {
             Self::Anyone => "",
-            Self::User(credential) => &credential.name,
+            Self::User(credential) | Self::Bearer(credential, _) => &credential.name,
         }
     }
 
@@ -83,7 +88,23 @@ impl Identity {
     pub(crate) fn account(&self) -> &str {
         match self {
             Self::Anyone => "",
-            Self::User(credential) => &credential.account,
+            Self::User(credential) | Self::Bearer(credential, _) => &credential.account,
+        }
+    }
+
+    pub(crate) fn credential(&self) -> Option<&Credential> {
+        match self {
+            Self::Anyone => None,
+            Self::User(credential) | Self::Bearer(credential, _) => Some(credential),
+        }
+    }
+
+    /// What of a life time can be granted: no more than the token is good for (RFC 7635 section 9).
+    pub(crate) fn grant(&self, now: Instant, lifetime: Duration) -> Duration {
+        match self {
+            // Not zero, which would be the end.
+            Self::Bearer(_, until) => lifetime.min(until.since(now).max(Duration::from_secs(1))),
+            Self::Anyone | Self::User(_) => lifetime,
         }
     }
 }
@@ -106,6 +127,7 @@ pub(crate) enum AuthFailure {
     WrongPassword,
     WrongUser,
     TooMany,
+    BadToken,
 }
 
 impl AuthFailures {
@@ -119,6 +141,7 @@ impl AuthFailures {
             AuthFailure::WrongPassword => &mut self.wrong_password,
             AuthFailure::WrongUser => &mut self.wrong_user,
             AuthFailure::TooMany => &mut self.too_many,
+            AuthFailure::BadToken => &mut self.bad_token,
         };
         *count += 1;
     }
@@ -223,6 +246,43 @@ impl LongTerm {
             let _ = message.verify(claim.integrity, &nobody);
         }
         Err(Refusal::UNAUTHENTICATED)
+    }
+}
+
+impl LongTerm {
+    /// The bearer of a token, if it is good at `unix` seconds since 1970 and its key signed the message, and how
+    /// to sign the answer.
+    pub(crate) fn verify_token(
+        &self,
+        message: &Message<'_>,
+        (now, unix): (Instant, u64),
+        claim: &Claim,
+        keys: &[TokenKey],
+    ) -> Result<(Identity, Signer), Refusal> {
+        let third_party = self.third_party.as_ref();
+        let bearer = third_party.and_then(|third_party| {
+            let sealed = message.attribute(attr::ACCESS_TOKEN)?;
+            let UserId::Name(kid) = &claim.user else {
+                return None;
+            };
+            let name = &third_party.server_name;
+            let token = keys.iter().find_map(|key| key.open(sealed, name))?;
+            let remaining = token.remaining(unix)?;
+            let signer = Signer {
+                integrity: claim.integrity,
+                key: token.key,
+            };
+            let credential = Credential {
+                name: kid.clone(),
+                account: kid.clone(),
+                md5: token.key,
+                sha256: Some(token.key),
+            };
+            let identity = Identity::Bearer(Box::new(credential), now + remaining);
+            let is_signed = message.verify(claim.integrity, &token.key);
+            is_signed.then_some((identity, signer))
+        });
+        bearer.ok_or(Refusal::UNAUTHENTICATED)
     }
 }
 

@@ -169,6 +169,8 @@ counts! {
         wrong_user = "wrong-user",
         /// Not looked at, after too many that were wrong from the same source (401).
         too_many = "too-many-failures",
+        /// The token is none that a key of ours made for this server, or its time is over (401).
+        bad_token = "bad-token",
     }
 }
 

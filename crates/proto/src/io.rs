@@ -8,6 +8,7 @@ use turnd_wire::{ErrorCode, Family, Key, Method, TransactionId};
 use crate::{
     peers::{Forbidden, Peer},
     refusal::Fault,
+    token::TokenKey,
     traffic::Traffic,
 };
 
@@ -180,6 +181,12 @@ pub enum Ask {
         /// asked for, and those count too that were good for a time which is over by now.
         owner_in: Option<Arc<str>>,
     },
+    /// Find every key that an authorization server may have made a token with (RFC 7635). Answer:
+    /// [`Answer::TokenKeys`].
+    FindTokenKeys {
+        /// What the client says the key is called.
+        kid: String,
+    },
     /// Bind a socket for an allocation; one for TCP listens. Answer: [`Answer::Relay`].
     OpenRelay {
         /// Names the socket from now on.
@@ -228,6 +235,8 @@ pub enum Ask {
 pub enum Answer {
     /// The keys to try in turn; none if nobody has that name.
     Keys(Vec<Credential>),
+    /// The keys to try in turn; none if none has that name.
+    TokenKeys(Vec<TokenKey>),
     /// The socket is bound, or why it is not.
     Relay(Result<OpenedRelay, RelayRefusal>),
     /// The peer is connected, or is not.

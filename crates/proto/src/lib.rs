@@ -143,6 +143,7 @@ mod tests;
 mod ticket;
 mod time;
 mod timers;
+mod token;
 mod traffic;
 
 pub use abuse::{AbuseLimits, may_be_answered};
@@ -177,4 +178,5 @@ pub use server::Server;
 pub use settings::{Access, BindingRules, DefaultFamily, Lifetimes, Limits, LongTerm, Settings};
 pub use ticket::TicketKey;
 pub use time::{Instant, Now};
+pub use token::{ThirdParty, TokenKey};
 pub use traffic::{Flow, Side, Traffic};

@@ -72,13 +72,14 @@ impl Server {
         let Some(allocation) = self.table.allocation_mut(id) else {
             return Err(Refusal::MISMATCH);
         };
+        let granted = allocation.owner.grant(now, request.lifetime);
         let mut found = false;
         for relay in &mut allocation.relays {
             if request
                 .family
                 .is_none_or(|family| family == Family::of(relay.address.ip()))
             {
-                relay.expires = now + request.lifetime;
+                relay.expires = now + granted;
                 found = true;
             }
         }
@@ -86,7 +87,7 @@ impl Server {
             return Err(Refusal::PEER_FAMILY_MISMATCH);
         }
         let user = allocation.owner.name().to_owned();
-        let lifetime = u32::try_from(request.lifetime.as_secs()).unwrap_or(u32::MAX);
+        let lifetime = u32::try_from(granted.as_secs()).unwrap_or(u32::MAX);
         if lifetime == 0 {
             self.expire_allocation(now, id, Ending::Deleted);
         } else {

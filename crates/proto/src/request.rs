@@ -166,6 +166,9 @@ impl ReplyTo {
         };
         writer.text(attr::REALM, &long_term.realm);
         writer.bytes(attr::NONCE, &long_term.nonces.make(now, &self.client.path));
+        if let Some(third_party) = &long_term.third_party {
+            writer.text(attr::THIRD_PARTY_AUTHORIZATION, &third_party.server_name);
+        }
         if long_term.sha256 {
             writer.bytes(attr::PASSWORD_ALGORITHMS, &ALGORITHMS);
         }

@@ -35,6 +35,7 @@ use crate::{
     ticket::Secrets,
     time::{Instant, Now},
     timers::{Timer, Timers},
+    token::TokenKey,
 };
 
 /// One TURN server: the allocations of one worker.
@@ -304,6 +305,14 @@ impl Server {
         let Access::LongTerm(long_term) = &settings.access else {
             return self.serve(now, message, reply, Identity::Anyone);
         };
+        // RFC 7635 section 7. What signed it is not to be found out.
+        if long_term.third_party.is_none()
+            && message.has(attr::ACCESS_TOKEN)
+            && message.integrity().is_some()
+        {
+            let refusal = Refusal::unknown(vec![attr::ACCESS_TOKEN]);
+            return self.refuse(now, &reply, None, &refusal);
+        }
         let allocation = subject.and_then(|id| self.table.allocation(id));
         let realm = allocation.map(|allocation| &*allocation.proof.realm);
         let claim = match long_term.claim(message, now, &from.path, realm) {
@@ -313,7 +322,8 @@ impl Server {
                 return self.refuse(now, &reply, None, &refusal);
             }
         };
-        if let Some((owner, signer)) = self.owner_of(long_term, subject, message, &claim) {
+        let owner = self.owner_of(long_term, subject, message, &claim);
+        if let Some((owner, signer)) = owner {
             let signer = Some(signer);
             self.challenge_answered(now, &from.path);
             return self.serve(now, message, ReplyTo { signer, ..reply }, owner);
@@ -348,9 +358,7 @@ impl Server {
         claim: &Claim,
     ) -> Option<String> {
         let allocation = self.table.allocation(subject?)?;
-        let Identity::User(credential) = &allocation.owner else {
-            return None;
-        };
+        let credential = allocation.owner.credential()?;
         let proof = &allocation.proof;
         let is_owner = claim.names(credential, &claim.realm);
         let is_proved = proof.keys == long_term.keys && proof.realm == claim.realm;
@@ -366,16 +374,19 @@ impl Server {
         message: &Message<'_>,
         claim: &Claim,
     ) -> Option<(Identity, Signer)> {
-        let allocation = self.table.allocation(subject?)?;
-        let Identity::User(credential) = &allocation.owner else {
+        // A token may be a new one.
+        if message.has(attr::ACCESS_TOKEN) {
             return None;
-        };
+        }
+        let allocation = self.table.allocation(subject?)?;
+        let credential = allocation.owner.credential()?;
         let proof = &allocation.proof;
         if proof.keys != long_term.keys || !claim.names(credential, &proof.realm) {
             return None;
         }
-        let own = core::slice::from_ref(&**credential);
-        long_term.verify(message, claim, own).ok()
+        let own = core::slice::from_ref(credential);
+        let (_, signer) = long_term.verify(message, claim, own).ok()?;
+        Some((allocation.owner.clone(), signer))
     }
 
     pub(crate) fn keys_found(
@@ -412,6 +423,39 @@ impl Server {
                     _ => AuthFailure::WrongPassword,
                 });
                 self.refuse(now, &reply, user, &refusal);
+            }
+        }
+    }
+
+    /// The keys that may have made a token are known.
+    pub(crate) fn token_keys_found(
+        &mut self,
+        (now, unix): (Instant, u64),
+        client: Client,
+        request: &[u8],
+        claim: &Claim,
+        keys: &[TokenKey],
+    ) {
+        let settings = self.settings.clone();
+        let (Ok(message), Access::LongTerm(long_term)) =
+            (Message::parse(request), &settings.access)
+        else {
+            return;
+        };
+        let subject = self.live_subject(now, &client.path, &message);
+        let reply = ReplyTo::new(&settings, client, &message);
+        match long_term.verify_token(&message, (now, unix), claim, keys) {
+            Ok((identity, signer)) => {
+                self.challenge_answered(now, &client.path);
+                self.logged_in(now, &client.path, claim, true);
+                self.prove_owner(subject, &identity, Proof::of(long_term, claim));
+                let signer = Some(signer);
+                self.serve(now, &message, ReplyTo { signer, ..reply }, identity);
+            }
+            Err(refusal) => {
+                self.logged_in(now, &client.path, claim, false);
+                self.counters.auth_failures.count(AuthFailure::BadToken);
+                self.refuse(now, &reply, claim.user.name(), &refusal);
             }
         }
     }
@@ -471,7 +515,12 @@ impl Server {
     }
 
     pub(crate) fn refuse_unknown(&self, message: &Message<'_>) -> Result<(), Refusal> {
-        let unknown = unknown_attributes(message);
+        let mut unknown = unknown_attributes(message);
+        if let Access::LongTerm(long_term) = &self.settings.access
+            && long_term.third_party.is_some()
+        {
+            unknown.retain(|kind| *kind != attr::ACCESS_TOKEN);
+        }
         if unknown.is_empty() {
             Ok(())
         } else {

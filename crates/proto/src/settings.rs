@@ -15,6 +15,7 @@ use crate::{
     quota::Quotas,
     redirect::Redirects,
     ticket::TicketKey,
+    token::ThirdParty,
 };
 
 /// Everything that is the same for all servers of a process.
@@ -86,6 +87,10 @@ impl BindingRules {
 }
 
 /// Who may allocate.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one in a process, shared by all servers"
+)]
 pub enum Access {
     /// Anyone: an open relay. Never a default.
     DangerousAnyone,
@@ -100,6 +105,7 @@ pub struct LongTerm {
     pub(crate) sha256: bool,
     /// Which state of the keys this is.
     pub(crate) keys: u64,
+    pub(crate) third_party: Option<ThirdParty>,
 }
 
 impl LongTerm {
@@ -123,6 +129,16 @@ impl LongTerm {
             nonces: Nonces::new(nonce_key, nonce_lifetime, features),
             sha256,
             keys: 0,
+            third_party: None,
+        }
+    }
+
+    /// Tokens of third parties are as good as a password (RFC 7635).
+    #[must_use]
+    pub fn with_third_party(self, third_party: ThirdParty) -> Self {
+        Self {
+            third_party: Some(third_party),
+            ..self
         }
     }
 

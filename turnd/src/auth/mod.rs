@@ -1,12 +1,14 @@
-//! Where keys come from: the static users of the configuration, and shared secrets.
+//! Where keys come from: the static users of the configuration, shared secrets, and keys of authorization servers.
 
 mod forms;
 mod shared_secret;
+mod token_keys;
 mod users;
 
 use turnd_proto::{Credential, UserId};
 
 pub use shared_secret::{SharedSecrets, password};
+pub use token_keys::TokenKeys;
 pub use users::Users;
 
 /// All key sources, asked in turn.
@@ -15,6 +17,8 @@ pub struct KeySources {
     pub users: Users,
     /// Time-limited credentials.
     pub secrets: SharedSecrets,
+    /// Keys that tokens are made with.
+    pub tokens: TokenKeys,
 }
 
 impl KeySources {

@@ -61,11 +61,10 @@ pub(super) fn shared_secrets(raw: &Raw, findings: &mut Findings) -> Vec<Secret> 
 
 pub(super) fn access(
     raw: &Raw,
-    users: &[StaticUser],
-    secrets: &[Secret],
+    (users, secrets, tokens): (&[StaticUser], &[Secret], bool),
     findings: &mut Findings,
 ) -> Access {
-    let credentials = !users.is_empty() || !secrets.is_empty();
+    let credentials = !users.is_empty() || !secrets.is_empty() || tokens;
     if let Some(origin) = raw.no_auth.on() {
         if let Some(other) = mechanism(raw, users, secrets) {
             findings.error(

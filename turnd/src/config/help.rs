@@ -18,9 +18,9 @@ Every option but those of the program itself can stand in the file, one a line, 
 What is on the command line wins over the file; options marked * may be repeated and add up.
 Those without a value are on when they are named, and off with =no (or =0, =off, =false).
 A file whose name ends in .toml is read as TOML: the same names, true and false, numbers, arrays.
-Secrets can be kept apart: user-file, static-auth-secret-file and pkey-pwd-file name files; the
-variables TURND_USER, TURND_STATIC_AUTH_SECRET and TURND_PKEY_PWD hold one each; and of systemd's
-credentials users, static-auth-secret and pkey-pwd are taken.
+Secrets can be kept apart: user-file, static-auth-secret-file, oauth-key-file and pkey-pwd-file name
+files; the variables TURND_USER, TURND_STATIC_AUTH_SECRET, TURND_OAUTH_KEY and TURND_PKEY_PWD hold
+one each; and of systemd's credentials users, static-auth-secret, oauth-keys and pkey-pwd are taken.
 A complete file:
 
     listening-port=3478

@@ -19,6 +19,7 @@ use super::{
     raw::{At, Raw, Slot},
     search::Machine,
     settings::{DefaultFamily, External, ExternalName, ExternalPair, PublicName, Settings},
+    third_party::third_party,
     tls,
     value::{self, Mapping, Public},
 };
@@ -40,7 +41,10 @@ pub(super) fn lower(
 ) -> Settings {
     let users = users(raw, findings);
     let shared_secrets = shared_secrets(raw, findings);
-    let access = access(raw, &users, &shared_secrets, findings);
+    let realm = realm(raw, machine, &users, findings);
+    let third_party = third_party(raw, &realm, &users, findings);
+    let tokens = third_party.is_some();
+    let access = access(raw, (&users, &shared_secrets, tokens), findings);
     let (stun_only, no_stun) = services(raw, findings);
     let offer = tls::offer(raw, machine, findings);
     let listen = listen(raw, &offer, findings);
@@ -66,10 +70,11 @@ pub(super) fn lower(
         mobility: raw.mobility.is_on(),
         relay_threads: relay_threads(raw, machine, findings),
         coalesce: Duration::from_micros(raw.coalesce.or(0).unsigned_abs()),
-        realm: realm(raw, machine, &users, findings),
+        realm,
         access,
         users,
         shared_secrets,
+        third_party,
         rest_separator: raw.rest_separator.or(':'),
         fingerprint: raw.fingerprint.is_on(),
         nonce_lifetime: limit(raw.stale_nonce.or(600))

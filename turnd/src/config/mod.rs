@@ -30,6 +30,7 @@ mod reference;
 mod search;
 mod secrets;
 mod settings;
+mod third_party;
 mod tls;
 mod toml;
 mod value;
@@ -55,6 +56,7 @@ pub use settings::{
     Access, DefaultFamily, External, ExternalName, ExternalPair, PublicName, Secret, Settings,
     StaticUser, UserSecret,
 };
+pub use third_party::{KeyOfTokens, OauthKey, ThirdParty};
 pub use toml::{Converted, Remark, convert};
 pub use ways_in::{
     ConnectionLimits, Http, Identity, Listen, ListenUrl, ProxyProtocol, Scheme, StreamQueue,

@@ -29,7 +29,7 @@ struct Kept {
     take: fn(&mut Raw, &str, &Origin) -> Result<(), Bad>,
 }
 
-const KEPT: [Kept; 3] = [
+const KEPT: [Kept; 4] = [
     Kept {
         option: "user",
         file_option: "user-file",
@@ -52,6 +52,18 @@ const KEPT: [Kept; 3] = [
         take: |raw, text, origin| {
             raw.static_auth_secret
                 .put(value::secret(text)?, origin, true);
+            Ok(())
+        },
+    },
+    Kept {
+        option: "oauth-key",
+        file_option: "oauth-key-file",
+        files: |raw| &raw.oauth_key_file,
+        credential: "oauth-keys",
+        variable: "TURND_OAUTH_KEY",
+        is_list: true,
+        take: |raw, text, origin| {
+            raw.oauth_key.put(value::secret(text)?, origin, true);
             Ok(())
         },
     },

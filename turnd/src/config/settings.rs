@@ -17,6 +17,7 @@ use super::{
     metrics::Metrics,
     process::ProcessSettings,
     rates::Rates,
+    third_party::ThirdParty,
     ways_in::{ConnectionLimits, Http, Listen, ProxyProtocol, Scheme, StreamQueue, TlsSettings},
 };
 
@@ -65,6 +66,8 @@ pub struct Settings {
     pub users: Vec<StaticUser>,
     /// Secrets that time-limited credentials are made from; each is tried in turn.
     pub shared_secrets: Vec<Secret>,
+    /// Third parties that authorize clients (RFC 7635), if there are any.
+    pub third_party: Option<ThirdParty>,
     /// What stands between expiry and user in a time-limited user name.
     pub rest_separator: char,
     /// Add FINGERPRINT to every message, not only in answer to one that has it.
@@ -211,7 +214,8 @@ pub struct ExternalPair {
 pub enum Access {
     /// Anyone: an open relay. Only if `no-auth` was written.
     Anonymous,
-    /// Users and holders of credentials made from a secret; there is at least one user or secret.
+    /// Users, holders of credentials made from a secret, and bearers of tokens; there is at least one user,
+    /// secret or key of tokens.
     Credentials,
     /// Nobody can: there is no user and no secret. STUN is served.
     Nobody,

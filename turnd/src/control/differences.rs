@@ -54,6 +54,7 @@ pub(crate) fn differences(old: &Settings, new: &Settings) -> Differences {
         access: _,
         users: _,
         shared_secrets: _,
+        third_party: _,
         rest_separator: _,
         fingerprint,
         nonce_lifetime,
@@ -130,6 +131,7 @@ fn compare_access(it: &mut Comparison, old: &Settings, new: &Settings) {
     it.live("users", &old.access, &new.access);
     it.live("secrets", &old.shared_secrets, &new.shared_secrets);
     it.live("secrets", &old.rest_separator, &new.rest_separator);
+    it.live("keys of tokens", &old.third_party, &new.third_party);
 }
 
 fn compare_listen(it: &mut Comparison, old: &Listen, new: &Listen) {
@@ -201,6 +203,7 @@ pub(crate) fn without_restarts(old: &Settings, mut new: Settings) -> Settings {
         new.realm.clone_from(&old.realm);
         new.users.clone_from(&old.users);
         new.shared_secrets.clone_from(&old.shared_secrets);
+        new.third_party.clone_from(&old.third_party);
         new.rest_separator = old.rest_separator;
     }
     new

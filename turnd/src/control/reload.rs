@@ -113,7 +113,8 @@ impl Running {
                 ..udp
             },
         )?;
-        let is_about_keys = |name: &&str| matches!(*name, "users" | "secrets" | "realm");
+        let is_about_keys =
+            |name: &&str| matches!(*name, "users" | "secrets" | "realm" | "keys of tokens");
         let keys_changed = differences.taken.iter().any(is_about_keys);
         let keys_state = setup.keys_state + u64::from(keys_changed);
         let server = setup::server_settings(

@@ -49,6 +49,11 @@ impl Worker {
                 };
                 self.parts.server.handle_answer(now, id, Answer::Keys(keys));
             }
+            Output::Ask(id, Ask::FindTokenKeys { kid }) => {
+                let keys = self.parts.keys.tokens.find(&kid, now.unix);
+                let answer = Answer::TokenKeys(keys);
+                self.parts.server.handle_answer(now, id, answer);
+            }
             Output::Ask(
                 id,
                 Ask::OpenRelay {

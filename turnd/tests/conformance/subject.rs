@@ -24,7 +24,8 @@ use crate::{
 /// Whom a turnd of the suite serves, and by what: every transport, both families.
 const SERVES: &str = "listening-port=0\ntls-listening-port=0\n\
     cert=cert.pem\npkey=key.pem\ndtls\nrealm=example.org\nuser=alice:wonderland\nuser=bob:builder\n\
-    user=マトリックス:TheMatrIX\ntls-handshakes-per-second=1000000\ntls-handshakes-per-address=1000000\n\
+    user=マトリックス:TheMatrIX\nfailed-logins=0\nunanswered-challenges=0\nnew-peers-per-second=0\n\
+    tls-handshakes-per-second=1000000\ntls-handshakes-per-address=1000000\n\
     max-connections-per-address=0\n";
 /// Where it listens if its lines do not say.
 const LISTENS: &str = "listening-ip=127.0.0.1\nlistening-ip=::1\n";

@@ -44,5 +44,6 @@ mod scrape;
 mod strangers;
 mod systemd;
 mod templates;
+mod third_party;
 mod tls;
 mod turnserver;

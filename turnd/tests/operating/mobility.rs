@@ -287,7 +287,6 @@ fn a_client_whose_connection_broke_comes_back_to_its_allocation() {
         eventually("the connection has ended", || {
             scrape(&turnd).value(r#"turnd_connections{transport="tcp"}"#) == 0.0
         });
-        scrape(&turnd).expect(&[("turnd_quota_hits_total{quota=\"total-quota\"}", 0.0)]);
         let mut other = tcp(&turnd);
         let refused = other.allocate();
         assert_eq!(refused.error(), Some(486));

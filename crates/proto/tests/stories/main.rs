@@ -28,3 +28,4 @@ mod permissions;
 mod reconfigure;
 mod redirects;
 mod refresh;
+mod third_party;

@@ -117,18 +117,29 @@ pub(super) static TOPIC: Topic = Topic {
             "wrong passwords a minute and address; 0: no limit",
         )
         .default("20"),
-        not_yet(
+        obeyed(
             "oauth",
-            Flag(None),
-            "third-party tokens (RFC 7635)",
-            "tokens are not accepted",
+            Flag(to!(oauth)),
+            "third-party tokens (RFC 7635), of the keys of oauth-key",
         ),
-        accepted(
+        obeyed(
+            "oauth-key",
+            Hidden(to!(oauth_key)),
+            "KID:KEY[:ALGORITHM[:NOT-AFTER]] of tokens (not in coturn)",
+        )
+        .repeatable(),
+        obeyed(
+            "oauth-key-file",
+            File(to!(oauth_key_file)),
+            "file of such keys, one a line (not in coturn)",
+        )
+        .repeatable(),
+        obeyed(
             "server-name",
-            Text(None),
-            "name of the server in tokens",
-            "only third-party tokens need it",
-        ),
+            Text(to!(server_name)),
+            "name of the server in third-party tokens",
+        )
+        .default("realm"),
         ignored(
             "check-origin-consistency",
             Flag(None),

@@ -19,6 +19,12 @@ const METRICS: &str =
 const HTTPS: &str = "user=alice:wonderland\nrealm=example.org\nprometheus-tls\n\
     prometheus-cert=cert.pem\nprometheus-key=key.pem\n";
 
+/// Tokens could be accepted, and are.
+const OAUTH_KEY: &str = "user=alice:wonderland\nrealm=example.org\n\
+    oauth-key=north:AAAAAAAAAAAAAAAAAAAAAA==:A128GCM\n";
+const OAUTH: &str = "user=alice:wonderland\nrealm=example.org\noauth\n\
+    oauth-key=north:AAAAAAAAAAAAAAAAAAAAAA==:A128GCM\n";
+
 /// Options that need company, or a value of their own: the option, what stands beside it, and its line.
 const SPECIAL: &[(&str, &str, &str)] = &[
     ("no-auth", "realm=example.org\n", "no-auth"),
@@ -75,7 +81,15 @@ const SPECIAL: &[(&str, &str, &str)] = &[
         "user=alice:wonderland\nunauthorized-ratelimit\n",
         "unauthorized-ratelimit-rps=7",
     ),
-    // What is in every file here is no user, but a secret.
+    ("oauth", OAUTH_KEY, "oauth"),
+    (
+        "oauth-key",
+        "user=alice:wonderland\nrealm=example.org\noauth\n",
+        "oauth-key=north:AAAAAAAAAAAAAAAAAAAAAA==:A128GCM",
+    ),
+    ("server-name", OAUTH, "server-name=other"),
+    // What is in every file here is no user and no such key, but a secret.
+    ("oauth-key-file", BASE, "static-auth-secret-file=secrets"),
     ("user-file", BASE, "static-auth-secret-file=secrets"),
     ("pkey-pwd-file", BASE, "pkey-pwd-file=password"),
     ("simple-log", "log-file=/tmp/a.log\n", "simple-log"),

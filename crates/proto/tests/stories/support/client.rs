@@ -23,6 +23,10 @@ pub(crate) struct Client {
     pub(crate) signs: Vec<Integrity>,
     /// PASSWORD-ALGORITHM, together with PASSWORD-ALGORITHMS as received; `None` sends neither.
     pub(crate) algorithm: Option<Algorithm>,
+    /// ACCESS-TOKEN, and the key in it.
+    pub(crate) token: Option<(Vec<u8>, Vec<u8>)>,
+    /// Leave the token out, once the server knows the key.
+    pub(crate) hides_token: bool,
     pub(crate) realm: String,
     pub(crate) nonce: Option<Vec<u8>>,
     pub(crate) offered: Option<Vec<u8>>,
@@ -53,6 +57,8 @@ impl Client {
             anonymous: false,
             signs: vec![Integrity::Sha1],
             algorithm: None,
+            token: None,
+            hides_token: false,
             realm: REALM.to_owned(),
             nonce: None,
             offered: None,
@@ -93,6 +99,9 @@ impl Client {
     }
 
     pub(crate) fn key(&self) -> Key {
+        if let Some((_, key)) = &self.token {
+            return Key::from_bytes(key).expect("a key of 64 bytes at most");
+        }
         let algorithm = self.algorithm.unwrap_or(Algorithm::Md5);
         Key::long_term(algorithm, &self.user, REALM, &self.password)
     }
@@ -162,6 +171,9 @@ impl Client {
             let [n0, n1] = algorithm.number().to_be_bytes();
             writer.bytes(attr::PASSWORD_ALGORITHMS, offered);
             writer.bytes(attr::PASSWORD_ALGORITHM, &[n0, n1, 0, 0]);
+        }
+        if let Some((token, _)) = self.token.as_ref().filter(|_| !self.hides_token) {
+            writer.bytes(attr::ACCESS_TOKEN, token);
         }
         for integrity in &self.signs {
             writer.integrity(*integrity, &self.key());

@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
-use turnd_proto::{Credential, UserId};
+use turnd_proto::{Credential, TokenKey, UserId};
 use turnd_wire::{Algorithm, Key, integrity::user_hash};
 
 use super::REALM;
@@ -14,6 +14,8 @@ pub(crate) struct Keys {
     users: Vec<Credential>,
     /// Each may have made a time-limited password; all are tried.
     pub(crate) secrets: Vec<&'static str>,
+    /// By kid: keys of authorization servers.
+    pub(crate) tokens: Vec<(&'static str, TokenKey)>,
     /// How often anyone was looked for.
     pub(crate) lookups: usize,
 }
@@ -36,6 +38,12 @@ impl Keys {
     pub(crate) fn change_password(&mut self, name: &str, password: &str) {
         self.users.retain(|user| user.name != name);
         self.add(name, password);
+    }
+
+    pub(crate) fn token_keys(&mut self, kid: &str) -> Vec<TokenKey> {
+        self.lookups += 1;
+        let of_kid = self.tokens.iter().filter(|(name, _)| *name == kid);
+        of_kid.map(|(_, key)| key.clone()).collect()
     }
 
     /// Every key under which `user` may have signed at `unix` seconds.

@@ -13,7 +13,7 @@ use turnd_proto::{
     AbuseLimits, Access, Answer, Ask, AskId, Bandwidth, BindingRules, ConnectFailure, ConnectionId,
     DefaultFamily, Event, Frame, Hairpin, Instant, Lifetimes, Limits, LiveRelays, LongTerm, Now,
     OpenedRelay, Output, OwnAddresses, PeerPolicy, PeerRules, PortWish, Quotas, Redirects, RelayId,
-    RelayRefusal, Run, Server, Settings, StreamMeter, TicketKey, Withdrawn,
+    RelayRefusal, Run, Server, Settings, StreamMeter, ThirdParty, TicketKey, Withdrawn,
 };
 use turnd_wire::{ChannelData, Class, Family, Message, Method, attr};
 
@@ -38,6 +38,8 @@ pub(crate) struct Setup {
     pub(crate) udp_relay: bool,
     pub(crate) tcp_relay: bool,
     pub(crate) mobility: bool,
+    /// The name that tokens are for, if third parties authorize (RFC 7635).
+    pub(crate) third_party: Option<&'static str>,
     pub(crate) stun: bool,
     pub(crate) binding: BindingRules,
     pub(crate) redirects: Redirects,
@@ -75,6 +77,7 @@ impl Default for Setup {
             udp_relay: true,
             tcp_relay: false,
             mobility: false,
+            third_party: None,
             stun: true,
             binding: BindingRules::default(),
             redirects: Redirects::default(),
@@ -135,6 +138,10 @@ impl Setup {
             self.sha256,
             true,
         );
+        let long_term = match self.third_party {
+            Some(name) => long_term.with_third_party(ThirdParty::new(name)),
+            None => long_term,
+        };
         Settings {
             access: if self.open {
                 Access::DangerousAnyone
@@ -527,6 +534,7 @@ impl Network {
                 let unix = if owner_in.is_some() { 0 } else { self.now.unix };
                 Answer::Keys(self.keys.find(user, unix))
             }
+            Ask::FindTokenKeys { kid } => Answer::TokenKeys(self.keys.token_keys(kid)),
             _ if !self.servers[index].is_waiting(id) => return,
             &Ask::OpenRelay {
                 relay,
