@@ -27,6 +27,7 @@ mod rfc8489_redirects;
 mod rfc8489_transports;
 mod rfc8656_allocate;
 mod rfc8656_credentials;
+mod rfc8656_headers;
 mod rfc8656_refresh;
 mod rfc8656_relaying;
 mod row;
@@ -84,6 +85,11 @@ const FILES: &[(&str, &str, &[Row])] = &[
         "Permissions, data, channels: RFC 8656 sections 9 to 12",
         "rfc8656_relaying",
         rfc8656_relaying::ROWS,
+    ),
+    (
+        "ICMP and headers: RFC 8656 sections 11.5 and 13 to 16",
+        "rfc8656_headers",
+        rfc8656_headers::ROWS,
     ),
     ("TCP relaying: RFC 6062", "rfc6062", rfc6062::ROWS),
     ("Behaviour discovery: RFC 5780", "rfc5780", rfc5780::ROWS),
