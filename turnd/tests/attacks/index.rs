@@ -31,6 +31,7 @@ A07 this machine's own services
 A08 a loop over nested allocations
     crates/proto/tests/stories/allocate.rs nobody_allocates_from_a_tunnel_or_from_a_relay
     crates/proto/tests/stories/allocate.rs a_connection_does_not_come_from_a_udp_relay
+    crates/proto/tests/stories/mobility.rs no_client_comes_back_as_a_relay_of_this_server
 A09 tunnels that carry themselves
     crates/proto/tests/stories/allocate.rs nobody_allocates_from_a_tunnel_or_from_a_relay
     turnd/tests/attacks/relay_abuse.rs a02_no_encoding_of_an_ipv4_address_is_a_peer
@@ -91,6 +92,10 @@ C04 ports, by coming and going
 C05 ports, by reserving them
     crates/proto/tests/stories/allocate.rs ten_thousand_reservations_leave_nothing_behind
     crates/proto/tests/stories/limits.rs a_reserved_port_costs_a_place_until_it_expires
+C06 allocations that are taken along, and tickets
+    crates/proto/tests/stories/mobility.rs a_chain_of_resumes_without_data_holds_one_path_more_and_its_place
+    crates/proto/tests/stories/mobility.rs the_allocation_of_a_connection_waits_for_its_client_and_keeps_its_place
+    crates/proto/tests/stories/mobility.rs no_client_comes_back_as_a_relay_of_this_server
 C07 permissions, channels, peers
     turnd/tests/attacks/exhaustion.rs c07_permissions_have_an_end
     crates/proto/tests/stories/limits.rs an_allocation_holds_64_channels
@@ -202,8 +207,7 @@ F28 a worker that is stuck
 ";
 
 /// Attacks on what there is not in this program.
-const NOT_OFFERED: [(&str, &str); 3] = [
-    ("C06", "mobility"),
+const NOT_OFFERED: [(&str, &str); 2] = [
     ("D13", "databases"),
     ("D14", "tokens of third parties"),
 ];
