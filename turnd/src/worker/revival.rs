@@ -6,9 +6,9 @@
 use std::mem;
 
 use slotmap::SecondaryMap;
-use turnd_net::{Outbox, Slots};
+use turnd_net::Outbox;
 
-use super::{SLOTS, Worker, streams::Streams};
+use super::{Worker, streams::Streams};
 use crate::{mailbox::Letter, sockets::Socket};
 
 impl Worker {
@@ -71,8 +71,9 @@ impl Worker {
         self.received.clear();
         self.message.clear();
         self.outbox = Outbox::new();
-        self.slots = Slots::new(SLOTS);
-        // Those of others must come back to them. The bytes lay in the slots.
+        // Those of others must come back to them. The bytes lie in the slots, whose memory stays: a second one of its
+        // size would not come zeroed from the kernel, and all of it would be in use.
         self.return_parcels();
+        self.slots.clear();
     }
 }

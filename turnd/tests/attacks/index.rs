@@ -207,10 +207,7 @@ F28 a worker that is stuck
 ";
 
 /// Attacks on what there is not in this program.
-const NOT_OFFERED: [(&str, &str); 2] = [
-    ("D13", "databases"),
-    ("D14", "tokens of third parties"),
-];
+const NOT_OFFERED: [(&str, &str); 2] = [("D13", "databases"), ("D14", "tokens of third parties")];
 
 /// The last number of each group of attacks.
 const LAST: [(char, u32); 4] = [('A', 14), ('B', 8), ('C', 18), ('D', 15)];

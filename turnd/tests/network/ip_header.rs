@@ -244,7 +244,11 @@ fn fragments_of_peers_reach_a_stream_whole_and_leave_no_mark_on_it() {
     // The last fragment, and the end of what the client is sent.
     let end = &data[data.len() - 50..];
     assert_eq!(u32::from(capture.header_of(end).class), EF_CE);
-    let sent = capture.header_of(end);
+    // A fragment is seen again on each link that it crosses.
+    let mut sent = capture.header_of(end);
+    while u32::from(sent.class) == EF_CE {
+        sent = capture.header_of(end);
+    }
     assert_eq!((sent.class, sent.hops), (0, 64));
     let message = client.next().expect("ChannelData");
     assert_eq!(message[..2], CHANNEL.to_be_bytes());

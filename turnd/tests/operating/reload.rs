@@ -452,13 +452,13 @@ fn an_open_relay_is_closed_or_opened_by_a_new_start_only() {
 
 #[test]
 fn many_signals_in_a_row_end_with_the_last_configuration() {
-    let turnd = Turnd::start(&format!("{BASE}{USER}{LOOPBACK}"));
+    let turnd = Turnd::start(&format!("{BASE}{USER}{LOOPBACK}failed-logins=0\n"));
     let (client, peer) = (alice(&turnd), Peer::new());
     client.allocate().relayed();
     assert_eq!(client.bind(peer.address()).error(), None);
     for round in 0..30 {
         let config = format!(
-            "{BASE}{USER}{LOOPBACK}user=bob:{round}\nuser-quota={}\n",
+            "{BASE}{USER}{LOOPBACK}failed-logins=0\nuser=bob:{round}\nuser-quota={}\n",
             round + 5
         );
         turnd.write_file("turnserver.conf", &config);

@@ -54,12 +54,16 @@ impl Session {
         self.send_padded(channel, data, 0);
     }
 
+    /// What comes next of data; not that some of it could not be delivered.
     pub(crate) fn arrival(&self) -> Arrival {
         let mut buffer = vec![0; 65_536];
         let length = self.socket.recv(&mut buffer).expect("something arrives");
         let bytes = &buffer[..length];
         if let Ok(message) = Message::parse(bytes) {
             assert_eq!(message.method(), Method::DATA);
+            if message.has(attr::ICMP) {
+                return self.arrival();
+            }
             let peer = message.xor_address(attr::XOR_PEER_ADDRESS).expect("a peer");
             return Arrival::Indication(peer, message.attribute(attr::DATA).unwrap().to_vec());
         }

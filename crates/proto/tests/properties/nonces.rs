@@ -19,7 +19,7 @@ proptest! {
     fn only_the_nonce_that_was_given_is_good_and_only_in_time(
         flips in prop::collection::vec((0..28_usize, 0..8_u32), 0..3),
         seconds in prop_oneof![0..LIFETIME, LIFETIME - 2..LIFETIME + 2, any::<u32>().prop_map(u64::from)],
-        port in prop_oneof![3 => Just(4001_u16), 1 => 1..=u16::MAX],
+        port in prop_oneof![3 => Just(4001_u16), 1 => 20_000..=u16::MAX],
         host in prop_oneof![3 => Just(1_u8), 1 => 1..=254_u8],
         over in prop_oneof![3 => Just(Transport::Udp), 1 => Just(Transport::Dtls), 1 => Just(Transport::Tcp)],
     ) {

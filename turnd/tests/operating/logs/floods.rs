@@ -64,7 +64,7 @@ fn junk(client: &UdpSocket) -> Vec<Vec<u8>> {
 fn flood(options: &str) {
     let config = CONFIG.replace("relay-threads=1", "relay-threads=2");
     let turnd = Turnd::start(&format!(
-        "{config}Verbose\nlog-binding\nsimple-log\nlog-file=turnd.log\n{options}\n"
+        "{config}failed-logins=0\nVerbose\nlog-binding\nsimple-log\nlog-file=turnd.log\n{options}\n"
     ));
     let server = turnd.udp_v4();
     let log = turnd.directory().join("turnd.log");
