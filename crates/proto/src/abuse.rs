@@ -40,7 +40,7 @@ pub struct AbuseLimits {
 }
 
 /// Whether an answer to this address could reach anyone who wants one: no port 0, no multicast or broadcast;
-/// and where the sender cannot be known to be there, no port of [`SERVICES`].
+/// and where the sender cannot be known to be there, no port of a service that answers everything.
 #[must_use]
 pub fn may_be_answered(path: &FiveTuple) -> bool {
     let is_unicast = match path.client.ip() {

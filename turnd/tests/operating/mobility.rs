@@ -4,12 +4,9 @@ use std::net::SocketAddr;
 
 use turnd_wire::{Class, Message, Method, Writer, attr};
 
-#[cfg(feature = "dtls")]
-use crate::{client::channel_payload, dtls::Client as Dtls};
 use crate::{
     client::{
         Client, Peer, ask_for_channel, ask_for_udp, channel_message, eventually, expect_freed,
-        message,
     },
     pki::Authority,
     reload::must_reload,
@@ -17,6 +14,11 @@ use crate::{
     session::Session,
     support::turnd::Turnd,
     tls::tls,
+};
+#[cfg(feature = "dtls")]
+use crate::{
+    client::{channel_payload, message},
+    dtls::Client as Dtls,
 };
 
 /// So many workers that hardly any test has all its clients on one.
