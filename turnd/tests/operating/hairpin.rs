@@ -270,11 +270,14 @@ fn a_client_that_permits_nothing_gets_nothing_and_a_deleted_allocation_neither()
 fn so_does_data_between_workers() {
     let turnd = Turnd::start(&format!("{CONFIG}relay-threads=4\n"));
     let tcp = turnd.address("tcp", SocketAddr::is_ipv4);
+    // Kept, so that no later client gets the port of one that still has an allocation.
+    let mut kept = Vec::new();
     for server in [turnd.udp_v4(), turnd.udp_v6()] {
         for _ in 0..8 {
             let (mut first, mut second) = (udp(server), udp(server));
             let carried = talk(&turnd, &mut [&mut first, &mut second]);
             assert_eq!(carried, all_in_memory(2 * MESSAGES as u64));
+            kept.push((first, second));
         }
     }
     for _ in 0..8 {
@@ -290,6 +293,7 @@ fn so_does_data_between_workers() {
 #[test]
 fn a_reserved_port_is_reached_at_whichever_worker_it_went_to() {
     let turnd = Turnd::start(&format!("{CONFIG}relay-threads=4\n"));
+    let mut kept = Vec::new();
     for _ in 0..8 {
         let (mut first, second) = (udp(turnd.udp_v4()), udp(turnd.udp_v4()));
         let even = first.allocate_with(|writer| writer.bytes(attr::EVEN_PORT, &[0x80]));
@@ -310,6 +314,7 @@ fn a_reserved_port_is_reached_at_whichever_worker_it_went_to() {
         assert_eq!(second.delete().error(), None);
         first.send_channel(b"late");
         assert!(first.hears_nothing());
+        kept.push(first);
     }
 }
 
