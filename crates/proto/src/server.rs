@@ -407,11 +407,9 @@ impl Server {
         let reply = ReplyTo::new(&settings, client, &message);
         match long_term.verify(&message, claim, credentials) {
             Ok((identity, signer)) => {
-                self.challenge_answered(now, &client.path);
-                self.logged_in(now, &client.path, claim, true);
                 self.prove_owner(subject, &identity, Proof::of(long_term, claim));
                 let signer = Some(signer);
-                self.serve(now, &message, ReplyTo { signer, ..reply }, identity);
+                self.let_in(now, &message, ReplyTo { signer, ..reply }, claim, identity);
             }
             Err(refusal) => {
                 self.logged_in(now, &client.path, claim, false);
@@ -446,11 +444,9 @@ impl Server {
         let reply = ReplyTo::new(&settings, client, &message);
         match long_term.verify_token(&message, (now, unix), claim, keys) {
             Ok((identity, signer)) => {
-                self.challenge_answered(now, &client.path);
-                self.logged_in(now, &client.path, claim, true);
                 self.prove_owner(subject, &identity, Proof::of(long_term, claim));
                 let signer = Some(signer);
-                self.serve(now, &message, ReplyTo { signer, ..reply }, identity);
+                self.let_in(now, &message, ReplyTo { signer, ..reply }, claim, identity);
             }
             Err(refusal) => {
                 self.logged_in(now, &client.path, claim, false);
@@ -458,6 +454,21 @@ impl Server {
                 self.refuse(now, &reply, claim.user.name(), &refusal);
             }
         }
+    }
+
+    /// Serves a request whose sender has just shown who he is.
+    fn let_in(
+        &mut self,
+        now: Instant,
+        message: &Message<'_>,
+        reply: ReplyTo,
+        claim: &Claim,
+        identity: Identity,
+    ) {
+        let path = reply.client.path;
+        self.challenge_answered(now, &path);
+        self.logged_in(now, &path, claim, true);
+        self.serve(now, message, reply, identity);
     }
 
     /// The owner of an allocation has shown a key that is good now; it serves for the next request too.

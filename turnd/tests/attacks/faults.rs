@@ -385,7 +385,7 @@ fn f02_an_idle_server_ends_at_once() {
 /// F09: a full range costs nobody time, and a port that was freed is there at once.
 #[test]
 fn f09_a_full_range_is_told_at_once() {
-    let first = crate::blocks::free_block(100);
+    let first = crate::support::blocks::free_block(100);
     let turnd = Turnd::start(&format!(
         "{CONFIG}relay-threads=1\nmin-port={first}\nmax-port={}\n",
         first + 99
@@ -444,7 +444,7 @@ fn f11_a_server_that_stood_still_goes_on_at_once() {
 /// F16: after kill -9 the next server has the ports at once, and clients are back after one round trip more.
 #[test]
 fn f16_clients_come_back_after_a_crash() {
-    let port = crate::blocks::free_block(2);
+    let port = crate::support::blocks::free_block(2);
     let config = CONFIG.replace("listening-port=0", &format!("listening-port={port}"))
         + "relay-threads=2\nstateless-nonce-secret=north\n";
     let turnd = Turnd::start(&config);

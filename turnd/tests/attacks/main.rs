@@ -8,7 +8,6 @@ mod scrape;
 #[path = "../support/mod.rs"]
 mod support;
 
-mod blocks;
 mod exhaustion;
 mod faults;
 mod index;

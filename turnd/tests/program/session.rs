@@ -3,7 +3,6 @@
 
 use std::{
     net::{SocketAddr, UdpSocket},
-    sync::atomic::{AtomicU16, Ordering},
     time::Duration,
 };
 
@@ -15,6 +14,7 @@ use turnd_wire::{
 #[path = "../serving/session.rs"]
 mod base;
 
+pub(crate) use crate::support::blocks::free_block;
 pub(crate) use base::{REALM, Reply, Session};
 
 /// What a client gets from a peer.
@@ -103,24 +103,6 @@ pub(crate) fn receive(peer: &UdpSocket) -> (Vec<u8>, SocketAddr) {
     let (length, from) = peer.recv_from(&mut buffer).expect("something arrives");
     buffer.truncate(length);
     (buffer, from)
-}
-
-/// The first, an even one, of `count` ports in a row that are free on 127.0.0.1 now and that the system hands
-/// to nobody by itself. No two tests of a run get the same.
-pub(crate) fn free_block(count: u16) -> u16 {
-    const FIRST: u16 = 5_000;
-    const LENGTH: u16 = 6_000;
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Checkouts side by side begin at different places.
-    let offset = u16::try_from(std::process::id() % 100).unwrap() * 50;
-    loop {
-        let next = NEXT.fetch_add(count.next_multiple_of(2), Ordering::Relaxed);
-        let first = FIRST + (offset + next) % LENGTH;
-        let is_free = |port| UdpSocket::bind(("127.0.0.1", port)).is_ok();
-        if (first..first + count).all(is_free) {
-            return first;
-        }
-    }
 }
 
 /// A generator with a fixed seed: the same numbers every time.

@@ -7,6 +7,7 @@
     reason = "each test file compiles this module anew and uses its own part of it"
 )]
 
+pub(crate) mod blocks;
 pub(crate) mod certificates;
 pub(crate) mod echo;
 pub(crate) mod foreign;

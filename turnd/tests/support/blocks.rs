@@ -5,7 +5,7 @@ use std::{
     sync::atomic::{AtomicU16, Ordering},
 };
 
-/// The first of `count` ports in a row that are free on 127.0.0.1 now and that the system hands to nobody by itself.
+/// The first, an even one, of `count` ports in a row that are free on 127.0.0.1 now and that the system hands to nobody by itself.
 /// No two tests of a run get the same.
 pub(crate) fn free_block(count: u16) -> u16 {
     const FIRST: u16 = 12_000;
