@@ -1,36 +1,10 @@
 //! A DTLS client whose datagrams the row carries to and from the server itself.
 
-use std::{
-    collections::VecDeque,
-    io::{self, Read, Write},
-};
-
 use openssl::ssl::{Ssl, SslContext, SslMethod, SslOptions, SslStream, SslVerifyMode};
+use wire::Wire;
 
-#[derive(Debug, Default)]
-struct Wire {
-    incoming: VecDeque<Vec<u8>>,
-    outgoing: Vec<Vec<u8>>,
-}
-
-impl Read for Wire {
-    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        let datagram = self.incoming.pop_front().ok_or(io::ErrorKind::WouldBlock)?;
-        to[..datagram.len()].copy_from_slice(&datagram);
-        Ok(datagram.len())
-    }
-}
-
-impl Write for Wire {
-    fn write(&mut self, datagram: &[u8]) -> io::Result<usize> {
-        self.outgoing.push(datagram.to_vec());
-        Ok(datagram.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+#[path = "../../dtls/support/wire.rs"]
+mod wire;
 
 /// The client's half of a handshake.
 pub(crate) struct ByHand {

@@ -1,41 +1,11 @@
 //! OpenSSL's client.
 
-use std::{
-    collections::VecDeque,
-    io::{self, Read, Write},
-};
-
 use openssl::ssl::{
     ErrorCode, Ssl, SslContext, SslContextBuilder, SslMethod, SslOptions, SslStream, SslVerifyMode,
 };
 use turnd::dtls::Path;
 
-use super::{Pki, Server};
-
-#[derive(Default)]
-struct Wire {
-    incoming: VecDeque<Vec<u8>>,
-    outgoing: Vec<Vec<u8>>,
-}
-
-impl Read for Wire {
-    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        let datagram = self.incoming.pop_front().ok_or(io::ErrorKind::WouldBlock)?;
-        to[..datagram.len()].copy_from_slice(&datagram);
-        Ok(datagram.len())
-    }
-}
-
-impl Write for Wire {
-    fn write(&mut self, datagram: &[u8]) -> io::Result<usize> {
-        self.outgoing.push(datagram.to_vec());
-        Ok(datagram.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use super::{Pki, Server, wire::Wire};
 
 pub(crate) struct Client {
     stream: SslStream<Wire>,

@@ -4,6 +4,7 @@ pub(crate) mod client;
 pub(crate) mod independent;
 pub(crate) mod pki;
 pub(crate) mod server;
+mod wire;
 
 pub(crate) use client::Client;
 pub(crate) use independent::Independent;
