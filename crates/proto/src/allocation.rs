@@ -11,9 +11,9 @@ use turnd_wire::{Family, TransactionId};
 use crate::{
     abuse::NewPeers,
     accounts::AccountTraffic,
+    allocation_kind::{AllocationKind, RelayFamilies},
     auth::{Identity, Proof},
     bandwidth::Grant,
-    counters::{AllocationKind, RelayFamilies},
     icmp::Allowance,
     io::{Client, ConnectionId, FiveTuple, RelayId, RelayProtocol},
     mobility::Mobility,

@@ -102,6 +102,7 @@ mod address_class;
 mod allocate;
 mod allocate_request;
 mod allocation;
+mod allocation_kind;
 mod asks;
 mod auth;
 mod bandwidth;
@@ -149,10 +150,11 @@ mod traffic;
 pub use abuse::{AbuseLimits, may_be_answered};
 pub use accounts::{ACCOUNTS, AccountTraffic};
 pub use address_class::{Class, class, is_tunnel};
+pub use allocation_kind::{AllocationKind, ByKind, RelayFamilies};
 pub use bandwidth::{Bandwidth, Grant, NothingLeft};
 pub use counters::{
-    AllocationBytes, AllocationKind, AllocationSeconds, AuthFailures, ByCode, ByEnding, ByKind,
-    ByMethod, ChallengeLimit, Counters, Drops, RelayFamilies,
+    AllocationBytes, AllocationSeconds, AuthFailures, ByCode, ByEnding, ByMethod, ChallengeLimit,
+    Counters, Drops,
 };
 pub use discovery::{Discovery, Origin};
 pub use failed_logins::FailedLogins;

@@ -2,8 +2,8 @@
 
 use turnd_net::Interest;
 use turnd_proto::{
-    Answer, Ask, Client, Now, OpenedRelay, Output, PortWish, RelayId, RelayProtocol, RelayRefusal,
-    Transport,
+    Answer, Ask, AskId, Client, Now, OpenedRelay, Output, PortWish, RelayId, RelayProtocol,
+    RelayRefusal, Transport,
 };
 use turnd_wire::Family;
 
@@ -40,66 +40,7 @@ impl Worker {
                 self.parts.log.write_reply(now.instant, &to, &bytes, find);
                 self.reply(now, &to, &bytes);
             }
-            Output::Ask(id, Ask::FindKeys { user, owner_in }) => {
-                #[cfg(debug_assertions)]
-                super::injection::panic_for(&user);
-                let keys = match owner_in {
-                    Some(realm) => self.parts.keys.of_owner(&user, &realm),
-                    None => self.parts.keys.find(&user, now.unix),
-                };
-                self.parts.server.handle_answer(now, id, Answer::Keys(keys));
-            }
-            Output::Ask(id, Ask::FindTokenKeys { kid }) => {
-                let keys = self.parts.keys.tokens.find(&kid, now.unix);
-                let answer = Answer::TokenKeys(keys);
-                self.parts.server.handle_answer(now, id, answer);
-            }
-            Output::Ask(
-                id,
-                Ask::OpenRelay {
-                    relay,
-                    family,
-                    port,
-                    protocol,
-                },
-            ) => {
-                let opened = match protocol {
-                    RelayProtocol::Udp => self.open_relay(relay, family, port),
-                    RelayProtocol::Tcp => self.open_listener(relay, family),
-                };
-                self.parts
-                    .server
-                    .handle_answer(now, id, Answer::Relay(opened));
-            }
-            Output::Ask(ask, Ask::ClaimReservation { relay, token }) => {
-                let from = self.parts.index;
-                let letter = Letter::Claim {
-                    from,
-                    ask,
-                    relay,
-                    token,
-                };
-                if !self.ask_worker(usize::from(token[0]), letter) {
-                    let refused = Answer::Relay(Err(RelayRefusal::NoSuchReservation));
-                    self.parts.server.handle_answer(now, ask, refused);
-                }
-            }
-            Output::Ask(
-                ask,
-                Ask::Connect {
-                    connection,
-                    relay,
-                    peer,
-                },
-            ) => self.connect_peer(now, ask, connection, relay, peer.wire()),
-            Output::Ask(
-                ask,
-                Ask::BindConnection {
-                    client,
-                    connection,
-                    user,
-                },
-            ) => self.bind_connection(now, ask, &client, connection, user),
+            Output::Ask(id, ask) => self.answer(now, id, ask),
             Output::Join { client, connection } => self.join(now, &client, connection),
             Output::CloseConnection(connection) => self.close_connection(now, connection),
             Output::Forward {
@@ -119,6 +60,56 @@ impl Worker {
             }
             Output::Event(event) => self.parts.log.write(now.instant, &event),
         }
+    }
+
+    /// Finds out what the server asks for, at once or by asking another worker or the kernel in turn.
+    fn answer(&mut self, now: Now, id: AskId, ask: Ask) {
+        let answer = match ask {
+            Ask::FindKeys { user, owner_in } => {
+                #[cfg(debug_assertions)]
+                super::injection::panic_for(&user);
+                Answer::Keys(match owner_in {
+                    Some(realm) => self.parts.keys.of_owner(&user, &realm),
+                    None => self.parts.keys.find(&user, now.unix),
+                })
+            }
+            Ask::FindTokenKeys { kid } => {
+                Answer::TokenKeys(self.parts.keys.tokens.find(&kid, now.unix))
+            }
+            Ask::OpenRelay {
+                relay,
+                family,
+                port,
+                protocol,
+            } => Answer::Relay(match protocol {
+                RelayProtocol::Udp => self.open_relay(relay, family, port),
+                RelayProtocol::Tcp => self.open_listener(relay, family),
+            }),
+            Ask::ClaimReservation { relay, token } => {
+                let from = self.parts.index;
+                let letter = Letter::Claim {
+                    from,
+                    ask: id,
+                    relay,
+                    token,
+                };
+                if self.ask_worker(usize::from(token[0]), letter) {
+                    return;
+                }
+                Answer::Relay(Err(RelayRefusal::NoSuchReservation))
+            }
+            Ask::Connect {
+                connection,
+                relay,
+                peer,
+            } => return self.connect_peer(now, id, connection, relay, peer.wire()),
+            Ask::BindConnection {
+                client,
+                connection,
+                user,
+            } => return self.bind_connection(now, id, &client, connection, user),
+        };
+        self.parts.server.handle_answer(now, id, answer);
     }
 
     fn reply(&mut self, now: Now, to: &Client, bytes: &[u8]) {

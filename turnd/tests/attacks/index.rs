@@ -8,7 +8,7 @@ const INDEX: &str = "
 A01 internal hosts through the relay, by every entry and transport
     turnd/tests/attacks/relay_abuse.rs a01_nobody_is_reached_who_is_refused
     turnd/tests/attacks/relay_abuse.rs a01_nobody_is_connected_to_who_is_refused
-    crates/proto/tests/stories/tcp_relaying.rs a_peer_without_permission_is_turned_away_in_silence
+    crates/proto/tests/stories/tcp_relaying/peers.rs a_peer_without_permission_is_turned_away_in_silence
 A02 the same hosts in other spellings
     turnd/tests/attacks/relay_abuse.rs a02_no_encoding_of_an_ipv4_address_is_a_peer
     crates/proto/tests/stories/peer_policy.rs ipv4_in_disguise_is_never_a_peer
@@ -22,7 +22,7 @@ A05 a rule that is not understood and denies nothing
     turnd/tests/operating/reload.rs a_bad_file_changes_nothing_and_every_line_that_is_wrong_is_named
 A06 an entry without the policy: only a checked peer can be sent to, by its type
     turnd/tests/attacks/relay_abuse.rs a01_nobody_is_reached_who_is_refused
-    crates/proto/tests/stories/tcp_relaying.rs a_forbidden_peer_is_never_asked_for
+    crates/proto/tests/stories/tcp_relaying/connect.rs a_forbidden_peer_is_never_asked_for
 A07 this machine's own services
     turnd/tests/attacks/relay_abuse.rs a01_nobody_is_reached_who_is_refused
     crates/proto/tests/stories/peer_policy.rs of_this_machine_only_live_relays_are_peers
@@ -31,7 +31,7 @@ A07 this machine's own services
 A08 a loop over nested allocations
     crates/proto/tests/stories/allocate.rs nobody_allocates_from_a_tunnel_or_from_a_relay
     crates/proto/tests/stories/allocate.rs a_connection_does_not_come_from_a_udp_relay
-    crates/proto/tests/stories/mobility.rs no_client_comes_back_as_a_relay_of_this_server
+    crates/proto/tests/stories/mobility/mod.rs no_client_comes_back_as_a_relay_of_this_server
 A09 tunnels that carry themselves
     crates/proto/tests/stories/allocate.rs nobody_allocates_from_a_tunnel_or_from_a_relay
     turnd/tests/attacks/relay_abuse.rs a02_no_encoding_of_an_ipv4_address_is_a_peer
@@ -40,13 +40,13 @@ A10 scans of the Internet
     crates/proto/tests/stories/abuse.rs an_allocation_meets_so_many_peers_a_second
     crates/proto/tests/stories/abuse.rs connections_count_as_peers_too
 A11 a stolen time-limited credential
-    crates/proto/tests/stories/authentication.rs a_shared_secret_makes_users_for_a_while
+    crates/proto/tests/stories/owners.rs a_shared_secret_makes_users_for_a_while
     crates/proto/tests/stories/limits.rs new_time_stamps_are_no_new_accounts
     turnd/tests/operating/reload.rs secrets_are_replaced_while_calls_go_on
     turnd/tests/operating/reload.rs a_new_user_gets_in_and_one_that_was_removed_cannot_even_refresh
 A12 somebody else's allocation
-    crates/proto/tests/stories/authentication.rs another_users_allocation_is_out_of_reach
-    crates/proto/tests/stories/authentication.rs another_users_answer_is_not_repeated
+    crates/proto/tests/stories/owners.rs another_users_allocation_is_out_of_reach
+    crates/proto/tests/stories/owners.rs another_users_answer_is_not_repeated
     turnd/tests/program/forgeries.rs a_signed_request_from_another_address_is_refused
 A13 connections to services behind the relay
     turnd/tests/attacks/relay_abuse.rs a13_no_connection_is_made_unless_tcp_is_relayed
@@ -90,12 +90,12 @@ C04 ports, by coming and going
     turnd/tests/serving/running_out.rs allocations_that_come_and_go_never_use_the_range_up
     turnd/tests/program/resources.rs two_thousand_allocations_use_every_port_of_the_range_and_no_other
 C05 ports, by reserving them
-    crates/proto/tests/stories/allocate.rs ten_thousand_reservations_leave_nothing_behind
+    crates/proto/tests/stories/reservations.rs ten_thousand_reservations_leave_nothing_behind
     crates/proto/tests/stories/limits.rs a_reserved_port_costs_a_place_until_it_expires
 C06 allocations that are taken along, and tickets
-    crates/proto/tests/stories/mobility.rs a_chain_of_resumes_without_data_holds_one_path_more_and_its_place
-    crates/proto/tests/stories/mobility.rs the_allocation_of_a_connection_waits_for_its_client_and_keeps_its_place
-    crates/proto/tests/stories/mobility.rs no_client_comes_back_as_a_relay_of_this_server
+    crates/proto/tests/stories/mobility/mod.rs a_chain_of_resumes_without_data_holds_one_path_more_and_its_place
+    crates/proto/tests/stories/mobility/streams.rs the_allocation_of_a_connection_waits_for_its_client_and_keeps_its_place
+    crates/proto/tests/stories/mobility/mod.rs no_client_comes_back_as_a_relay_of_this_server
 C07 permissions, channels, peers
     turnd/tests/attacks/exhaustion.rs c07_permissions_have_an_end
     crates/proto/tests/stories/limits.rs an_allocation_holds_64_channels
@@ -120,7 +120,7 @@ C12 DTLS handshakes
     turnd/tests/dtls/limits.rs beyond_the_limit_no_handshake_begins_and_the_established_ones_go_on
 C13 data of peers that nobody has claimed
     turnd/tests/ways_in/tcp_relaying.rs a_peer_that_nobody_reads_is_made_to_wait
-    crates/proto/tests/stories/tcp_relaying.rs connections_of_an_allocation_are_bounded
+    crates/proto/tests/stories/tcp_relaying/connect.rs connections_of_an_allocation_are_bounded
 C14 bandwidth
     turnd/tests/serving/counting.rs no_more_is_relayed_than_max_bps_lets_through
     turnd/tests/serving/fairness.rs a_client_that_floods_leaves_every_other_client_its_turn
@@ -136,7 +136,7 @@ C18 keys of maps
 D01 what can be foreseen
     turnd/tests/attacks/secrecy.rs d01_there_is_no_other_source_of_chance
     turnd/tests/attacks/secrecy.rs d01_ports_are_drawn_evenly
-    crates/proto/tests/stories/tcp_relaying.rs connections_have_names_of_their_own_that_nobody_guesses
+    crates/proto/tests/stories/tcp_relaying/bind.rs connections_have_names_of_their_own_that_nobody_guesses
 D02 nonces that are forged, old or somebody else's
     crates/proto/src/nonce.rs no_single_character_can_be_changed
     crates/proto/src/nonce.rs a_nonce_is_good_for_its_client_until_it_is_old

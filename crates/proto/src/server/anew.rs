@@ -2,7 +2,8 @@
 
 use super::Server;
 use crate::{
-    counters::{ByKind, Counters},
+    allocation_kind::ByKind,
+    counters::Counters,
     io::{Ending, Event},
     time::Now,
     timers::Timers,

@@ -1,7 +1,7 @@
 //! The rules of the server, told as stories: a simulated network, a clock that only tests move.
 //!
 //! A new story goes into the file of the behaviour it is about; what a story needs to be short goes
-//! into `support`. Random sequences against a model of the RFC are in `src/model.rs`.
+//! into `support`. Random sequences against a model of the RFC are in `src/tests/model.rs`.
 
 mod support;
 mod tcp_relaying;
@@ -23,9 +23,11 @@ mod lifetimes;
 mod limits;
 mod mobility;
 mod no_allocation;
+mod owners;
 mod peer_policy;
 mod permissions;
 mod reconfigure;
 mod redirects;
 mod refresh;
+mod reservations;
 mod third_party;
