@@ -44,12 +44,16 @@ struct Arguments {
     /// How often everything is measured; medians are told
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Seconds that each figure is measured for
+    /// Seconds that each figure is measured for. A p99 means something from one second on: below, one
+    /// pause of two milliseconds, which every machine has now and then, is more than a hundredth
     #[arg(long, default_value_t = 0.4)]
     seconds: f64,
     /// Only servers of these names: turnd, coturn, turn crate, turn-server
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
+    /// Only cells whose names contain this, such as "50 k/s" or "pair ×8"; then nothing is weighed
+    #[arg(long, value_name = "TEXT")]
+    cells: Option<String>,
     /// A turnd of another commit, to compare with
     #[arg(long, value_name = "FILE")]
     before: Option<PathBuf>,
@@ -83,18 +87,26 @@ fn compare(arguments: &Arguments) -> Outcome {
     let turnd = build_turnd()?;
     let programs = find(arguments, &turnd);
     let kinds: Vec<_> = programs.iter().map(|program| program.kind).collect();
-    let cells = if arguments.full {
+    let mut cells = if arguments.full {
         matrix::full()
     } else {
         matrix::short()
     };
+    if let Some(text) = &arguments.cells {
+        cells.retain(|cell| cell.to_string().contains(text));
+        if cells.is_empty() {
+            return Err(format!("no cell's name contains {text:?}").into());
+        }
+    }
     let time = Duration::try_from_secs_f64(arguments.seconds)?;
     let begun = Instant::now();
     let mut rows = Vec::new();
     for round in 0..arguments.rounds {
         eprintln!("round {} of {}", round + 1, arguments.rounds);
         let mut at = 0;
-        weigh(&programs, &mut rows, &mut at)?;
+        if arguments.cells.is_none() {
+            weigh(&programs, &mut rows, &mut at)?;
+        }
         let running = start_all(&programs)?;
         for cell in &cells {
             measure(cell, &running, time, &mut rows, &mut at)?;
