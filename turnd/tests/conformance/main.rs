@@ -17,8 +17,10 @@ mod rfc5780;
 mod rfc6062;
 mod rfc7350;
 mod rfc7443;
+mod rfc7635;
 mod rfc7982;
 mod rfc7983;
+mod rfc8016;
 mod rfc8155;
 mod rfc8489;
 mod rfc8489_attributes;
@@ -92,6 +94,12 @@ const FILES: &[(&str, &str, &[Row])] = &[
         rfc8656_headers::ROWS,
     ),
     ("TCP relaying: RFC 6062", "rfc6062", rfc6062::ROWS),
+    ("Mobility: RFC 8016", "rfc8016", rfc8016::ROWS),
+    (
+        "Third-party authorization: RFC 7635",
+        "rfc7635",
+        rfc7635::ROWS,
+    ),
     ("Behaviour discovery: RFC 5780", "rfc5780", rfc5780::ROWS),
     ("DTLS: RFC 7350", "rfc7350", rfc7350::ROWS),
     ("Application protocols: RFC 7443", "rfc7443", rfc7443::ROWS),

@@ -1,6 +1,7 @@
 //! Whom the rows are about: a turnd of the suite's own, or a server that somebody named.
 
 use std::{
+    fs,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
     panic,
     sync::{
@@ -31,7 +32,7 @@ const SERVES: &str = "listening-port=0\ntls-listening-port=0\n\
 const LISTENS: &str = "listening-ip=127.0.0.1\nlistening-ip=::1\n";
 /// Where the server that most rows share relays to.
 pub(crate) const SHARED: &str =
-    "relay-ip=127.0.0.1\nrelay-ip=::1\nallow-loopback-peers\ntcp-relay\n";
+    "relay-ip=127.0.0.1\nrelay-ip=::1\nallow-loopback-peers\ntcp-relay\nmobility\n";
 
 /// Among a row's lines: relay from two ports, of which the first is even.
 pub(crate) const TWO_PORTS: &str = "# two ports";
@@ -183,6 +184,15 @@ impl Path<'_> {
         self.client_of(0)
     }
 
+    /// The same server by another way.
+    pub(crate) fn by(&self, transport: Transport, family: Family) -> Self {
+        Self {
+            subject: self.subject,
+            transport,
+            family,
+        }
+    }
+
     /// A client of another user's.
     pub(crate) fn bob(&self) -> Client {
         self.client_of(1)
@@ -248,5 +258,23 @@ impl Path<'_> {
         let turnd = self.subject.turnd.as_ref();
         let turnd = turnd.unwrap_or_else(|| not_applicable("it looks into turnd itself"));
         look(&turnd.lock().expect("no check holds it for long"))
+    }
+
+    /// Has the turnd that is tested read a configuration with this line, or without it if it is there.
+    pub(crate) fn toggle(&self, line: &str) {
+        self.turnd(|turnd| {
+            const FILE: &str = "turnserver.conf";
+            let old = fs::read_to_string(turnd.directory().join(FILE)).expect("its configuration");
+            let lines: Vec<&str> = old.lines().filter(|it| *it != line).collect();
+            let mut new = lines.join("\n");
+            if lines.len() == old.lines().count() {
+                new = format!("{new}\n{line}");
+            }
+            turnd.write_file(FILE, &new);
+            let seen = turnd.line_count();
+            turnd.signal("HUP");
+            let said = turnd.wait_for_line_after(seen, "SIGHUP received: ");
+            assert!(said.contains("changed:"), "{said}");
+        });
     }
 }

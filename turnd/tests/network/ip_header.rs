@@ -14,7 +14,7 @@ use crate::{
     client::{self, CHANNEL, Client},
     routed::{PEER, PEER_V6, at, inside, peer, receive, start},
     session::Session,
-    support::namespace::within,
+    support::namespace::{sh, within},
 };
 
 /// DSCP EF and ECT(0), and as it were after congestion: nothing that a default is.
@@ -56,30 +56,56 @@ impl Capture {
 
     /// The header of the next packet with these bytes in it. A packet on the loopback interface is seen twice.
     fn header_of(&mut self, data: &[u8]) -> Header {
-        let mut buffer = [0; 65_536];
-        loop {
-            let length = match self.0.read(&mut buffer) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                read => read.expect("a packet"),
-            };
-            let packet = &buffer[..length];
-            if !packet.windows(data.len()).any(|part| part == data) {
-                continue;
-            }
-            return match packet[0] >> 4 {
-                4 => Header {
-                    class: packet[1],
-                    hops: packet[8],
-                    dont_fragment: packet[6] & 0x40 != 0,
-                },
-                _ => Header {
-                    class: packet[0] << 4 | packet[1] >> 4,
-                    hops: packet[7],
-                    dont_fragment: false,
-                },
-            };
+        let mut packet = self.next();
+        while !has(&packet, data) {
+            packet = self.next();
+        }
+        match packet[0] >> 4 {
+            4 => Header {
+                class: packet[1],
+                hops: packet[8],
+                dont_fragment: packet[6] & 0x40 != 0,
+            },
+            _ => Header {
+                class: packet[0] << 4 | packet[1] >> 4,
+                hops: packet[7],
+                dont_fragment: false,
+            },
         }
     }
+
+    /// No packet before the one with these bytes in it tells that another one was too long.
+    fn expect_no_complaint_before(&mut self, data: &[u8]) {
+        loop {
+            let packet = self.next();
+            let is_complaint = match packet[0] >> 4 {
+                // ICMP, destination unreachable; ICMPv6, packet too big.
+                4 => packet[9] == 1 && packet[20] == 3,
+                _ => packet[6] == 58 && packet[40] == 2,
+            };
+            assert!(!is_complaint, "{packet:?}");
+            if has(&packet, data) {
+                return;
+            }
+        }
+    }
+
+    fn next(&mut self) -> Vec<u8> {
+        let mut buffer = vec![0; 65_536];
+        loop {
+            match self.0.read(&mut buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                read => {
+                    buffer.truncate(read.expect("a packet"));
+                    return buffer;
+                }
+            }
+        }
+    }
+}
+
+fn has(packet: &[u8], data: &[u8]) -> bool {
+    packet.windows(data.len()).any(|part| part == data)
 }
 
 /// Gives what a socket sends all that could be copied.
@@ -182,6 +208,51 @@ fn datagrams_to_clients_have_default_headers() {
             // ... and goes on as if it had not been.
             assert_eq!(capture.header_of(data.as_bytes()), default(64));
             assert_eq!(session.receive(), data.as_bytes());
+        }
+    }
+}
+
+/// RFC 8656 section 13.2: where peers were told, it would be of an MTU that leaves room for our overhead.
+#[test]
+fn what_our_overhead_makes_too_long_is_cut_up_and_no_peer_is_told() {
+    if !inside("ip_header::what_our_overhead_makes_too_long_is_cut_up_and_no_peer_is_told") {
+        return;
+    }
+    // As the way to the peers.
+    sh("ip link set lo mtu 1280");
+    let turnd = start();
+    let mut capture = within("peer", Capture::new);
+    for (server, address) in [
+        (turnd.udp_v4(), PEER),
+        (turnd.udp_v4(), PEER_V6),
+        (turnd.udp_v6(), PEER),
+        (turnd.udp_v6(), PEER_V6),
+    ] {
+        let sender = peer(address);
+        for by_channel in [true, false] {
+            let session = Session::new(server, "alice", "secret");
+            let reply = if at(address).is_ipv4() {
+                session.allocate()
+            } else {
+                session.allocate_v6()
+            };
+            let opened = if by_channel {
+                session.bind(at(address))
+            } else {
+                session.permit(at(address))
+            };
+            assert_eq!(opened.error(), None);
+            // As long as the way takes it, which adds 28 or 48 bytes of headers.
+            let headers = if at(address).is_ipv4() { 28 } else { 48 };
+            let long: Vec<u8> = (0..1280 - headers).map(|at| (at % 251) as u8).collect();
+            for _ in 0..3 {
+                sender.send_to(&long, reply.relayed()).unwrap();
+                assert_eq!(session.receive(), long);
+            }
+            let end = format!("the end of {server} {address} {by_channel}");
+            session.send_indication(at(address), end.as_bytes(), false);
+            assert_eq!(receive(&sender).0, end.as_bytes());
+            capture.expect_no_complaint_before(end.as_bytes());
         }
     }
 }

@@ -5,7 +5,7 @@ mod by_hand;
 mod carrier;
 
 use std::{
-    net::{IpAddr, SocketAddr, UdpSocket},
+    net::{IpAddr, Shutdown, SocketAddr, UdpSocket},
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
@@ -48,6 +48,10 @@ pub(crate) struct Client {
     pub(crate) nonce: Vec<u8>,
     /// PASSWORD-ALGORITHMS.
     pub(crate) offered: Vec<u8>,
+    /// ACCESS-TOKEN (RFC 7635).
+    pub(crate) token: Option<Vec<u8>>,
+    /// What is in the token of the bearer, who has no password.
+    pub(crate) mac_key: Option<Vec<u8>>,
     /// There is an allocation that nobody has ended yet.
     is_allocated: bool,
 }
@@ -75,6 +79,8 @@ impl Client {
             realm: String::new(),
             nonce: Vec::new(),
             offered: Vec::new(),
+            token: None,
+            mac_key: None,
             is_allocated: false,
         })
     }
@@ -130,7 +136,8 @@ impl Client {
         if reply.code() == OK {
             match reply.message().method() {
                 Method::ALLOCATE => self.is_allocated = true,
-                Method::REFRESH => self.is_allocated &= reply.lifetime() != Some(0),
+                // A ticket may have brought one here (RFC 8016).
+                Method::REFRESH => self.is_allocated = reply.lifetime() != Some(0),
                 _ => {}
             }
         }
@@ -166,6 +173,18 @@ impl Client {
     #[track_caller]
     pub(crate) fn expect_end(&mut self, bytes: &[u8]) {
         self.send(bytes);
+        if let Some(message) = self.next() {
+            panic!("instead of the end came {}", hex(&message));
+        }
+    }
+
+    /// Ends its connection, and waits until the server has taken leave of it.
+    #[track_caller]
+    pub(crate) fn hang_up(&mut self) {
+        let Socket::Stream(stream) = &self.opened.socket else {
+            unreachable!("datagrams have no connection");
+        };
+        stream.shutdown(Shutdown::Write).expect("a connection");
         if let Some(message) = self.next() {
             panic!("instead of the end came {}", hex(&message));
         }
@@ -265,6 +284,9 @@ impl Client {
         }
         writer.text(attr::REALM, &self.realm);
         writer.bytes(attr::NONCE, &self.nonce);
+        if let Some(token) = &self.token {
+            writer.bytes(attr::ACCESS_TOKEN, token);
+        }
         if let Some(algorithm) = self.algorithm {
             let [n0, n1] = algorithm.number().to_be_bytes();
             writer.bytes(attr::PASSWORD_ALGORITHMS, &self.offered);
@@ -273,6 +295,9 @@ impl Client {
     }
 
     pub(crate) fn key(&self) -> Key {
+        if let Some(key) = &self.mac_key {
+            return Key::from_bytes(key).expect("a key");
+        }
         let algorithm = self.algorithm.unwrap_or(Algorithm::Md5);
         let Account { user, password } = &self.account;
         Key::long_term(algorithm, user, &self.realm, password)
