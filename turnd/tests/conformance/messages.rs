@@ -13,7 +13,12 @@ mod request;
 
 pub(crate) use reply::{OK, Reply};
 pub(crate) use request::Request;
-use turnd_wire::attr::AttributeType;
+use turnd_wire::attr::{self, AttributeType};
+
+/// An Allocate with this REQUESTED-TRANSPORT.
+pub(crate) fn allocate_for(protocol: u8) -> Request {
+    Request::bare_allocate().with(attr::REQUESTED_TRANSPORT, &[protocol, 0, 0, 0])
+}
 
 /// Comprehension-required and comprehension-optional numbers that no RFC has given a meaning.
 pub(crate) const UNKNOWN: AttributeType = AttributeType(0x7ABC);

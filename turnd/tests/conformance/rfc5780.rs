@@ -15,13 +15,12 @@ use crate::{
 };
 
 /// Two addresses.
-const ON: &str = "listening-ip=127.0.0.1\nlistening-ip=127.0.0.2\nrelay-ip=127.0.0.1\n\
-    allow-loopback-peers\nrfc5780\n";
+const ON: &str = "listening-ip=127.0.0.1\nlistening-ip=127.0.0.2\nrfc5780\n";
 /// The same, and Allocate is redirected.
-const REDIRECTED: &str = "listening-ip=127.0.0.1\nlistening-ip=127.0.0.2\nrelay-ip=127.0.0.1\n\
-    allow-loopback-peers\nrfc5780\nalternate-server=203.0.113.1\n";
+const REDIRECTED: &str = "listening-ip=127.0.0.1\nlistening-ip=127.0.0.2\nrfc5780\n\
+    alternate-server=203.0.113.1\n";
 /// One address a family is not enough.
-const ONE: &str = "relay-ip=127.0.0.1\nallow-loopback-peers\nrfc5780\n";
+const ONE: &str = "rfc5780\n";
 
 const STORIES: &str = "crates/proto/tests/stories/discovery.rs";
 
@@ -166,8 +165,7 @@ fn no_redirect(path: &Path<'_>) {
     let mut client = path.client();
     let reply = client.ask(&Request::binding());
     assert!(reply.has(attr::OTHER_ADDRESS) && !reply.has(attr::ALTERNATE_SERVER));
-    let reply = client.call(&Request::allocate());
-    assert_eq!(reply.code(), 300);
+    let reply = client.expect(300, &Request::allocate());
     assert!(!OF_ANSWERS.iter().any(|kind| reply.has(*kind)));
 }
 

@@ -10,15 +10,14 @@ use turnd_wire::{Class, Message, Method, attr};
 
 use crate::{
     client::{Client, PATIENCE, unsigned, with_peer},
-    messages::{OK, Request},
+    messages::{OK, Request, allocate_for},
     row::{ALL, DATAGRAMS, Row, STREAMS, must},
     subject::Path,
 };
 
 const STORIES: &str = "crates/proto/tests/stories/tcp_relaying.rs";
 const SOCKETS: &str = "turnd/tests/ways_in/tcp_relaying.rs";
-const NO_UDP: &str =
-    "relay-ip=127.0.0.1\nrelay-ip=::1\nallow-loopback-peers\ntcp-relay\nno-udp-relay\n";
+const NO_UDP: &str = "tcp-relay\nno-udp-relay\n";
 /// How soon one end hears of the other's.
 const SOON: Duration = Duration::from_secs(1);
 
@@ -120,7 +119,7 @@ pub(crate) const ROWS: &[Row] = &[
 
 /// An Allocate for TCP, and a relay of the client's own family.
 fn for_tcp(client: &Client) -> Request {
-    let request = Request::bare_allocate().with(attr::REQUESTED_TRANSPORT, &[6, 0, 0, 0]);
+    let request = allocate_for(6);
     match client.family {
         turnd_wire::Family::V4 => request,
         family => request.family(family),
@@ -139,8 +138,7 @@ fn bind(id: u32) -> Request {
 #[track_caller]
 fn allocated(path: &Path<'_>) -> (Client, SocketAddr) {
     let mut client = path.client();
-    let reply = client.call(&for_tcp(&client));
-    assert_eq!(reply.code(), OK, "Allocate for TCP");
+    let reply = client.expect(OK, &for_tcp(&client));
     (client, reply.relay())
 }
 
@@ -155,8 +153,7 @@ fn listener(path: &Path<'_>) -> (TcpListener, SocketAddr) {
 #[track_caller]
 fn pair(path: &Path<'_>, client: &mut Client, relay: SocketAddr) -> (u32, TcpStream) {
     let (listener, peer) = listener(path);
-    let reply = client.call(&connect(peer));
-    assert_eq!(reply.code(), OK, "Connect");
+    let reply = client.expect(OK, &connect(peer));
     let id = reply
         .message()
         .number32(attr::CONNECTION_ID)
@@ -203,7 +200,7 @@ fn expect_end(socket: &mut TcpStream) {
 
 fn by_datagrams(path: &Path<'_>) {
     let mut client = path.client();
-    assert_eq!(client.call(&for_tcp(&client)).code(), 400);
+    client.expect(400, &for_tcp(&client));
     client.allocate();
 }
 
@@ -215,21 +212,20 @@ fn out_of_place(path: &Path<'_>) {
         for_tcp(&client).even_port(true),
         for_tcp(&client).with(attr::RESERVATION_TOKEN, &[7; 8]),
     ] {
-        assert_eq!(client.call(&request).code(), 400);
+        client.expect(400, &request);
     }
 }
 
 fn other_transport(path: &Path<'_>) {
     let mut client = path.client();
     for number in [0, 5, 7, 16, 18, 132] {
-        let request = Request::bare_allocate().with(attr::REQUESTED_TRANSPORT, &[number, 0, 0, 0]);
-        assert_eq!(client.call(&request).code(), 442, "{number}");
+        client.expect(442, &allocate_for(number));
     }
 }
 
 fn no_udp(path: &Path<'_>) {
     let mut client = path.client();
-    assert_eq!(client.call(&client.allocate_request()).code(), 403);
+    client.expect(403, &client.allocate_request());
 }
 
 fn success(path: &Path<'_>) {
@@ -245,25 +241,25 @@ fn success(path: &Path<'_>) {
 fn no_allocation(path: &Path<'_>) {
     let mut client = path.client();
     let peer = path.peer().address();
-    assert_eq!(client.call(&connect(peer)).code(), 437);
+    client.expect(437, &connect(peer));
     // One for UDP is none.
     client.allocate();
-    assert_eq!(client.call(&connect(peer)).code(), 437);
+    client.expect(437, &connect(peer));
 }
 
 fn twice(path: &Path<'_>) {
     let (mut client, _) = allocated(path);
     let (_listener, peer) = listener(path);
-    assert_eq!(client.call(&connect(peer)).code(), OK);
-    assert_eq!(client.call(&connect(peer)).code(), 446);
+    client.expect(OK, &connect(peer));
+    client.expect(446, &connect(peer));
 }
 
 fn bad_peer(path: &Path<'_>) {
     let (mut client, _) = allocated(path);
     let bare = Request::new(Method::CONNECT);
-    assert_eq!(client.call(&bare).code(), 400);
+    client.expect(400, &bare);
     let bad = Request::new(Method::CONNECT).with(attr::XOR_PEER_ADDRESS, &[0, 1, 0, 0]);
-    assert_eq!(client.call(&bad).code(), 400);
+    client.expect(400, &bad);
 }
 
 fn forbidden(path: &Path<'_>) {
@@ -274,14 +270,14 @@ fn forbidden(path: &Path<'_>) {
         "[ff05::1:3]:80"
     };
     let group = group.parse().expect("an address");
-    assert_eq!(client.call(&connect(group)).code(), 403);
+    client.expect(403, &connect(group));
 }
 
 fn refused(path: &Path<'_>) {
     let (mut client, _) = allocated(path);
     let (listener, peer) = listener(path);
     drop(listener);
-    assert_eq!(client.call(&connect(peer)).code(), 447);
+    client.expect(447, &connect(peer));
 }
 
 fn connected(path: &Path<'_>) {
@@ -326,23 +322,20 @@ fn not_permitted(path: &Path<'_>) {
 
 fn bad_bind(path: &Path<'_>) {
     let mut client = path.client();
-    assert_eq!(client.call(&bind(0x1234_5678)).code(), 400);
-    assert_eq!(
-        client.call(&Request::new(Method::CONNECTION_BIND)).code(),
-        400
-    );
+    client.expect(400, &bind(0x1234_5678));
+    client.expect(400, &Request::new(Method::CONNECTION_BIND));
     if path.transport.is_stream() {
         let (mut client, relay) = allocated(path);
         let (id, _peer) = pair(path, &mut client, relay);
         let _data = bound(path, id, b"");
-        assert_eq!(path.client().call(&bind(id)).code(), 400, "used");
+        path.client().expect(400, &bind(id));
     }
 }
 
 fn bind_by_another(path: &Path<'_>) {
     let (mut client, relay) = allocated(path);
     let (id, mut peer) = pair(path, &mut client, relay);
-    assert_eq!(path.bob().call(&bind(id)).code(), 441);
+    path.bob().expect(441, &bind(id));
     // It is not spoiled.
     let mut data = bound(path, id, b"");
     data.send(b"mine");

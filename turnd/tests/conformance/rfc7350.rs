@@ -2,11 +2,9 @@
 
 use std::net::UdpSocket;
 
-use turnd_wire::attr;
-
 use crate::{
     client::{ByHand, Client, Socket, datagrams, hex, unsigned},
-    messages::{OK, Reply, Request},
+    messages::{OK, Reply, Request, allocate_for},
     row::{Dtls, Row, decided, must},
     subject::Path,
 };
@@ -124,8 +122,7 @@ fn cookie_of_another(path: &Path<'_>) {
 }
 
 fn no_tcp(path: &Path<'_>) {
-    let request = Request::bare_allocate().with(attr::REQUESTED_TRANSPORT, &[6, 0, 0, 0]);
-    assert_eq!(path.client().call(&request).code(), 400);
+    path.client().expect(400, &allocate_for(6));
 }
 
 fn suites(path: &Path<'_>) {
@@ -178,7 +175,7 @@ fn new_hello(path: &Path<'_>) {
     raw(&client).send(&with_cookie).expect("sending");
     client.expect_nothing();
     client.send_channel(crate::client::CHANNEL, b"as before");
-    assert_eq!(peer.next(), (b"as before".to_vec(), relay));
+    peer.expect(b"as before", relay);
 }
 
 /// Every datagram of the client's arrives twice, those of a flight in the wrong order.

@@ -17,7 +17,7 @@ fn first_byte(path: &Path<'_>) {
     // All three on one port.
     let (mut client, relay, peer) = path.bound();
     client.send_channel(crate::client::CHANNEL, b"ChannelData");
-    assert_eq!(peer.next(), (b"ChannelData".to_vec(), relay));
+    peer.expect(b"ChannelData", relay);
     assert_eq!(client.ask(&Request::binding()).code(), OK);
     let socket = datagrams(path.server());
     socket.send(&ByHand::new().hello()).expect("sending");

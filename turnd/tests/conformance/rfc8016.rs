@@ -12,10 +12,9 @@ use crate::{
 };
 
 const STORIES: &str = "crates/proto/tests/stories/mobility.rs";
-const IMMOBILE: &str = "relay-ip=127.0.0.1\nrelay-ip=::1\nallow-loopback-peers\n";
-const MOBILE: &str = "relay-ip=127.0.0.1\nrelay-ip=::1\nallow-loopback-peers\nmobility\n";
-const ONE_EACH: &str =
-    "relay-ip=127.0.0.1\nrelay-ip=::1\nallow-loopback-peers\nmobility\nuser-quota=1\n";
+const IMMOBILE: &str = "";
+const MOBILE: &str = "mobility\n";
+const ONE_EACH: &str = "mobility\nuser-quota=1\n";
 /// The longest answer that fits every path over IPv4 (RFC 8489 section 6.1).
 const SHORT: usize = 548;
 /// Resumes in a row that nobody completes; the story has a thousand.
@@ -161,7 +160,7 @@ impl Belongings {
     #[track_caller]
     fn expect_at(&self, client: &mut Client) {
         client.send_channel(CHANNEL, b"up");
-        assert_eq!(self.peer.next(), (b"up".to_vec(), self.relay));
+        self.peer.expect(b"up", self.relay);
         self.expect_reached(client);
     }
 
@@ -169,7 +168,7 @@ impl Belongings {
     #[track_caller]
     fn expect_reached(&self, client: &mut Client) {
         self.peer.send(self.relay, b"down");
-        assert_eq!(client.next_channel(), (CHANNEL, b"down".to_vec()));
+        client.expect_channel(CHANNEL, b"down");
     }
 }
 
@@ -182,8 +181,8 @@ fn expect_out(client: &mut Client) {
 
 fn off(path: &Path<'_>) {
     let mut client = path.client();
-    assert_eq!(client.call(&mobile(&client)).code(), 405);
-    assert_eq!(client.call(&show(&[7; 53])).code(), 405);
+    client.expect(405, &mobile(&client));
+    client.expect(405, &show(&[7; 53]));
     client.allocate();
 }
 
@@ -192,8 +191,7 @@ fn not_empty(path: &Path<'_>) {
     for ticket in [&ticket[..], &[7; 53], b"7"] {
         let mut client = path.client();
         let request = client.allocate_request();
-        let reply = client.call(&request.with(attr::MOBILITY_TICKET, ticket));
-        assert_eq!(reply.code(), 400);
+        client.expect(400, &request.with(attr::MOBILITY_TICKET, ticket));
         assert_eq!(client.refresh(600).code(), 437, "nothing was allocated");
     }
 }
@@ -207,8 +205,7 @@ fn first_ticket(path: &Path<'_>) {
     assert!(reply.bytes.len() <= SHORT, "{} bytes", reply.bytes.len());
     // And nobody else does.
     let mut other = path.client();
-    let reply = other.call(&other.allocate_request());
-    assert_eq!(reply.code(), OK);
+    let reply = other.expect(OK, &other.allocate_request());
     assert!(!reply.has(attr::MOBILITY_TICKET));
 }
 
@@ -241,8 +238,8 @@ fn moves_anywhere(path: &Path<'_>) {
 
 fn unmoved(path: &Path<'_>) {
     let (mut here, mut own) = settle(path);
-    assert_eq!(here.call(&show(&own.ticket)).code(), 400);
-    assert_eq!(here.call(&show(b"")).code(), 400);
+    here.expect(400, &show(&own.ticket));
+    here.expect(400, &show(b""));
     own.expect_at(&mut here);
     // The ticket has not been used up.
     let mut there = own.resume(path);
@@ -255,31 +252,31 @@ fn forged(path: &Path<'_>) {
     for at in 0..own.ticket.len() {
         let mut forged = own.ticket.clone();
         forged[at] ^= 1 << (at % 8);
-        assert_eq!(there.call(&show(&forged)).code(), 400, "byte {at}");
+        there.expect(400, &show(&forged));
     }
     for length in [0, 1, own.ticket.len() - 1] {
         let cut = &own.ticket[..length];
-        assert_eq!(there.call(&show(cut)).code(), 400, "{length} bytes");
+        there.expect(400, &show(cut));
     }
     let longer = [&own.ticket[..], b"\0"].concat();
-    assert_eq!(there.call(&show(&longer)).code(), 400, "a byte more");
+    there.expect(400, &show(&longer));
     own.expect_at(&mut here);
     assert_eq!(here.refresh(0).code(), OK);
-    assert_eq!(there.call(&show(&own.ticket)).code(), 437);
+    there.expect(437, &show(&own.ticket));
 }
 
 fn anothers(path: &Path<'_>) {
     let (mut here, own) = settle(path);
     let mut bob = path.bob();
-    assert_eq!(bob.call(&show(&own.ticket)).code(), 441);
+    bob.expect(441, &show(&own.ticket));
     // He is known to be bob by now.
     assert_eq!(bob.refresh(600).code(), 437);
-    assert_eq!(bob.call(&show(&own.ticket)).code(), 441);
+    bob.expect(441, &show(&own.ticket));
     own.expect_at(&mut here);
     // Nor is the ticket's owner to be had with another password.
     let mut thief = path.client();
     thief.account.password.push('!');
-    assert_eq!(thief.call(&show(&own.ticket)).code(), 401);
+    thief.expect(401, &show(&own.ticket));
 }
 
 fn old_path(path: &Path<'_>) {
@@ -304,11 +301,11 @@ fn new_path(path: &Path<'_>) {
         } else {
             there.send_data(own.peer.address(), b"up");
         }
-        assert_eq!(own.peer.next(), (b"up".to_vec(), own.relay));
+        own.peer.expect(b"up", own.relay);
         own.expect_reached(&mut there);
         expect_out(&mut here);
-        assert_eq!(here.call(&show(&old)).code(), 400, "at the old address");
-        assert_eq!(path.client().call(&show(&old)).code(), 400, "at a third");
+        here.expect(400, &show(&old));
+        path.client().expect(400, &show(&old));
         // Nothing of it came in between.
         own.expect_at(&mut there);
     }
@@ -345,8 +342,8 @@ fn off_by_now(path: &Path<'_>) {
     let (mut here, mut own) = settle(path);
     path.toggle("mobility");
     let mut there = path.client();
-    assert_eq!(there.call(&show(&own.ticket)).code(), 405);
-    assert_eq!(there.call(&mobile(&there)).code(), 405);
+    there.expect(405, &show(&own.ticket));
+    there.expect(405, &mobile(&there));
     own.expect_at(&mut here);
     path.toggle("mobility");
     let mut there = own.resume(path);
@@ -376,7 +373,7 @@ fn chain(path: &Path<'_>) {
     let mut paths: Vec<Client> = (0..CHAIN).map(|_| own.resume(path)).collect();
     let mut last = paths.pop().expect("some");
     let mut other = path.client();
-    assert_eq!(other.call(&mobile(&other)).code(), 486);
+    other.expect(486, &mobile(&other));
     for replaced in &mut paths {
         expect_out(replaced);
     }
@@ -387,7 +384,7 @@ fn chain(path: &Path<'_>) {
     // The place is free, and there was but one.
     allocate(&mut other);
     let mut third = path.client();
-    assert_eq!(third.call(&mobile(&third)).code(), 486);
+    third.expect(486, &mobile(&third));
     assert_eq!(other.refresh(0).code(), OK);
 }
 
@@ -396,7 +393,7 @@ fn away(path: &Path<'_>) {
     for _ in 0..4 {
         here.hang_up();
         let mut other = path.client();
-        assert_eq!(other.call(&mobile(&other)).code(), 486);
+        other.expect(486, &mobile(&other));
         other.hang_up();
         here = own.resume(path);
         // There is no other path, so that data comes here at once.

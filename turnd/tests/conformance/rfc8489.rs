@@ -130,7 +130,7 @@ fn echoes(path: &Path<'_>) {
         assert_eq!(client.ask(&Request::new(method)).code(), 401);
         client.call(&Request::new(method));
     }
-    assert_eq!(client.call(&client.allocate_request()).code(), OK);
+    client.expect(OK, &client.allocate_request());
     assert_eq!(client.refresh(600).code(), OK);
 }
 
@@ -193,7 +193,7 @@ fn wrong_class(path: &Path<'_>) {
     client.expect_silence(&client.signed(&refresh));
 
     client.send_data(peer.address(), b"as it should be");
-    assert_eq!(peer.next(), (b"as it should be".to_vec(), relay));
+    peer.expect(b"as it should be", relay);
 }
 
 fn optional_attribute(path: &Path<'_>) {
@@ -205,7 +205,7 @@ fn optional_attribute(path: &Path<'_>) {
         OK
     );
     let request = client.allocate_request().with(OPTIONAL, b"anything");
-    assert_eq!(client.call(&request).code(), OK);
+    client.expect(OK, &request);
 }
 
 fn out_of_place(path: &Path<'_>) {
@@ -213,14 +213,14 @@ fn out_of_place(path: &Path<'_>) {
     assert_eq!(client.ask(&Request::binding().lifetime(600)).code(), OK);
     assert_eq!(client.ask(&Request::binding().channel(CHANNEL)).code(), OK);
     let request = client.allocate_request().channel(CHANNEL);
-    assert_eq!(client.call(&request).code(), OK);
+    client.expect(OK, &request);
 }
 
 fn challenge_before_unknown(path: &Path<'_>) {
     let mut client = path.client();
     let request = client.allocate_request().with(UNKNOWN, b"");
     assert_eq!(client.ask(&request).code(), 401);
-    assert_eq!(client.call(&request).code(), 420);
+    client.expect(420, &request);
 }
 
 fn lists_unknown(path: &Path<'_>) {
@@ -272,7 +272,7 @@ fn unknown_in_send(path: &Path<'_>) {
     client.expect_silence(&unsigned(&unknown));
     let optional = Request::send(&to, b"without").with(OPTIONAL, b"!");
     client.send(&unsigned(&optional));
-    assert_eq!(peer.next(), (b"without".to_vec(), relay));
+    peer.expect(b"without", relay);
 }
 
 fn binding_indication(path: &Path<'_>) {
@@ -301,8 +301,7 @@ fn fingerprint(path: &Path<'_>) {
             .expect("FINGERPRINT");
         assert_eq!(at.end, reply.bytes.len(), "it comes last");
     }
-    let reply = client.call(&client.allocate_request().fingerprint());
-    assert_eq!(reply.code(), OK);
+    let reply = client.expect(OK, &client.allocate_request().fingerprint());
     assert_eq!(reply.message().fingerprint(), Some(true));
 }
 

@@ -82,7 +82,7 @@ fn ignores_tail(path: &Path<'_>, mut client: Client) {
     assert_eq!(client.exchange(&bytes).code(), OK);
     client.send_channel(CHANNEL + 1, b"behind");
     client.send_channel(CHANNEL, b"before");
-    assert_eq!(peer.next(), (b"before".to_vec(), relay));
+    peer.expect(b"before", relay);
 
     let unknown = with_tail(
         &client.signed(&Request::refresh()),
@@ -150,9 +150,9 @@ fn repeated(path: &Path<'_>) {
         .with(attr::DATA, b"second")
         .peer(&other.address().to_string());
     client.send(&unsigned(&two));
-    assert_eq!(peer.next(), (b"first".to_vec(), relay));
+    peer.expect(b"first", relay);
     client.send_data(other.address(), b"after it");
-    assert_eq!(other.next(), (b"after it".to_vec(), relay));
+    other.expect(b"after it", relay);
 }
 
 fn lengths(path: &Path<'_>) {
@@ -199,13 +199,13 @@ fn too_long(path: &Path<'_>) {
         client.nonce.clone(),
     );
     client.account.user = "a".repeat(509);
-    assert_eq!(client.call(&Request::allocate()).code(), 400, "USERNAME");
+    client.expect(400, &Request::allocate());
     client.account.user = name;
     client.realm = "r".repeat(128);
-    assert_eq!(client.call(&Request::allocate()).code(), 400, "REALM");
+    client.expect(400, &Request::allocate());
     client.realm = realm;
     client.nonce = [&nonce[..], &[b'n'; 128]].concat();
-    assert_eq!(client.call(&Request::allocate()).code(), 400, "NONCE");
+    client.expect(400, &Request::allocate());
     client.nonce = nonce;
-    assert_eq!(client.call(&client.allocate_request()).code(), OK);
+    client.expect(OK, &client.allocate_request());
 }

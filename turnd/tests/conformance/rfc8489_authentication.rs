@@ -177,8 +177,7 @@ fn incomplete(path: &Path<'_>) {
 
 fn as_before(path: &Path<'_>) {
     let mut client = path.client();
-    let reply = client.call(&client.allocate_request());
-    assert_eq!(reply.code(), OK);
+    let reply = client.expect(OK, &client.allocate_request());
     assert_eq!(reply.signatures(), [Integrity::Sha1]);
 }
 
@@ -234,8 +233,7 @@ fn stripped_nonce(path: &Path<'_>) {
 
 fn sha256(path: &Path<'_>) {
     let mut client = path.client().sha256();
-    let reply = client.call(&client.allocate_request());
-    assert_eq!(reply.code(), OK);
+    let reply = client.expect(OK, &client.allocate_request());
     assert_eq!(reply.signatures(), [Integrity::Sha256]);
     assert_eq!(client.refresh(600).signatures(), [Integrity::Sha256]);
     // The stronger key with the older signature, and the other way round.
@@ -356,7 +354,7 @@ fn stale_nonce(path: &Path<'_>) {
         expect_challenge(&client.call(&client.allocate_request()), 438);
     }
     // The client has learnt the last one that came.
-    assert_eq!(client.call(&client.allocate_request()).code(), OK);
+    client.expect(OK, &client.allocate_request());
 }
 
 fn forged_twice(path: &Path<'_>) {

@@ -16,8 +16,7 @@ use crate::{
 
 const HANDSHAKE: &str = "turnd/tests/dtls/handshake.rs";
 /// Listens on every address.
-const EVERYWHERE: &str =
-    "listening-ip=0.0.0.0\nlistening-ip=::\nrelay-ip=127.0.0.1\nallow-loopback-peers\n";
+const EVERYWHERE: &str = "listening-ip=0.0.0.0\nlistening-ip=::\n";
 
 pub(crate) const ROWS: &[Row] = &[
     must(

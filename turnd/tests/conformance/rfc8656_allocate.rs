@@ -6,20 +6,19 @@ use turnd_wire::{Family, attr};
 
 use crate::{
     client::Client,
-    messages::{OK, Reply, Request},
+    messages::{OK, Reply, Request, allocate_for},
     row::{ALL, DATAGRAMS, Row, Udp, V4, decided, must, should},
     subject::Path,
 };
 
 const ALLOCATE: &str = "crates/proto/tests/stories/allocate.rs";
 const COUNTING: &str = "crates/proto/tests/stories/counting.rs";
-const ONLY_V6: &str = "relay-ip=::1\nallow-loopback-peers\n";
-const ONLY_V4: &str = "relay-ip=127.0.0.1\nallow-loopback-peers\n";
+const ONLY_V6: &str = "relay-ip=::1\n";
+const ONLY_V4: &str = "relay-ip=127.0.0.1\n";
 /// Two ports, of which the first is even, on each address.
-const TWO_PORTS: &str = "relay-ip=127.0.0.1\nrelay-ip=::1\nallow-loopback-peers\n# two ports\n";
-const QUOTA: &str = "relay-ip=127.0.0.1\nrelay-ip=::1\nallow-loopback-peers\nuser-quota=2\n";
-const DEFAULT_FAMILY: &str =
-    "relay-ip=127.0.0.1\nrelay-ip=::1\nallow-loopback-peers\nrelay-threads=1\n";
+const TWO_PORTS: &str = "# two ports\n";
+const QUOTA: &str = "user-quota=2\n";
+const DEFAULT_FAMILY: &str = "relay-threads=1\n";
 /// What is asked for, and what is granted (RFC 8656 section 7.2).
 pub(crate) const GRANTED: [(u32, u32); 7] = [
     (1, 600),
@@ -156,7 +155,7 @@ fn with_token(token: &[u8]) -> Request {
 fn second(path: &Path<'_>) {
     let mut client = path.client();
     client.allocate();
-    assert_eq!(client.call(&client.allocate_request()).code(), 437);
+    client.expect(437, &client.allocate_request());
 }
 
 fn again(path: &Path<'_>) {
@@ -187,30 +186,28 @@ fn no_transport(path: &Path<'_>) {
             None => bare,
             Some(value) => bare.with(attr::REQUESTED_TRANSPORT, value),
         };
-        assert_eq!(client.call(&request).code(), 400);
+        client.expect(400, &request);
     }
 }
 
 fn unknown_transport(path: &Path<'_>) {
     let mut client = path.client();
     for number in [0, 1, 99, 132, 255] {
-        let request = Request::bare_allocate().with(attr::REQUESTED_TRANSPORT, &[number, 0, 0, 0]);
-        assert_eq!(client.call(&request).code(), 442, "{number}");
+        client.expect(442, &allocate_for(number));
     }
 }
 
 fn second_and_bad(path: &Path<'_>) {
     let mut client = path.client();
     client.allocate();
-    let request = Request::bare_allocate().with(attr::REQUESTED_TRANSPORT, &[99, 0, 0, 0]);
-    assert_eq!(client.call(&request).code(), 437);
-    assert_eq!(client.call(&Request::bare_allocate()).code(), 437);
+    client.expect(437, &allocate_for(99));
+    client.expect(437, &Request::bare_allocate());
 }
 
 fn dont_fragment(path: &Path<'_>) {
     let mut client = path.client();
     let request = client.allocate_request().with(attr::DONT_FRAGMENT, b"");
-    assert_eq!(client.call(&request).code(), OK);
+    client.expect(OK, &request);
 }
 
 fn token_and(path: &Path<'_>) {
@@ -223,44 +220,41 @@ fn token_and(path: &Path<'_>) {
         with_token(&token).family(Family::V6),
         with_token(&token).dual(),
     ] {
-        assert_eq!(client.call(&request).code(), 400);
+        client.expect(400, &request);
     }
 }
 
 fn bad_token(path: &Path<'_>) {
     let mut client = path.client();
-    assert_eq!(client.call(&with_token(&[7; 8])).code(), 508);
+    client.expect(508, &with_token(&[7; 8]));
     let (mut first, mut second) = (path.client(), path.client());
     let token = first
         .call(&first.allocate_request().even_port(true))
         .token();
     let token = token.expect("RESERVATION-TOKEN");
-    assert_eq!(second.call(&with_token(&token)).code(), OK);
-    assert_eq!(client.call(&with_token(&token)).code(), 508);
+    second.expect(OK, &with_token(&token));
+    client.expect(508, &with_token(&token));
 }
 
 fn both_families(path: &Path<'_>) {
     let mut client = path.client();
     for family in [Family::V4, Family::V6] {
         let request = Request::allocate().family(family).dual();
-        assert_eq!(client.call(&request).code(), 400);
+        client.expect(400, &request);
     }
 }
 
 fn unknown_family(path: &Path<'_>) {
     let mut client = path.client();
     let request = Request::allocate().with(attr::REQUESTED_ADDRESS_FAMILY, &[3, 0, 0, 0]);
-    assert_eq!(client.call(&request).code(), 440);
+    client.expect(440, &request);
 }
 
 fn no_v6(path: &Path<'_>) {
     let mut client = path.client();
     let request = Request::allocate().family(Family::V6);
-    assert_eq!(client.call(&request).code(), 440);
-    assert_eq!(
-        client.call(&Request::allocate().family(Family::V4)).code(),
-        OK
-    );
+    client.expect(440, &request);
+    client.expect(OK, &Request::allocate().family(Family::V4));
 }
 
 fn default_family(path: &Path<'_>) {
@@ -270,19 +264,19 @@ fn default_family(path: &Path<'_>) {
 
 fn no_v4(path: &Path<'_>) {
     let mut client = path.client();
-    assert_eq!(client.call(&Request::allocate()).code(), 440);
+    client.expect(440, &Request::allocate());
     let relay = client.call(&Request::allocate().family(Family::V6)).relay();
     assert!(relay.is_ipv6());
 }
 
 fn dual_and_pair(path: &Path<'_>) {
     let request = Request::allocate().even_port(true).dual();
-    assert_eq!(path.client().call(&request).code(), 400);
+    path.client().expect(400, &request);
 }
 
 fn dual_of_v4(path: &Path<'_>) {
     let request = Request::allocate().with(attr::ADDITIONAL_ADDRESS_FAMILY, &[1, 0, 0, 0]);
-    assert_eq!(path.client().call(&request).code(), 400);
+    path.client().expect(400, &request);
 }
 
 #[track_caller]
@@ -303,7 +297,7 @@ fn dual(path: &Path<'_>) {
         let peer = path.peer_of(Family::of(relay.ip()));
         client.must_permit(peer.address());
         client.send_data(peer.address(), b"through this half");
-        assert_eq!(peer.next(), (b"through this half".to_vec(), relay));
+        peer.expect(b"through this half", relay);
     }
 }
 
@@ -335,8 +329,7 @@ fn half_of_dual(path: &Path<'_>) {
 fn fill(path: &Path<'_>, family: Family) -> [Client; 2] {
     [(); 2].map(|()| {
         let mut client = path.client();
-        let reply = client.call(&Request::allocate().family(family));
-        assert_eq!(reply.code(), OK);
+        client.expect(OK, &Request::allocate().family(family));
         client
     })
 }
@@ -362,7 +355,7 @@ fn half_out_of_ports(path: &Path<'_>) {
 
 fn both_out_of_ports(path: &Path<'_>) {
     let holders = [fill(path, Family::V4), fill(path, Family::V6)];
-    assert_eq!(path.client().call(&Request::allocate().dual()).code(), 508);
+    path.client().expect(508, &Request::allocate().dual());
     free(holders.into_iter().flatten());
 }
 
@@ -387,7 +380,7 @@ fn reservation(path: &Path<'_>) {
     let reply = other.call(&with_token(&token));
     assert_eq!(reply.relay(), SocketAddr::new(relay.ip(), relay.port() + 1));
     assert!(!reply.has(attr::RESERVATION_TOKEN));
-    assert_eq!(path.client().call(&with_token(&token)).code(), 508);
+    path.client().expect(508, &with_token(&token));
     let peer = path.peer();
     other.must_permit(peer.address());
     other.send_data(peer.address(), b"from the odd port");
@@ -398,7 +391,7 @@ fn quota(path: &Path<'_>) {
     let (mut first, mut second, mut third) = (path.client(), path.client(), path.client());
     first.allocate();
     second.allocate();
-    assert_eq!(third.call(&third.allocate_request()).code(), 486);
+    third.expect(486, &third.allocate_request());
     // Another user is not concerned, though he comes from the same address.
     let mut bob = path.bob();
     bob.allocate();
@@ -407,7 +400,7 @@ fn quota(path: &Path<'_>) {
     // Nor does another way to write the name help.
     let mut nameless = path.client();
     nameless.anonymous = true;
-    assert_eq!(nameless.call(&nameless.allocate_request()).code(), 486);
+    nameless.expect(486, &nameless.allocate_request());
     free([first, third, bob]);
 }
 
@@ -477,7 +470,7 @@ fn success(path: &Path<'_>) {
 fn no_ports(path: &Path<'_>) {
     let [mut first, second] = fill(path, path.family);
     let mut client = path.client();
-    assert_eq!(client.call(&client.allocate_request()).code(), 508);
+    client.expect(508, &client.allocate_request());
     let relay = first.refresh(0);
     assert_eq!(relay.lifetime(), Some(0));
     client.allocate();

@@ -12,8 +12,7 @@ use crate::{
 const STORIES: &str = "crates/proto/tests/stories/authentication.rs";
 /// A password that no other memory looks like.
 const PASSWORD: &str = "a-parsimonious-pachyderm-9174";
-const SECRETIVE: &str =
-    "relay-ip=127.0.0.1\nallow-loopback-peers\nuser=dora:a-parsimonious-pachyderm-9174\n";
+const SECRETIVE: &str = "user=dora:a-parsimonious-pachyderm-9174\n";
 
 pub(crate) const ROWS: &[Row] = &[
     must("T8656-5-1", "another user's allocation: 441").over(ALL, another_user),
@@ -66,7 +65,7 @@ fn no_allocation(path: &Path<'_>) {
         with_peer(Request::channel_bind().channel(CHANNEL), &peer),
         Request::channel_bind().channel(1),
     ] {
-        assert_eq!(client.call(&request).code(), 437);
+        client.expect(437, &request);
     }
 }
 

@@ -117,5 +117,5 @@ fn closed_port(path: &Path<'_>) {
     }
     // It is no reason to end anything.
     client.send_data(peer.address(), b"as before");
-    assert_eq!(peer.next(), (b"as before".to_vec(), relay));
+    peer.expect(b"as before", relay);
 }

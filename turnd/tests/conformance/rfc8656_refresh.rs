@@ -50,12 +50,12 @@ fn refresh_zero(path: &Path<'_>) {
     again.send_channel(CHANNEL, b"from the dead");
     again.must_permit(peer.address());
     again.send_data(peer.address(), b"alive");
-    assert_eq!(peer.next(), (b"alive".to_vec(), new));
+    peer.expect(b"alive", new);
     if new != relay {
         peer.send(relay, b"to the dead");
     }
     peer.send(new, b"hello");
-    assert_eq!(again.next_data(), (peer.address(), b"hello".to_vec()));
+    again.expect_data(peer.address(), b"hello");
 }
 
 fn refresh_lifetimes(path: &Path<'_>) {
@@ -72,7 +72,7 @@ fn refresh_family(path: &Path<'_>) {
     client.allocate();
     let other = client.family.other();
     let request = Request::refresh().family(other).lifetime(700);
-    assert_eq!(client.call(&request).code(), 443);
+    client.expect(443, &request);
     let request = Request::refresh().family(client.family).lifetime(700);
     assert_eq!(client.call(&request).lifetime(), Some(700));
 }
@@ -94,9 +94,9 @@ fn refresh_half(path: &Path<'_>) {
     assert_eq!(client.bind(CHANNEL + 2, v6.address()), 443);
     client.send_channel(CHANNEL + 1, b"through the dead half");
     client.send_channel(CHANNEL, b"through the other");
-    assert_eq!(v4.next(), (b"through the other".to_vec(), relay));
+    v4.expect(b"through the other", relay);
     v4.send(relay, b"and back");
-    assert_eq!(client.next_channel(), (CHANNEL, b"and back".to_vec()));
+    client.expect_channel(CHANNEL, b"and back");
     assert_eq!(client.refresh(600).code(), OK);
 }
 
@@ -105,7 +105,7 @@ fn refresh_both(path: &Path<'_>) {
     expect_both(&client.call(&Request::allocate().dual()));
     assert_eq!(client.refresh(900).lifetime(), Some(900));
     let half = Request::refresh().family(Family::V6).lifetime(900);
-    assert_eq!(client.call(&half).code(), OK, "both are there");
+    client.expect(OK, &half);
     assert_eq!(client.refresh(0).lifetime(), Some(0));
     assert_eq!(client.refresh(900).code(), 437, "both are gone");
 }

@@ -17,8 +17,7 @@ const DATA: &str = "crates/proto/tests/stories/data.rs";
 const SOCKETS: &str = "crates/net/tests/net/udp.rs";
 const CHANNELS: &str = "crates/proto/tests/stories/channels.rs";
 
-const OLD_CHANNELS: &str =
-    "relay-ip=127.0.0.1\nrelay-ip=::1\nallow-loopback-peers\nrfc5766-channel-numbers\n";
+const OLD_CHANNELS: &str = "rfc5766-channel-numbers\n";
 
 /// Peers that no server relays to: groups. And one of nobody, for requests that send nothing.
 const FORBIDDEN: [&str; 2] = ["239.1.2.3:5000", "[ff05::1:3]:5000"];
@@ -170,19 +169,16 @@ fn of_family(path: &Path<'_>, addresses: [&str; 2]) -> SocketAddr {
 #[track_caller]
 fn expect_next(client: &mut Client, relay: SocketAddr, peer: &Peer) {
     client.send_data(peer.address(), b"what is allowed");
-    assert_eq!(peer.next(), (b"what is allowed".to_vec(), relay));
+    peer.expect(b"what is allowed", relay);
 }
 
 fn any_port(path: &Path<'_>) {
     let (mut client, relay, peer) = path.permitted();
     let other = path.peer();
     other.send(relay, b"from another port");
-    assert_eq!(
-        client.next_data(),
-        (other.address(), b"from another port".to_vec())
-    );
+    client.expect_data(other.address(), b"from another port");
     client.send_data(other.address(), b"and back");
-    assert_eq!(other.next(), (b"and back".to_vec(), relay));
+    other.expect(b"and back", relay);
     drop(peer);
 }
 
@@ -194,7 +190,7 @@ fn no_permission(path: &Path<'_>) {
     client.expect_nothing_from_peers();
     client.must_permit(peer.address());
     peer.send(relay, b"asked");
-    assert_eq!(client.next_data(), (peer.address(), b"asked".to_vec()));
+    client.expect_data(peer.address(), b"asked");
     expect_next(&mut client, relay, &peer);
 }
 
@@ -208,7 +204,7 @@ fn own_permissions(path: &Path<'_>) {
     other.must_permit(peer.address());
     expect_next(&mut other, relay, &peer);
     peer.send(relay, b"permitted");
-    assert_eq!(other.next_data(), (peer.address(), b"permitted".to_vec()));
+    other.expect_data(peer.address(), b"permitted");
 }
 
 fn bad_peer(path: &Path<'_>) {
@@ -223,7 +219,7 @@ fn bad_peer(path: &Path<'_>) {
         bad(&[0, 2, 1, 2, 3, 4, 5, 6]),
         bad(&[0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]),
     ] {
-        assert_eq!(client.call(&request).code(), 400);
+        client.expect(400, &request);
     }
 }
 
@@ -311,7 +307,7 @@ fn dont_fragment(path: &Path<'_>) {
     let (mut client, relay, peer) = path.permitted();
     let send = Request::send(&peer.address().to_string(), b"whole").with(attr::DONT_FRAGMENT, b"");
     client.send(&unsigned(&send));
-    assert_eq!(peer.next(), (b"whole".to_vec(), relay));
+    peer.expect(b"whole", relay);
     // And once more without: the option of the socket is not left behind.
     let large = vec![0x5A; 9000];
     client.send_data(peer.address(), &large);
@@ -358,7 +354,7 @@ fn incomplete_bind(path: &Path<'_>) {
             .channel(CHANNEL)
             .with(attr::XOR_PEER_ADDRESS, &[0, 1, 0, 0]),
     ] {
-        assert_eq!(client.call(&request).code(), 400);
+        client.expect(400, &request);
     }
 }
 
@@ -389,9 +385,9 @@ fn old_range(path: &Path<'_>) {
     }
     client.must_bind(0x7FFE, peer.address());
     client.send_channel(0x7FFE, b"as in old days");
-    assert_eq!(peer.next(), (b"as in old days".to_vec(), relay));
+    peer.expect(b"as in old days", relay);
     peer.send(relay, b"and back");
-    assert_eq!(client.next_channel(), (0x7FFE, b"and back".to_vec()));
+    client.expect_channel(0x7FFE, b"and back");
 }
 
 fn one_to_one(path: &Path<'_>) {
@@ -425,12 +421,9 @@ fn bind_permits(path: &Path<'_>) {
     let (mut client, relay, peer) = path.bound();
     let other = path.peer();
     client.send_data(other.address(), b"the same host");
-    assert_eq!(other.next(), (b"the same host".to_vec(), relay));
+    other.expect(b"the same host", relay);
     other.send(relay, b"another port");
-    assert_eq!(
-        client.next_data(),
-        (other.address(), b"another port".to_vec())
-    );
+    client.expect_data(other.address(), b"another port");
     drop(peer);
 }
 
@@ -475,9 +468,9 @@ fn too_long(path: &Path<'_>) {
 fn trailing(path: &Path<'_>) {
     let (mut client, relay, peer) = path.bound();
     client.send(&[&[0x40, 1, 0, 5][..], b"exact\0\0\0"].concat());
-    assert_eq!(peer.next(), (b"exact".to_vec(), relay));
+    peer.expect(b"exact", relay);
     client.send(&[&[0x40, 1, 0, 5][..], b"exactly as long as this"].concat());
-    assert_eq!(peer.next(), (b"exact".to_vec(), relay));
+    peer.expect(b"exact", relay);
 }
 
 fn empty_channel(path: &Path<'_>) {

@@ -70,7 +70,7 @@ pub(crate) struct Row {
     pub(crate) transports: &'static [Transport],
     pub(crate) families: &'static [Family],
     pub(crate) check: Option<fn(&Path<'_>)>,
-    /// What the row's own server relays from and to; the other rows share one.
+    /// What the row's own server does, and where; the other rows share one.
     pub(crate) server: Option<&'static str>,
     /// Tests elsewhere that hold the row, or the part of it that takes minutes.
     pub(crate) held: &'static [Test],

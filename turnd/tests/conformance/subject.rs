@@ -27,12 +27,13 @@ const SERVES: &str = "listening-port=0\ntls-listening-port=0\n\
     cert=cert.pem\npkey=key.pem\ndtls\nrealm=example.org\nuser=alice:wonderland\nuser=bob:builder\n\
     user=マトリックス:TheMatrIX\nfailed-logins=0\nunanswered-challenges=0\nnew-peers-per-second=0\n\
     tls-handshakes-per-second=1000000\ntls-handshakes-per-address=1000000\n\
-    max-connections-per-address=0\n";
+    max-connections-per-address=0\nallow-loopback-peers\n";
 /// Where it listens if its lines do not say.
 const LISTENS: &str = "listening-ip=127.0.0.1\nlistening-ip=::1\n";
-/// Where the server that most rows share relays to.
-pub(crate) const SHARED: &str =
-    "relay-ip=127.0.0.1\nrelay-ip=::1\nallow-loopback-peers\ntcp-relay\nmobility\n";
+/// And from where it relays.
+const RELAYS: &str = "relay-ip=127.0.0.1\nrelay-ip=::1\n";
+/// What else the server does that most rows share.
+pub(crate) const SHARED: &str = "tcp-relay\nmobility\n";
 
 /// Among a row's lines: relay from two ports, of which the first is even.
 pub(crate) const TWO_PORTS: &str = "# two ports";
@@ -68,18 +69,23 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// Starts a turnd that relays as these lines say.
+    /// Starts a turnd that does what these lines say, and listens and relays on loopback unless they say where.
     pub(crate) fn start(lines: &str) -> Self {
         let listens = if lines.contains("listening-ip") {
             ""
         } else {
             LISTENS
         };
+        let relays = if lines.contains("relay-ip") {
+            ""
+        } else {
+            RELAYS
+        };
         let lines = match lines.contains(TWO_PORTS) {
             true => lines.replace(TWO_PORTS, &two_ports()),
             false => lines.to_owned(),
         };
-        let config = format!("{SERVES}{listens}{lines}");
+        let config = format!("{SERVES}{listens}{relays}{lines}");
         let turnd = Turnd::start_with_files(&config, &ISSUED.files());
         let mut servers = Vec::new();
         for (transport, name) in [

@@ -245,6 +245,18 @@ impl Client {
         reply
     }
 
+    /// The same; it is answered with this code.
+    #[track_caller]
+    pub(crate) fn expect(&mut self, code: u16, request: &Request) -> Reply {
+        let reply = self.call(request);
+        assert!(
+            reply.code() == code,
+            "{} and not {code} to {request:?}",
+            reply.code()
+        );
+        reply
+    }
+
     /// Learns realm, nonce and algorithms, if it has none yet.
     #[track_caller]
     pub(crate) fn say_hello(&mut self) {
@@ -390,6 +402,18 @@ impl Client {
         assert_eq!(bytes.len(), 4 + message.data.len(), "more than its length");
         (message.channel, message.data.to_vec())
     }
+
+    /// The next message is a Data indication with this.
+    #[track_caller]
+    pub(crate) fn expect_data(&mut self, peer: SocketAddr, data: &[u8]) {
+        assert_eq!(self.next_data(), (peer, data.to_vec()));
+    }
+
+    /// The next message is ChannelData with this.
+    #[track_caller]
+    pub(crate) fn expect_channel(&mut self, channel: u16, data: &[u8]) {
+        assert_eq!(self.next_channel(), (channel, data.to_vec()));
+    }
 }
 
 impl Client {
@@ -453,6 +477,12 @@ impl Peer {
 
     pub(crate) fn send(&self, relay: SocketAddr, data: &[u8]) {
         self.0.send_to(data, relay).expect("sending");
+    }
+
+    /// The next datagram is this, from this relay.
+    #[track_caller]
+    pub(crate) fn expect(&self, data: &[u8], relay: SocketAddr) {
+        assert_eq!(self.next(), (data.to_vec(), relay));
     }
 
     /// The next datagram and where it came from.
