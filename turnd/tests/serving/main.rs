@@ -6,6 +6,7 @@ mod support;
 
 mod bad_input;
 mod binding;
+mod bursts;
 mod counting;
 mod fairness;
 mod logs;

@@ -214,7 +214,7 @@ impl Session {
     }
 
     /// Never the same twice in a run: another client may get this one's port later.
-    fn next_id() -> [u8; 12] {
+    pub(crate) fn next_id() -> [u8; 12] {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let mut id = [0x5A; 12];
         id[..8].copy_from_slice(&COUNT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
