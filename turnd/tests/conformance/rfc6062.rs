@@ -15,7 +15,9 @@ use crate::{
     subject::Path,
 };
 
-const STORIES: &str = "crates/proto/tests/stories/tcp_relaying.rs";
+const CONNECT: &str = "crates/proto/tests/stories/tcp_relaying/connect.rs";
+const BIND: &str = "crates/proto/tests/stories/tcp_relaying/bind.rs";
+const PEERS: &str = "crates/proto/tests/stories/tcp_relaying/peers.rs";
 const SOCKETS: &str = "turnd/tests/ways_in/tcp_relaying.rs";
 const NO_UDP: &str = "tcp-relay\nno-udp-relay\n";
 /// How soon one end hears of the other's.
@@ -44,7 +46,7 @@ pub(crate) const ROWS: &[Row] = &[
     must("T6062-5.2-1", "Connect without an allocation: 437").over(STREAMS, no_allocation),
     must("T6062-5.2-2", "a second Connect to the same peer: 446")
         .over(STREAMS, twice)
-        .held(&[(STORIES, "a_peer_is_connected_once_at_a_time")]),
+        .held(&[(CONNECT, "a_peer_is_connected_once_at_a_time")]),
     must(
         "T6062-5.2-3",
         "Connect without a peer or with a bad one: 400",
@@ -55,14 +57,14 @@ pub(crate) const ROWS: &[Row] = &[
         "Connect to a forbidden peer: 403, and no connection is tried",
     )
     .over(STREAMS, forbidden)
-    .held(&[(STORIES, "a_forbidden_peer_is_never_asked_for")]),
+    .held(&[(CONNECT, "a_forbidden_peer_is_never_asked_for")]),
     must(
         "T6062-5.2-5",
         "a peer that refuses: 447; one that is silent: not before 30 seconds",
     )
     .over(STREAMS, refused)
     .held(&[(
-        STORIES,
+        CONNECT,
         "a_peer_that_refuses_is_told_at_once_and_one_that_is_silent_after_thirty_seconds",
     )]),
     must(
@@ -71,7 +73,7 @@ pub(crate) const ROWS: &[Row] = &[
     )
     .over(STREAMS, connected)
     .held(&[(
-        STORIES,
+        BIND,
         "connections_have_names_of_their_own_that_nobody_guesses",
     )]),
     must(
@@ -79,7 +81,7 @@ pub(crate) const ROWS: &[Row] = &[
         "a connection that nobody binds is closed after 30 seconds",
     )
     .held(&[(
-        STORIES,
+        BIND,
         "a_connection_that_nobody_binds_is_closed_after_thirty_seconds",
     )]),
     must(
@@ -92,10 +94,7 @@ pub(crate) const ROWS: &[Row] = &[
         "a peer without permission is closed at once, and nobody hears of it",
     )
     .over(STREAMS, not_permitted)
-    .held(&[(
-        STORIES,
-        "a_peer_without_permission_is_turned_away_in_silence",
-    )]),
+    .held(&[(PEERS, "a_peer_without_permission_is_turned_away_in_silence")]),
     must("T6062-5.3-3", "a peer that floods is made to wait")
         .held(&[(SOCKETS, "a_peer_that_nobody_reads_is_made_to_wait")]),
     must(

@@ -11,7 +11,7 @@ use crate::{
     subject::{Path, not_applicable},
 };
 
-const STORIES: &str = "crates/proto/tests/stories/mobility.rs";
+const STORIES: &str = "crates/proto/tests/stories/mobility/mod.rs";
 const IMMOBILE: &str = "";
 const MOBILE: &str = "mobility\n";
 const ONE_EACH: &str = "mobility\nuser-quota=1\n";

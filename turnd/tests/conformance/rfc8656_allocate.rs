@@ -12,6 +12,7 @@ use crate::{
 };
 
 const ALLOCATE: &str = "crates/proto/tests/stories/allocate.rs";
+const RESERVATIONS: &str = "crates/proto/tests/stories/reservations.rs";
 const COUNTING: &str = "crates/proto/tests/stories/counting.rs";
 const ONLY_V6: &str = "relay-ip=::1\n";
 const ONLY_V4: &str = "relay-ip=127.0.0.1\n";
@@ -54,7 +55,7 @@ pub(crate) const ROWS: &[Row] = &[
     must("T8656-7.2-8", "an unknown or used token: 508")
         .over(ALL, bad_token)
         .held(&[(
-            ALLOCATE,
+            RESERVATIONS,
             "an_expired_token_is_void_even_before_its_port_is_closed",
         )]),
     must("T8656-7.2-9", "both family attributes: 400").over(ALL, both_families),
@@ -111,7 +112,7 @@ pub(crate) const ROWS: &[Row] = &[
     )
     .over(ALL, reservation)
     .held(&[(
-        ALLOCATE,
+        RESERVATIONS,
         "a_reservation_lasts_thirty_seconds_even_without_its_allocation",
     )]),
     should("T8656-7.2-20", "over the quota of a user: 486")
