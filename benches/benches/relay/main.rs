@@ -26,7 +26,7 @@ use servers::{GENERATORS, Kind, Program, SERVERS, Server};
 use table::Row;
 use turnd_benches::{
     load::{self, Load, Mode, Report},
-    process::pin_to,
+    process::{pin_to, put_first},
 };
 
 /// Allocations that are kept to weigh them: fewer than files may be open by default.
@@ -85,6 +85,9 @@ fn serve() -> Outcome {
 
 fn compare(arguments: &Arguments) -> Outcome {
     let turnd = build_turnd()?;
+    if let Err(error) = put_first() {
+        eprintln!("beside whatever else runs here, as it cannot be put first: {error}");
+    }
     let programs = find(arguments, &turnd);
     let kinds: Vec<_> = programs.iter().map(|program| program.kind).collect();
     let mut cells = if arguments.full {
