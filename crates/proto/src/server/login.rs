@@ -107,6 +107,7 @@ impl Server {
         Some((allocation.owner.clone(), signer))
     }
 
+    /// The keys of whoever has the name are known.
     pub(crate) fn keys_found(
         &mut self,
         now: Instant,
@@ -115,32 +116,21 @@ impl Server {
         claim: &Claim,
         credentials: &[Credential],
     ) {
-        let settings = self.settings.clone();
-        let (Ok(message), Access::LongTerm(long_term)) =
-            (Message::parse(request), &settings.access)
-        else {
-            return;
+        let failure = match credentials {
+            [] => AuthFailure::UnknownUser,
+            _ => AuthFailure::WrongPassword,
         };
-        let subject = self.live_subject(now, &client.path, &message);
-        let reply = ReplyTo::new(&settings, client, &message);
-        match long_term.verify(&message, claim, credentials) {
-            Ok((identity, signer)) => {
-                self.prove_owner(subject, &identity, Proof::of(long_term, claim));
-                let signer = Some(signer);
-                self.let_in(now, &message, ReplyTo { signer, ..reply }, claim, identity);
-            }
-            Err(refusal) => {
-                self.logged_in(now, &client.path, claim, false);
-                // A name that nobody has is told too: most often it is a mistyped one.
-                let known = credentials.first().map(|known| &*known.name);
-                let user = claim.user.name().or(known);
-                self.counters.auth_failures.count(match credentials {
-                    [] => AuthFailure::UnknownUser,
-                    _ => AuthFailure::WrongPassword,
-                });
-                self.refuse(now, &reply, user, &refusal);
-            }
-        }
+        // A name that nobody has is told too: most often it is a mistyped one.
+        let known = credentials.first().map(|known| &*known.name);
+        let user = claim.user.name().or(known);
+        self.judge(
+            now,
+            client,
+            request,
+            claim,
+            (failure, user),
+            |long_term, message| long_term.verify(message, claim, credentials),
+        );
     }
 
     /// The keys that may have made a token are known.
@@ -152,41 +142,50 @@ impl Server {
         claim: &Claim,
         keys: &[TokenKey],
     ) {
+        let failure = (AuthFailure::BadToken, claim.user.name());
+        self.judge(
+            now,
+            client,
+            request,
+            claim,
+            failure,
+            |long_term, message| long_term.verify_token(message, (now, unix), claim, keys),
+        );
+    }
+
+    /// Serves a request that has waited for keys, or says what is wrong with it.
+    fn judge(
+        &mut self,
+        now: Instant,
+        client: Client,
+        request: &[u8],
+        claim: &Claim,
+        (failure, user): (AuthFailure, Option<&str>),
+        verify: impl FnOnce(&LongTerm, &Message<'_>) -> Result<(Identity, Signer), Refusal>,
+    ) {
         let settings = self.settings.clone();
         let (Ok(message), Access::LongTerm(long_term)) =
             (Message::parse(request), &settings.access)
         else {
             return;
         };
-        let subject = self.live_subject(now, &client.path, &message);
+        let path = client.path;
+        let subject = self.live_subject(now, &path, &message);
         let reply = ReplyTo::new(&settings, client, &message);
-        match long_term.verify_token(&message, (now, unix), claim, keys) {
+        match verify(long_term, &message) {
             Ok((identity, signer)) => {
                 self.prove_owner(subject, &identity, Proof::of(long_term, claim));
+                self.challenge_answered(now, &path);
+                self.logged_in(now, &path, claim, true);
                 let signer = Some(signer);
-                self.let_in(now, &message, ReplyTo { signer, ..reply }, claim, identity);
+                self.serve(now, &message, ReplyTo { signer, ..reply }, identity);
             }
             Err(refusal) => {
-                self.logged_in(now, &client.path, claim, false);
-                self.counters.auth_failures.count(AuthFailure::BadToken);
-                self.refuse(now, &reply, claim.user.name(), &refusal);
+                self.logged_in(now, &path, claim, false);
+                self.counters.auth_failures.count(failure);
+                self.refuse(now, &reply, user, &refusal);
             }
         }
-    }
-
-    /// Serves a request whose sender has just shown who he is.
-    fn let_in(
-        &mut self,
-        now: Instant,
-        message: &Message<'_>,
-        reply: ReplyTo,
-        claim: &Claim,
-        identity: Identity,
-    ) {
-        let path = reply.client.path;
-        self.challenge_answered(now, &path);
-        self.logged_in(now, &path, claim, true);
-        self.serve(now, message, reply, identity);
     }
 
     /// The owner of an allocation has shown a key that is good now; it serves for the next request too.
