@@ -64,6 +64,13 @@ struct Asked {
     family: Option<Family>,
 }
 
+impl Opening {
+    /// The socket that it waits for.
+    pub(crate) const fn relay(&self) -> RelayId {
+        self.asked.relay
+    }
+}
+
 impl Server {
     pub(crate) fn allocate(
         &mut self,

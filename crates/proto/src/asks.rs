@@ -158,7 +158,8 @@ impl Server {
             return;
         }
         if let Waiting::Relay { opening, .. } = &waiting {
-            self.opening.insert(opening.reply.client.path);
+            let path = opening.reply.client.path;
+            self.opening.insert(path, opening.relay());
         }
         self.ask_unlimited(waiting, ask);
     }
@@ -201,16 +202,18 @@ impl Server {
         opening: Opening,
         result: Result<OpenedRelay, RelayRefusal>,
     ) {
-        if self.opening.remove(&opening.reply.client.path) {
+        let path = &opening.reply.client.path;
+        if self.opening.get(path) == Some(&opening.relay()) {
+            self.opening.remove(path);
             self.opening_answered(now, opening, result);
         } else {
-            // The client's connection has ended meanwhile.
+            // The client's connection has ended meanwhile, and another may be in its place.
             self.abandon(opening, result);
         }
     }
 
     /// Whether an allocation of this client is on its way.
     pub(crate) fn is_opening(&self, path: &FiveTuple) -> bool {
-        self.opening.contains(path)
+        self.opening.contains_key(path)
     }
 }

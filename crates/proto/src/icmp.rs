@@ -32,6 +32,8 @@ counts! {
         no_allocation = "no-allocation",
         /// There is no permission for the one that the datagram was for.
         no_permission = "no-permission",
+        /// The client is away and may come back from another address (RFC 8016).
+        client_away = "client-away",
         /// The client has been told as often as it may be in this time.
         rate_limit = "rate-limit",
     }
@@ -149,6 +151,10 @@ impl Server {
         let Some(peer) = permitted(&settings.peers, allocation, about, now) else {
             return Err(|counts| &mut counts.no_permission);
         };
+        // Whoever is at the address that it had is somebody else.
+        let Some(to) = allocation.reached() else {
+            return Err(|counts| &mut counts.client_away);
+        };
         if !allocation.icmp.take(now) {
             return Err(|counts| &mut counts.rate_limit);
         }
@@ -164,7 +170,7 @@ impl Server {
             writer.fingerprint();
         }
         Ok(IcmpHop {
-            to: allocation.client,
+            to,
             bytes: writer.finish().unwrap_or_default().to_vec(),
         })
     }

@@ -12,7 +12,7 @@ use turnd_wire::{Class, Message, Method, attr};
 use crate::{
     address_class::is_tunnel,
     auth::Identity,
-    io::{AllocationId, Client, Event, FiveTuple, Output, RelayProtocol},
+    io::{AllocationId, Client, Ending, Event, FiveTuple, Output, RelayProtocol},
     refresh::RefreshRequest,
     refusal::Refusal,
     request::ReplyTo,
@@ -151,6 +151,8 @@ impl Server {
             return Ok(());
         }
         let id = ticket.allocation;
+        // What had expired on this path may have hidden it until now.
+        self.expire_allocation(now, id, Ending::Expired);
         let allocation = self.table.allocation(id).ok_or(Refusal::MISMATCH)?;
         if allocation.owner.name() != identity.name() {
             return Err(Refusal::WRONG_CREDENTIALS);

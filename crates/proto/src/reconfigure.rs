@@ -56,7 +56,9 @@ impl Server {
                 RelayProtocol::Udp => &self.settings.peers,
                 RelayProtocol::Tcp => &self.settings.tcp_peers,
             };
-            withdrawn.permissions += allocation.judge(now.instant, |ip| peers.judge(ip));
+            let gone = allocation.judge(now.instant, |ip| peers.judge(ip));
+            withdrawn.permissions += gone;
+            self.counters.permissions -= gone as u64;
             let connections = allocation.connections.clone();
             for connection in connections {
                 let peer = self.connections.get(connection).map(|it| it.peer);

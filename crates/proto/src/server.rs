@@ -7,7 +7,7 @@ mod login;
 
 use core::net::SocketAddr;
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, VecDeque},
     sync::Arc,
 };
 
@@ -51,8 +51,9 @@ pub struct Server {
     pub(crate) waiting: SlotMap<AskId, Waiting>,
     /// How many of them wait for a peer.
     pub(crate) connects: usize,
-    /// Clients whose Allocate waits for a relay socket, so that sending it again opens no second one.
-    pub(crate) opening: HashSet<FiveTuple, RandomState>,
+    /// Clients whose Allocate waits for a relay socket, so that sending it again opens no second one, and what
+    /// that will be called.
+    pub(crate) opening: HashMap<FiveTuple, RelayId, RandomState>,
     /// Connections with peers, of allocations for TCP.
     pub(crate) connections: Connections,
     pub(crate) timers: Timers,
@@ -84,7 +85,7 @@ impl Server {
             indications: 0,
             waiting: SlotMap::with_key(),
             connects: 0,
-            opening: HashSet::default(),
+            opening: HashMap::default(),
             connections: Connections::new(index, seed),
             timers: Timers::default(),
             outputs: VecDeque::new(),

@@ -1,6 +1,7 @@
 //! A server that begins anew, after a panic of the program around it.
 
 use turnd_proto::{Ending, Event};
+use turnd_wire::attr;
 
 use crate::support::{Client, Network, OK, PEER, Request, Setup};
 
@@ -84,4 +85,29 @@ fn what_waits_for_an_answer_waits_in_vain() {
     assert_eq!(net.take_reply(), None);
     assert_eq!(net.allocations(), 0);
     alice.allocate(&mut net);
+}
+
+#[test]
+fn a_ticket_of_before_matches_nothing() {
+    let mut net = Network::with(Setup {
+        mobility: true,
+        servers: 2,
+        ..Setup::default()
+    });
+    let mut alice = net.client("alice");
+    let mobile = Request::allocate().with(attr::MOBILITY_TICKET, &[]);
+    let reply = alice.call(&mut net, &mobile);
+    let ticket = reply.value(attr::MOBILITY_TICKET).expect("a ticket");
+    let resume = Request::refresh().with(attr::MOBILITY_TICKET, &ticket);
+    let mut there = alice.clone().on_server(1);
+    there.from.path.client.set_port(5005);
+    there.nonce = None;
+    assert_eq!(there.call(&mut net, &resume).code(), OK);
+    net.begin_anew(0);
+    assert_eq!((net.allocations(), net.ports.in_use()), (0, 0));
+    assert_eq!(there.call(&mut net, &resume).code(), 437);
+    // Nor that of whoever has its place now.
+    alice.call(&mut net, &mobile);
+    assert_eq!(there.call(&mut net, &resume).code(), 437);
+    assert_eq!(net.settings.quotas.total(), 1);
 }

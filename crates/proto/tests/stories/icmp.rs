@@ -208,3 +208,26 @@ fn nobody_is_told_of_a_relay_that_is_over() {
     assert_eq!(hop, None);
     assert_eq!(net.servers[0].counters(net.now).icmp.no_allocation, 1);
 }
+
+/// The five-tuple of a connection that has ended may be somebody else's by now (RFC 8016).
+#[test]
+fn nobody_is_told_while_the_client_is_away() {
+    let mut net = Network::with(Setup {
+        mobility: true,
+        ..Setup::open()
+    });
+    let mut client = Client::new("192.0.2.1:4001").over(Transport::Tcp);
+    let mobile = Request::allocate().with(attr::MOBILITY_TICKET, &[]);
+    let reply = client.call(&mut net, &mobile);
+    let ticket = reply.value(attr::MOBILITY_TICKET).expect("a ticket");
+    client.must_permit(&mut net, PEER);
+    net.client_disconnects(&client);
+    let relay = reply.relay();
+    assert_eq!(told(&mut net, &client, relay, PEER, UNREACHABLE), None);
+    assert_eq!(net.servers[0].counters(net.now).icmp.client_away, 1);
+
+    client.from.path.client = at("198.51.100.7:7007");
+    let resume = Request::refresh().with(attr::MOBILITY_TICKET, &ticket);
+    client.call(&mut net, &resume);
+    assert!(told(&mut net, &client, relay, PEER, UNREACHABLE).is_some());
+}

@@ -36,6 +36,8 @@ fn a_denied_host_is_cut_off_with_its_channels_and_others_are_not() {
         connections: 0,
     };
     assert_eq!(withdrawn, [expected]);
+    assert_eq!(net.servers[0].counters(net.now).permissions, 1);
+    net.servers[0].check();
 
     assert_eq!(client.channel(&mut net, CHANNEL, b"up"), None);
     assert_eq!(client.send(&mut net, SAME_HOST, b"up"), None);

@@ -406,3 +406,19 @@ fn a_ticket_with_life_time_zero_ends_the_allocation() {
     assert_eq!((net.allocations(), net.ports.in_use()), (0, 0));
     assert_eq!(alice.refresh(&mut net, 600).code(), 437);
 }
+
+/// What had expired on the path of the request hid that the ticket's allocation has, too.
+#[test]
+fn a_ticket_brings_nothing_back_that_has_expired() {
+    let mut net = Network::with(Setup {
+        mobility: true,
+        ..Setup::open()
+    });
+    let mut first = Client::new("192.0.2.1:4001");
+    let (_, ticket) = settle(&mut net, &mut first);
+    let mut second = Client::new("192.0.2.2:4002");
+    second.allocate(&mut net);
+    net.wait_without_timers(600);
+    assert_eq!(second.call(&mut net, &show(&ticket)).code(), 437);
+    assert_eq!((net.allocations(), net.ports.in_use()), (0, 0));
+}

@@ -11,9 +11,10 @@ use std::{
 
 use turnd_proto::{
     AbuseLimits, Access, Answer, Ask, AskId, Bandwidth, BindingRules, ConnectFailure, ConnectionId,
-    DefaultFamily, Event, Frame, Hairpin, Instant, Lifetimes, Limits, LiveRelays, LongTerm, Now,
-    OpenedRelay, Output, OwnAddresses, PeerPolicy, PeerRules, PortWish, Quotas, Redirects, RelayId,
-    RelayRefusal, Run, Server, Settings, StreamMeter, ThirdParty, TicketKey, Withdrawn,
+    DefaultFamily, Event, FiveTuple, Frame, Hairpin, Instant, Lifetimes, Limits, LiveRelays,
+    LongTerm, Now, OpenedRelay, Output, OwnAddresses, PeerPolicy, PeerRules, PortWish, Quotas,
+    Redirects, RelayId, RelayRefusal, Run, Server, Settings, StreamMeter, ThirdParty, TicketKey,
+    Withdrawn,
 };
 use turnd_wire::{ChannelData, Class, Family, Message, Method, attr};
 
@@ -56,6 +57,8 @@ pub(crate) struct Setup {
     pub(crate) realm: &'static str,
     /// Which state of the keys it is.
     pub(crate) keys: u64,
+    /// Which process it is: each has its own key of nonces, and of tickets.
+    pub(crate) process: u8,
 }
 
 impl Default for Setup {
@@ -91,6 +94,7 @@ impl Default for Setup {
             servers: 1,
             realm: REALM,
             keys: 0,
+            process: 42,
         }
     }
 }
@@ -133,7 +137,7 @@ impl Setup {
         };
         let long_term = LongTerm::new(
             self.realm.to_owned(),
-            &[42; 32],
+            &[self.process; 32],
             self.nonce_lifetime,
             self.sha256,
             true,
@@ -167,7 +171,9 @@ impl Setup {
             legacy_channels: self.legacy_channels,
             udp_relay: self.udp_relay,
             tcp_relay: self.tcp_relay,
-            mobility: self.mobility.then(|| TicketKey::new(&[43; 32])),
+            mobility: self
+                .mobility
+                .then(|| TicketKey::new(&[self.process + 1; 32])),
             stun: self.stun,
             binding: self.binding.clone(),
             redirects: self.redirects.clone(),
@@ -226,8 +232,8 @@ pub(crate) struct Network {
     pub(crate) meters: Vec<Arc<StreamMeter>>,
     /// Connections that were closed.
     pub(crate) closed: Vec<ConnectionId>,
-    /// Which server has the clients that moved, by their addresses and the server they write to.
-    pub(crate) forwarded: HashMap<(usize, SocketAddr), usize>,
+    /// Which server has the clients that moved, by their paths and the server they write to.
+    pub(crate) forwarded: HashMap<(usize, FiveTuple), usize>,
     /// Replies that nobody has looked at.
     replies: Vec<(turnd_proto::Client, Vec<u8>)>,
     /// Open relay sockets and whose they are.
@@ -294,6 +300,18 @@ impl Network {
         withdrawn
     }
 
+    /// A server begins anew, after a panic of whoever drives it, who drops all of its sockets.
+    pub(crate) fn begin_anew(&mut self, index: usize) {
+        self.servers[index].begin_anew(self.now);
+        let is_its = |_: &SocketAddr, socket: &mut (usize, RelayId)| socket.0 == index;
+        for (address, _) in self.sockets.extract_if(is_its) {
+            self.ports.close(address);
+        }
+        self.refused.retain(|(server, _)| *server != index);
+        self.forwarded.retain(|_, server| *server != index);
+        self.drain(index);
+    }
+
     /// A client of a user that exists: `alice`, `bob` or `carol`.
     pub(crate) fn client(&self, user: &str) -> Client {
         let (address, password) = match user {
@@ -357,8 +375,7 @@ impl Network {
 
     /// Sends bytes to a server that may relay them.
     pub(crate) fn relay_up(&mut self, client: &Client, bytes: &[u8]) -> Option<PeerGets> {
-        let address = client.from.path.client;
-        let forwarded = self.forwarded.get(&(client.server, address));
+        let forwarded = self.forwarded.get(&(client.server, client.from.path));
         let index = forwarded.copied().unwrap_or(client.server);
         let hop = self.servers[index].handle_datagram(self.now, client.from, bytes);
         self.drain_of(index, client.server);
@@ -518,11 +535,11 @@ impl Network {
                     self.drain_of(server, arrived);
                 }
                 Output::PathTaken(client) => {
-                    self.forwarded.insert((arrived, client.path.client), index);
+                    self.forwarded.insert((arrived, client.path), index);
                 }
-                Output::PathLeft(client) => self
-                    .forwarded
-                    .retain(|(_, address), _| *address != client.path.client),
+                Output::PathLeft(client) => {
+                    self.forwarded.retain(|(_, path), _| *path != client.path);
+                }
                 Output::Event(event) => self.events.push(event),
             }
         }
@@ -587,7 +604,7 @@ impl Network {
     /// The connection of a client ends.
     pub(crate) fn client_disconnects(&mut self, client: &Client) {
         let path = client.from.path;
-        let forwarded = self.forwarded.get(&(client.server, path.client));
+        let forwarded = self.forwarded.get(&(client.server, path));
         let index = forwarded.copied().unwrap_or(client.server);
         self.servers[index].handle_closed(self.now, &path);
         self.drain(index);

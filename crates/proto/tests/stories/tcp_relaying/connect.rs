@@ -210,3 +210,31 @@ fn connects_that_wait_keep_nobody_out() {
     }
     net.client("bob").allocate(&mut net);
 }
+
+/// Connections have the same five-tuple if a client, or a proxy before it, uses its port again at once.
+#[test]
+fn a_socket_that_was_asked_for_on_the_connection_before_is_not_that_of_the_next() {
+    let mut net = Network::with(Setup {
+        open: true,
+        ..setup()
+    });
+    net.hold = true;
+    let alice = Client::new("192.0.2.1:4001").over(Transport::Tcp);
+    for id in [1, 2] {
+        net.client_disconnects(&alice);
+        let bytes = Request::allocate().build([id; 12].into(), |_| ());
+        assert_eq!(net.exchange(&alice, &bytes), None);
+    }
+    let asks = core::mem::take(&mut net.asks);
+    let [(_, first, socket), (_, second, next)] = &asks[..] else {
+        panic!("one for each: {asks:?}");
+    };
+    net.answer_one(0, *first, socket);
+    assert_eq!(net.take_reply(), None, "nobody asked for that here");
+    assert_eq!((net.allocations(), net.ports.in_use()), (0, 0));
+    net.answer_one(0, *second, next);
+    let reply = net.take_reply().expect("the answer to the second");
+    let reply = Message::parse(&reply).expect("a message");
+    assert_eq!(reply.transaction_id(), [2; 12].into());
+    assert_eq!((net.allocations(), net.ports.in_use()), (1, 1));
+}
