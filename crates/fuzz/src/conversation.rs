@@ -1,15 +1,25 @@
-//! Clients with accounts who sign whatever the fuzzer says, beside peers, time and two servers: every reply is
-//! to its request, nobody acts for another, and in the end nothing is left.
+//! Clients with accounts, or tokens of a third party, who sign whatever the fuzzer says and come back from where
+//! others were, beside peers, time, an operator who changes his mind, and two servers: every reply is to its
+//! request, nobody acts for another, and in the end nothing is left.
 
-use core::{net::SocketAddr, time::Duration};
+mod operator;
+mod requests;
+
+use core::net::SocketAddr;
 use std::collections::HashMap;
 
-use turnd_proto::{Access, ConnectFailure, Event, FiveTuple, Limits, Run, Server, Transport};
-use turnd_wire::{Algorithm, Class, Family, Integrity, Message, Method, attr};
+use operator::setup;
+use requests::{Given, any_peer, attribute, usual};
+use turnd_proto::{
+    Access, ConnectFailure, Event, FiveTuple, Icmp, Limits, RelayId, Run, Server, Transport,
+};
+use turnd_wire::{Algorithm, Class, Integrity, Message, Method, attr};
 
 use crate::{
     input::Input,
-    support::{Client, Network, OTHER_PEER, PEER, PEER_V6, Reply, Request, SAME_HOST, Setup, at},
+    issued::{Issued, token_keys},
+    reflection::{Added, is_classic, is_classic_refusal, is_small},
+    support::{Client, Network, OTHER_PEER, PEER, PEER_V6, Reply, Request, SAME_HOST, at},
 };
 
 /// So many things happen at most.
@@ -45,10 +55,17 @@ const LIMITS: Limits = Limits {
     reservations: 2,
 };
 const QUOTA: u32 = 3;
+/// alice, bob, carol, and whoever has a token of the third party.
+const ACCOUNTS: usize = 4;
+/// Which of the clients has a token.
+const BEARER: usize = 6;
 
 pub(crate) fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
-    let mut talk = Talk::new(input.byte());
+    let flags = input.byte();
+    // Inputs of before there were more of them say so with the upper bit.
+    let more = if flags & 128 != 0 { input.byte() } else { 0 };
+    let mut talk = Talk::new(flags, more);
     for _ in 0..STEPS {
         if input.is_empty() {
             break;
@@ -61,35 +78,26 @@ pub(crate) fn run(bytes: &[u8]) {
 
 struct Talk {
     net: Network,
+    flags: u8,
+    more: u8,
+    /// How often the operator has changed his mind.
+    changes: u64,
     clients: Vec<Client>,
-    /// Who has got an allocation on which path.
+    /// Who has got an allocation on which path, or has asked for his own by it.
     owners: HashMap<FiveTuple, String>,
-    /// Tokens that were given out.
-    tokens: Vec<Vec<u8>>,
-    /// The last request, and who sent it.
-    last: (usize, Vec<u8>),
+    given: Given,
+    /// The last request, who sent it, and for which user.
+    last: (usize, Vec<u8>, String),
 }
 
 impl Talk {
-    fn new(flags: u8) -> Self {
-        let net = Network::with(Setup {
-            open: flags & 1 != 0,
-            sha256: flags & 2 == 0,
-            fingerprint: flags & 4 != 0,
-            legacy_channels: flags & 8 != 0,
-            by_account: flags & 16 != 0,
-            max_bps: (flags & 32 != 0).then_some(2000),
-            nonce_lifetime: (flags & 64 == 0).then_some(Duration::from_secs(1000)),
-            tcp_relay: true,
-            limits: LIMITS,
-            quota: Some(QUOTA),
-            servers: 2,
-            ..Setup::default()
-        });
+    fn new(flags: u8, more: u8) -> Self {
+        let mut net = Network::with(setup(flags, more));
+        net.keys.tokens = token_keys();
         let alice = net.client("alice");
         let mut intruder = net.client("bob");
         intruder.from = alice.from;
-        // Both count their transactions by the port.
+        // Clients count their transactions, and all but these two tell them apart by their ports.
         for _ in 0..2 * STEPS {
             intruder.next_id();
         }
@@ -98,21 +106,29 @@ impl Talk {
             intruder,
             net.client("bob").sha256().over(Transport::Dtls),
             net.client("carol").over(Transport::Tcp),
-            Client::new("[2a00::1]:4001")
+            Client::new("[2a00::1]:4005")
                 .user("alice", "wonderland")
                 .on_server(1),
-            net.client("bob")
+            Client::new("192.0.2.2:4006")
+                .user("bob", "builder")
                 .sha256()
                 .anonymous()
                 .over(Transport::Tls)
                 .on_server(1),
+            Issued::at(&net).client(),
+            Client::new("192.0.2.8:4009")
+                .user("alice", "wonderland")
+                .over(Transport::Tcp),
         ];
         Self {
             net,
+            flags,
+            more,
+            changes: 0,
             clients,
             owners: HashMap::new(),
-            tokens: Vec::new(),
-            last: (0, Vec::new()),
+            given: Given::default(),
+            last: (0, Vec::new(), String::new()),
         }
     }
 
@@ -125,8 +141,8 @@ impl Talk {
                 self.deliver(who, &datagram);
             }
             7 => {
-                let (who, again) = self.last.clone();
-                self.deliver(who, &again);
+                let (who, again, user) = self.last.clone();
+                self.deliver_as(&user, who, &again);
             }
             8 => {
                 let peer = any_peer(input);
@@ -151,15 +167,7 @@ impl Talk {
                     self.net.answer_asks();
                 }
             }
-            _ => match input.byte() % 4 {
-                0 => self.net.ports.fail = usize::from(input.byte() % 3),
-                1 => self.net.stick = true,
-                2 => {
-                    let fresh = Request::allocate().unsigned();
-                    self.deliver(who, &fresh);
-                }
-                _ => self.net.ports.full = *input.one(&[None, Some(Family::V4), Some(Family::V6)]),
-            },
+            _ => self.world(who, input),
         }
     }
 
@@ -169,10 +177,10 @@ impl Talk {
         let flags = input.byte();
         let mut request = Request::new(method);
         if flags & 1 == 0 {
-            request = usual(request, input, &self.tokens);
+            request = usual(request, input, &self.given);
         }
         for _ in 0..(flags >> 1) & 3 {
-            request = attribute(request, input, &self.tokens);
+            request = attribute(request, input, &self.given);
         }
         let client = &mut self.clients[who];
         if flags & 8 != 0 {
@@ -199,10 +207,17 @@ impl Talk {
             bytes[2..4].copy_from_slice(&length.to_be_bytes());
         }
         self.deliver(who, &bytes);
-        self.last = (who, bytes);
+        let user = self.clients[who].user.clone();
+        self.last = (who, bytes, user);
     }
 
     fn deliver(&mut self, who: usize, datagram: &[u8]) {
+        let user = self.clients[who].user.clone();
+        self.deliver_as(&user, who, datagram);
+    }
+
+    /// Something that the client has signed as this user, perhaps a while ago.
+    fn deliver_as(&mut self, user: &str, who: usize, datagram: &[u8]) {
         let client = self.clients[who].clone();
         let hop = self.net.relay_up(&client, datagram);
         self.note_owners();
@@ -214,43 +229,70 @@ impl Talk {
                 "who has no allocation sends nothing"
             );
             assert!(!hop.to.ip().is_loopback(), "{hop:?}");
+            assert!(!self.is_denied(hop.to), "{hop:?}");
         }
         while let Some(bytes) = self.net.take_reply() {
             assert!(bytes.len() <= 1200, "{} bytes", bytes.len());
-            self.reply(who, datagram, bytes);
+            self.reply(user, who, datagram, bytes);
         }
     }
 
-    fn reply(&mut self, who: usize, request: &[u8], bytes: Vec<u8>) {
+    fn reply(&mut self, user: &str, who: usize, request: &[u8], bytes: Vec<u8>) {
         let client = &mut self.clients[who];
-        let answers = |to: &Message<'_>| {
-            Message::parse(request).is_ok_and(|it| it.transaction_id() == to.transaction_id())
-        };
+        if is_classic(request) && is_classic(&bytes) {
+            return is_classic_refusal(request, &bytes);
+        }
         let message = Message::parse(&bytes).expect("the server sends messages");
-        if !answers(&message) {
+        let asked = Message::parse(request).ok();
+        let asked = asked.filter(|asked| asked.transaction_id() == message.transaction_id());
+        let Some(asked) = asked else {
             // To a request that had to wait, or of a peer that has connected.
             return;
-        }
-        let is_success = message.class() == Class::Success;
+        };
         let method = message.method();
+        let shown = asked.attribute(attr::MOBILITY_TICKET);
         let reply = Reply::to(request, bytes.clone());
         client.learn(&reply);
-        if let Some(token) = reply.token() {
-            self.tokens.push(token);
+        let is_open = matches!(self.net.settings.access, Access::DangerousAnyone);
+        if !is_open && reply.signatures().is_empty() {
+            let knows_nobody = message.class() == Class::Error || method == Method::BINDING;
+            assert!(knows_nobody, "{method:?} by somebody");
+            let added = Added {
+                fingerprint: self.flags & 4 != 0,
+                third_party: self.more & 2 != 0,
+            };
+            is_small(request, bytes.len(), added);
         }
-        if !is_success || method == Method::BINDING || method == Method::CONNECTION_BIND {
+        let does_nothing = method == Method::BINDING || method == Method::CONNECTION_BIND;
+        if message.class() != Class::Success || does_nothing {
             return;
         }
-        if matches!(self.net.settings.access, Access::LongTerm(_)) {
-            let owner = self.owners.get(&client.from.path);
-            assert_eq!(owner, Some(&client.user), "{method:?} by somebody else");
+        let name = if is_open { "" } else { user };
+        let path = client.from.path;
+        if method == Method::REFRESH
+            && let Some(shown) = shown
+        {
+            let owner = self.given.owner(shown).expect("a ticket of this server");
+            self.owners.insert(path, owner.clone());
         }
+        let owner = self.owners.get(&path);
+        assert_eq!(
+            owner.map(String::as_str),
+            Some(name),
+            "{method:?} by somebody else"
+        );
+        self.given.tokens.extend(reply.token());
+        let ticket = reply.value(attr::MOBILITY_TICKET);
+        self.given
+            .tickets
+            .extend(ticket.map(|it| (it, name.to_owned())));
     }
 
     /// Remembers who has got an allocation.
     fn note_owners(&mut self) {
         for event in self.net.events.drain(..) {
-            if let Event::Allocated { user, path, .. } = event {
+            if let Event::Allocated { user, path, .. } | Event::Moved { user, to: path, .. } = event
+            {
                 self.owners.insert(path, user);
             }
         }
@@ -258,14 +300,13 @@ impl Talk {
 
     fn peer_sends(&mut self, who: usize, input: &mut Input<'_>) {
         let from = at(any_peer(input));
-        let ip = at(["9.9.9.9:0", "[2606::5]:0"][usize::from(input.flag())]).ip();
-        let outside = SocketAddr::new(ip, 50_000 + u16::from(input.byte() % 4));
-        let Some((server, relay)) = self.net.socket(outside) else {
+        let Some((server, relay)) = self.any_relay(input) else {
             return;
         };
         let run = Run::one(usize::from(input.number()) % 1500);
         let hop = self.net.servers[server].to_client(self.net.now, relay, from, run);
-        assert!(!from.ip().is_loopback() || hop.is_none(), "client {who}");
+        let is_forbidden = from.ip().is_loopback() || self.is_denied(from);
+        assert!(!is_forbidden || hop.is_none(), "client {who}");
         if let Some(hop) = hop {
             assert!(self.owners.contains_key(&hop.to.path));
         }
@@ -286,7 +327,9 @@ impl Talk {
             1 => {
                 let relay = ([9, 9, 9, 9], 50_000 + u16::from(input.byte() % 4)).into();
                 let from = any_peer(input);
-                self.net.peer_connects(relay, from);
+                let taken = self.net.peer_connects(relay, from);
+                let is_forbidden = at(from).ip().is_loopback() || self.is_denied(at(from));
+                assert!(!is_forbidden || taken.is_none(), "{from}");
             }
             2 if self.clients[who].from.path.transport.is_stream() => {
                 let client = self.clients[who].clone();
@@ -303,14 +346,47 @@ impl Talk {
         while self.net.take_reply().is_some() {}
     }
 
+    fn is_denied(&self, peer: SocketAddr) -> bool {
+        self.more & 4 != 0 && peer.ip() == at(OTHER_PEER).ip()
+    }
+
+    /// The network says something about what some relay has sent.
+    fn undelivered(&mut self, input: &mut Input<'_>) {
+        let about = at(any_peer(input));
+        let icmp = Icmp {
+            kind: input.byte() % 16,
+            code: input.byte() % 8,
+            mtu: 1280,
+        };
+        let Some((server, relay)) = self.any_relay(input) else {
+            return;
+        };
+        let hop = self.net.servers[server].handle_icmp(self.net.now, relay, about, icmp);
+        if let Some(hop) = hop {
+            assert!(self.owners.contains_key(&hop.to.path));
+            assert!(!self.is_denied(about) && !about.ip().is_loopback());
+            assert!(hop.bytes.len() <= 68, "{} bytes", hop.bytes.len());
+        }
+    }
+
+    fn any_relay(&self, input: &mut Input<'_>) -> Option<(usize, RelayId)> {
+        let ip = at(["9.9.9.9:0", "[2606::5]:0"][usize::from(input.flag())]).ip();
+        let port = 50_000 + u16::from(input.byte() % 4);
+        self.net.socket(SocketAddr::new(ip, port))
+    }
+
     /// Everything is in order, and nothing is more than it may be.
     fn look(&mut self) {
         self.note_owners();
         self.net.servers.iter().for_each(Server::check);
-        let paths = self.clients.len();
-        assert!(self.net.allocations() <= paths);
+        let places = if self.flags & 1 == 0 { ACCOUNTS } else { 1 } * QUOTA as usize;
+        let allocations = self.net.allocations();
+        assert!(allocations <= places, "{allocations} allocations");
+        let total = self.net.settings.quotas.total();
+        assert!(total as usize <= places, "{total} places");
+        assert!(self.net.forwarded.len() <= self.clients.len());
         // Two for each allocation, and what is reserved or on its way.
-        let most = 2 * paths + 2 * (LIMITS.reservations + LIMITS.waiting);
+        let most = 2 * places + 2 * (LIMITS.reservations + LIMITS.waiting);
         assert!(
             self.net.ports.in_use() <= 2 * most,
             "{} ports",
@@ -332,54 +408,6 @@ impl Talk {
         }
         self.net.servers.iter().for_each(Server::check_is_empty);
         assert_eq!(self.net.ports.in_use(), 0);
+        assert!(self.net.forwarded.is_empty());
     }
-}
-
-/// What a client would ask for.
-fn usual(request: Request, input: &mut Input<'_>, tokens: &[Vec<u8>]) -> Request {
-    match request.method {
-        Method::ALLOCATE => {
-            let request = request.with(attr::REQUESTED_TRANSPORT, &[17, 0, 0, 0]);
-            match input.byte() % 5 {
-                1 => request.dual(),
-                2 => request.even_port(true),
-                3 => match tokens.last() {
-                    Some(token) => request.with(attr::RESERVATION_TOKEN, token),
-                    None => request,
-                },
-                4 => Request::bare_allocate().with(attr::REQUESTED_TRANSPORT, &[6, 0, 0, 0]),
-                _ => request,
-            }
-        }
-        Method::REFRESH => request.lifetime(*input.one(&LIFETIMES)),
-        Method::CHANNEL_BIND => {
-            let number = 0x3FFF + u16::from(input.byte() % 4);
-            request.channel(number).peer(any_peer(input))
-        }
-        Method::CREATE_PERMISSION | Method::CONNECT => request.peer(any_peer(input)),
-        Method::CONNECTION_BIND => {
-            let id = [input.byte() % 2, input.byte(), input.byte(), input.byte()];
-            request.with(attr::CONNECTION_ID, &id)
-        }
-        _ => request,
-    }
-}
-
-/// Any attribute with any value.
-fn attribute(request: Request, input: &mut Input<'_>, tokens: &[Vec<u8>]) -> Request {
-    let choice = input.byte();
-    let row = attr::TABLE.get(usize::from(choice) % (attr::TABLE.len() + 1));
-    let kind = row.map_or_else(|| attr::AttributeType(input.number()), |row| row.number);
-    match kind {
-        attr::XOR_PEER_ADDRESS if input.flag() => request.peer(any_peer(input)),
-        attr::LIFETIME if input.flag() => request.lifetime(*input.one(&LIFETIMES)),
-        attr::RESERVATION_TOKEN if input.flag() && !tokens.is_empty() => {
-            request.with(kind, input.one::<Vec<u8>>(tokens))
-        }
-        kind => request.with(kind, input.some()),
-    }
-}
-
-fn any_peer(input: &mut Input<'_>) -> &'static str {
-    PEERS[usize::from(input.byte()) % PEERS.len()]
 }

@@ -11,7 +11,11 @@ mod config;
 mod conversation;
 mod dtls;
 mod input;
+#[allow(dead_code, reason = "the stories use more of it")]
+#[path = "../../proto/tests/stories/issued.rs"]
+mod issued;
 mod peer;
+mod reflection;
 mod secrets;
 mod seeds;
 mod stranger;

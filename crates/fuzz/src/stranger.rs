@@ -6,11 +6,9 @@ use turnd_wire::{Message, attr};
 
 use crate::{
     input::Input,
+    reflection::{Added, is_classic, is_classic_refusal, is_small},
     support::{Client, Network, Reply, Request, Setup},
 };
-
-/// The shortest Allocate that makes sense, in bytes; a bare header is refused with as much.
-const SHORTEST: usize = 28;
 
 pub(crate) fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
@@ -47,17 +45,19 @@ pub(crate) fn run(bytes: &[u8]) {
     assert_eq!(relayed, None, "nobody has permitted that");
     if let Some(answer) = net.take_reply() {
         // Whoever switches FINGERPRINT on for every message pays for it.
-        let fingerprint = if flags & 1 != 0 { 8 } else { 0 };
-        let most = 3 * datagram.len().max(SHORTEST) + fingerprint;
-        assert!(
-            answer.len() <= most,
-            "{} for {}",
-            answer.len(),
-            datagram.len()
-        );
-        let reply = Reply::to(&datagram, answer);
-        assert!(reply.signatures().is_empty(), "a key that nobody has shown");
-        assert!(reply.relayed().is_empty());
+        let added = Added {
+            fingerprint: flags & 1 != 0,
+            ..Added::default()
+        };
+        is_small(&datagram, answer.len(), added);
+        if is_classic(&datagram) {
+            is_classic_refusal(&datagram, &answer);
+            assert_eq!(client.from.path.transport, Transport::Dtls);
+        } else {
+            let reply = Reply::to(&datagram, answer);
+            assert!(reply.signatures().is_empty(), "a key that nobody has shown");
+            assert!(reply.relayed().is_empty());
+        }
     }
     assert_eq!(net.take_reply(), None, "two answers");
     assert!(net.events.len() <= 2);

@@ -1,8 +1,9 @@
 //! The rules of the server, told as stories: a simulated network, a clock that only tests move.
 //!
 //! A new story goes into the file of the behaviour it is about; what a story needs to be short goes
-//! into `support`. Random sequences against a model of the RFC are in `src/tests/model.rs`.
+//! into `support`. Random sequences against a model of the RFC are in `src/tests/model`.
 
+mod issued;
 mod support;
 mod tcp_relaying;
 

@@ -1,19 +1,11 @@
 //! Third-party authorization (RFC 7635): clients that show a token instead of knowing a password.
 
-use aes_gcm::{
-    Aes128Gcm, Aes256Gcm, KeyInit,
-    aead::{Aead, Payload},
-};
-use turnd_proto::TokenKey;
 use turnd_wire::{Integrity, attr};
 
-use crate::support::{Client, Network, OK, PEER, Request, Setup};
-
-const SERVER: &str = "turn.example.net";
-const KID: &str = "north";
-const KEY: [u8; 32] = [9; 32];
-const SHORT: [u8; 16] = [8; 16];
-const MAC_KEY: [u8; 20] = [5; 20];
+use crate::{
+    issued::{Issued, KID, SERVER, SHORT_KID, token_keys},
+    support::{Client, Network, OK, PEER, Request, Setup},
+};
 
 fn setup() -> Setup {
     Setup {
@@ -28,62 +20,8 @@ fn network() -> Network {
 
 fn network_of(setup: Setup) -> Network {
     let mut net = Network::with(setup);
-    net.keys.tokens = vec![
-        (KID, TokenKey::a256gcm(&[1; 32])),
-        (KID, TokenKey::a256gcm(&KEY)),
-        ("short", TokenKey::a128gcm(&SHORT)),
-    ];
+    net.keys.tokens = token_keys();
     net
-}
-
-/// A token as an authorization server makes it.
-#[derive(Clone)]
-struct Issued {
-    kid: &'static str,
-    server: &'static str,
-    mac_key: Vec<u8>,
-    /// Seconds since 1970.
-    made: u64,
-    lifetime: u32,
-}
-
-impl Issued {
-    fn at(net: &Network) -> Self {
-        Self {
-            kid: KID,
-            server: SERVER,
-            mac_key: MAC_KEY.to_vec(),
-            made: net.now.unix,
-            lifetime: 3600,
-        }
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        let length = u16::try_from(self.mac_key.len()).unwrap().to_be_bytes();
-        let stamp = (self.made << 16).to_be_bytes();
-        let lifetime = self.lifetime.to_be_bytes();
-        let block = [&length[..], &self.mac_key, &stamp, &lifetime].concat();
-        let payload = Payload {
-            msg: &block,
-            aad: self.server.as_bytes(),
-        };
-        let nonce = [7; 12];
-        let encrypted = match self.kid {
-            "short" => Aes128Gcm::new((&SHORT).into()).encrypt((&nonce).into(), payload),
-            _ => Aes256Gcm::new((&KEY).into()).encrypt((&nonce).into(), payload),
-        };
-        [&[0, 12], &nonce[..], &encrypted.unwrap()].concat()
-    }
-
-    fn client(&self) -> Client {
-        self.client_with(self.bytes())
-    }
-
-    fn client_with(&self, token: Vec<u8>) -> Client {
-        let mut client = Client::new("192.0.2.8:4008").user(self.kid, "");
-        client.token = Some((token, self.mac_key.clone()));
-        client
-    }
 }
 
 /// T7635-4-1 and T7635-7-4
@@ -128,7 +66,7 @@ fn users_with_passwords_are_served_as_ever() {
 /// T7635-4.1-1
 #[test]
 fn both_algorithms_all_lengths_of_keys_and_both_signatures_are_good() {
-    for kid in [KID, "short"] {
+    for kid in [KID, SHORT_KID] {
         for length in [1, 16, 20, 32, 64] {
             for signs in [Integrity::Sha1, Integrity::Sha256] {
                 let mut net = network();
@@ -171,7 +109,7 @@ fn no_other_key_and_no_other_server_will_do() {
         assert!(reply.signatures().is_empty());
     };
     // A kid that nobody knows, and one of another key.
-    for user in ["south", "short", "alice"] {
+    for user in ["south", SHORT_KID, "alice"] {
         let client = good.client().user(user, "");
         refused(&mut net, client);
     }
