@@ -1,26 +1,18 @@
 //! The real server, driven by the steps of the model; what came of each is put into the model's words.
 
 use core::{net::SocketAddr, time::Duration};
-use std::{
-    collections::HashMap,
-    sync::{Arc, LazyLock},
-};
+use std::collections::{HashMap, HashSet};
 
 use proptest_state_machine::StateMachineTest;
-use turnd_wire::{
-    Algorithm, Class, ErrorCode, Family, Integrity, Key, Message, Method, Writer, attr,
-    channel_data,
-};
+use turnd_wire::{Class, Family, Integrity, Message, Method, Writer, attr, channel_data};
 
 use super::{
-    CHANNELS, CLIENTS, Model, NONCE, Outcome, PERMISSIONS, QUOTA, SECOND, Step, TOTAL_QUOTA, USERS,
-    Wish, address, half,
+    CLIENTS, Made, Model, Outcome, SECOND, STREAM, Step, USERS, Wish, address, half,
+    world::{CREDENTIALS, REALM, RELAYS, code, from, server},
 };
 use crate::{
-    AbuseLimits, Access, Answer, Ask, Client, Credential, DefaultFamily, FiveTuple, Frame, Instant,
-    Lifetimes, Limits, ListenerId, LiveRelays, LongTerm, Now, OpenedRelay, Output, OwnAddresses,
-    PeerPolicy, PeerRules, PortWish, Quotas, RelayId, RelayRefusal, ReservationToken, Run, Server,
-    Settings, Transport, UserId,
+    Answer, Ask, FiveTuple, Frame, Instant, Now, OpenedRelay, Output, PortWish, RelayId,
+    RelayRefusal, ReservationToken, Run, Server, UserId,
 };
 
 /// A server and all that it needs.
@@ -29,6 +21,11 @@ pub(super) struct Harness {
     now: Now,
     clients: [HarnessClient; CLIENTS],
     tokens: Vec<ReservationToken>,
+    tickets: Vec<Vec<u8>>,
+    /// Every allocation that was made.
+    made: Vec<HarnessAllocation>,
+    /// Paths that the server has asked for and not left.
+    taken: HashSet<FiveTuple>,
     sockets: HashMap<RelayId, SocketAddr>,
     /// The first relay of a pair that was refused, which may be closed though it is not open.
     refused: Option<RelayId>,
@@ -43,8 +40,11 @@ struct HarnessClient {
     requests: u32,
     nonce: Option<Vec<u8>>,
     last: Vec<u8>,
+}
+
+struct HarnessAllocation {
     success: Vec<u8>,
-    /// The relays of its last allocation, perhaps long gone.
+    /// Perhaps long gone.
     relays: [Option<RelayId>; 2],
 }
 
@@ -61,6 +61,9 @@ impl StateMachineTest for Harness {
             },
             clients: Default::default(),
             tokens: Vec::new(),
+            tickets: Vec::new(),
+            made: Vec::new(),
+            taken: HashSet::new(),
             sockets: HashMap::new(),
             refused: None,
             next_port: 10_000,
@@ -78,9 +81,11 @@ impl StateMachineTest for Harness {
             ..
         } = step
         {
-            assert_eq!(harness.server.allocations(), model.allocations());
+            assert_eq!(harness.server.allocations(), model.living());
             assert_eq!(harness.sockets.len(), model.sockets());
         }
+        let places = harness.server.settings.quotas.total();
+        assert_eq!(places as usize, model.holders().len(), "{step:?}");
         harness
     }
 
@@ -91,7 +96,7 @@ impl StateMachineTest for Harness {
     fn teardown(mut harness: Self, _: Model) {
         harness.wait(10_000 * SECOND, true);
         harness.server.check_is_empty();
-        assert!(harness.sockets.is_empty());
+        assert!(harness.sockets.is_empty() && harness.taken.is_empty());
         assert_eq!(harness.server.next_timeout(), None);
     }
 }
@@ -104,10 +109,11 @@ impl Harness {
             Step::Allocate {
                 client,
                 ref wish,
+                mobile,
                 full,
             } => {
                 self.full = full;
-                let request = self.allocate_request(client, wish);
+                let request = self.allocate_request(client, wish, mobile);
                 self.clients[client].last.clone_from(&request);
                 self.allocate(client, &request)
             }
@@ -118,7 +124,8 @@ impl Harness {
             }
             Step::AllocateUnanswered { client } => {
                 self.unanswered = true;
-                let request = self.allocate_request(client, &Wish::Family(Family::V4, None));
+                let wish = Wish::Family(Family::V4, None);
+                let request = self.allocate_request(client, &wish, false);
                 self.clients[client].last.clone_from(&request);
                 self.allocate(client, &request)
             }
@@ -156,6 +163,16 @@ impl Harness {
                     Outcome::Refreshed(reply.number32(attr::LIFETIME).expect("LIFETIME"))
                 })
             }
+            Step::Resume {
+                client,
+                ticket,
+                lifetime,
+            } => self.resume(client, ticket, lifetime),
+            Step::Disconnect => {
+                self.server.handle_closed(self.now, &from(STREAM).path);
+                self.drain();
+                Outcome::Silence
+            }
             Step::Permit { client, ref peers } => {
                 let request = self.request(client, Method::CREATE_PERMISSION, |writer| {
                     for &peer in peers {
@@ -189,7 +206,7 @@ impl Harness {
                 let bytes = [&channel_data::header(number, 4)[..], b"data"].concat();
                 self.data(client, &bytes)
             }
-            Step::PeerSends { client, peer } => self.data_from(client, address(peer)),
+            Step::PeerSends { allocation, peer } => self.data_from(allocation, address(peer)),
             Step::Wait {
                 millis,
                 and_run_timers,
@@ -200,7 +217,7 @@ impl Harness {
         }
     }
 
-    fn allocate_request(&mut self, client: usize, wish: &Wish) -> Vec<u8> {
+    fn allocate_request(&mut self, client: usize, wish: &Wish, mobile: bool) -> Vec<u8> {
         let token = match wish {
             Wish::Token(number) => self.tokens.get(*number).copied().unwrap_or_default(),
             _ => ReservationToken::default(),
@@ -208,6 +225,9 @@ impl Harness {
         self.request(client, Method::ALLOCATE, |writer| {
             if !matches!(wish, Wish::NoTransport) {
                 writer.bytes(attr::REQUESTED_TRANSPORT, &[17, 0, 0, 0]);
+            }
+            if mobile {
+                writer.bytes(attr::MOBILITY_TICKET, &[]);
             }
             match wish {
                 Wish::Family(family, lifetime) => {
@@ -233,7 +253,7 @@ impl Harness {
         if let Some(code) = code(&reply) {
             return Outcome::Refused(code);
         }
-        if bytes == self.clients[client].success {
+        if self.made.iter().any(|made| made.success == bytes) {
             return Outcome::SameAgain;
         }
         let mut relays = [None; 2];
@@ -253,16 +273,48 @@ impl Harness {
             let family = Family::from_number(value[0]).expect("a family");
             (family, u16::from(value[2]) * 100 + u16::from(value[3]))
         });
-        let lifetime = reply.number32(attr::LIFETIME).expect("LIFETIME");
-        let outcome = Outcome::Allocated(
-            relays.map(|relay| relay.is_some()),
-            lifetime,
-            token.is_some(),
+        let made = Made {
+            halves: relays.map(|relay| relay.is_some()),
+            lifetime: reply.number32(attr::LIFETIME).expect("LIFETIME"),
+            reserves: token.is_some(),
+            ticket: self.ticket_in(&reply),
             missing,
-        );
-        self.clients[client].relays = relays;
-        self.clients[client].success = bytes;
-        outcome
+        };
+        self.made.push(HarnessAllocation {
+            relays,
+            success: bytes,
+        });
+        Outcome::Allocated(made)
+    }
+
+    /// Which ticket the reply has, perhaps one more.
+    fn ticket_in(&mut self, reply: &Message<'_>) -> Option<usize> {
+        let ticket = reply.attribute(attr::MOBILITY_TICKET)?;
+        let known = self.tickets.iter().position(|it| it == ticket);
+        known.or_else(|| {
+            self.tickets.push(ticket.to_vec());
+            Some(self.tickets.len() - 1)
+        })
+    }
+
+    fn resume(&mut self, client: usize, ticket: usize, lifetime: Option<u32>) -> Outcome {
+        let none = vec![7; 53];
+        let ticket = self.tickets.get(ticket).unwrap_or(&none).clone();
+        let request = self.request(client, Method::REFRESH, |writer| {
+            if let Some(lifetime) = lifetime {
+                writer.number32(attr::LIFETIME, lifetime);
+            }
+            writer.bytes(attr::MOBILITY_TICKET, &ticket);
+        });
+        let Some(bytes) = self.exchange(client, &request) else {
+            return Outcome::Silence;
+        };
+        let reply = Message::parse(&bytes).expect("a message");
+        if let Some(code) = code(&reply) {
+            return Outcome::Refused(code);
+        }
+        let lifetime = reply.number32(attr::LIFETIME).expect("LIFETIME");
+        Outcome::Resumed(lifetime, self.ticket_in(&reply))
     }
 
     fn control(
@@ -282,32 +334,42 @@ impl Harness {
         let hop = self
             .server
             .handle_datagram(self.now, from(client), datagram);
+        if self.taken.contains(&from(client).path) {
+            // Which may be what moves the allocation.
+            self.drain();
+        }
         assert!(self.server.poll_output().is_none());
         let Some(hop) = hop else {
             return Outcome::Silence;
         };
         assert_eq!(&datagram[hop.data], b"data");
         let peer = hop.peer.wire();
-        assert_eq!(Some(hop.relay), self.clients[client].relays[half(peer)]);
+        let is_from = |made: &HarnessAllocation| made.relays[half(peer)] == Some(hop.relay);
+        let allocation = self.made.iter().position(is_from);
         let named = hop.hairpin.map(|way| self.sockets[&way.relay]);
         let mut sockets = self.sockets.values().copied();
         assert_eq!(named, sockets.find(|&socket| socket == peer));
-        Outcome::ToPeer(peer)
+        Outcome::ToPeer(peer, allocation.expect("a relay of an allocation"))
     }
 
-    fn data_from(&mut self, client: usize, peer: SocketAddr) -> Outcome {
-        let Some(relay) = self.clients[client].relays[half(peer)] else {
+    fn data_from(&mut self, allocation: usize, peer: SocketAddr) -> Outcome {
+        let made = self.made.get(allocation);
+        let Some(relay) = made.and_then(|made| made.relays[half(peer)]) else {
             return Outcome::Silence;
         };
         let Some(hop) = self.server.to_client(self.now, relay, peer, Run::one(4)) else {
             return Outcome::Silence;
         };
-        assert_eq!(hop.to, from(client));
+        let client = (0..CLIENTS).find(|client| from(*client) == hop.to);
+        let client = client.expect("one of the clients");
         match hop.frame {
-            Frame::Channel { number, .. } => Outcome::ToClient(Some(number)),
+            Frame::Channel { number, padded } => {
+                assert_eq!(padded, client == STREAM);
+                Outcome::ToClient(client, Some(number))
+            }
             Frame::Indication { peer: named, .. } => {
                 assert_eq!(named, peer);
-                Outcome::ToClient(None)
+                Outcome::ToClient(client, None)
             }
         }
     }
@@ -391,12 +453,14 @@ impl Harness {
                     assert!(closed.is_some() || self.refused == Some(relay), "{relay:?}");
                 }
                 Output::Event(_) => {}
-                Output::Join { .. }
-                | Output::CloseConnection(_)
-                | Output::Forward { .. }
-                | Output::PathTaken(_)
-                | Output::PathLeft(_) => {
-                    unreachable!("TCP relaying is off")
+                Output::PathTaken(client) => {
+                    assert!(self.taken.insert(client.path), "taken twice");
+                }
+                Output::PathLeft(client) => {
+                    self.taken.remove(&client.path);
+                }
+                Output::Join { .. } | Output::CloseConnection(_) | Output::Forward { .. } => {
+                    unreachable!("TCP relaying is off, and there is one server")
                 }
             }
         }
@@ -431,76 +495,4 @@ impl Harness {
         };
         Ok(OpenedRelay { address, next })
     }
-}
-
-const RELAYS: [&str; 2] = ["9.9.9.9", "2606::5"];
-
-const REALM: &str = "turn.org";
-static CREDENTIALS: LazyLock<[Credential; 2]> = LazyLock::new(|| {
-    ["alice", "bob"].map(|name| Credential {
-        name: name.to_owned(),
-        account: name.to_owned(),
-        md5: Key::long_term(Algorithm::Md5, name, REALM, "secret"),
-        sha256: None,
-    })
-});
-
-/// A server that has room for little.
-fn server() -> Server {
-    let ips = RELAYS.map(|relay| relay.parse().expect("an address"));
-    let relays = Arc::new(LiveRelays::new(ips.map(|ip| (ip, ip))));
-    let own = Arc::new(OwnAddresses::new(ips.map(|ip| ip..=ip).into(), vec![]));
-    let most = |places| Some(u32::try_from(places).expect("few places"));
-    let settings = Settings {
-        access: Access::LongTerm(LongTerm::new(
-            REALM.to_owned(),
-            &[7; 32],
-            Some(Duration::from_secs(NONCE)),
-            false,
-            false,
-        )),
-        lifetimes: Lifetimes::default(),
-        limits: Limits {
-            permissions: PERMISSIONS,
-            channels: CHANNELS,
-            ..Limits::default()
-        },
-        quotas: Arc::new(Quotas::new(most(QUOTA), most(TOTAL_QUOTA))),
-        bandwidth: Arc::default(),
-        peers: PeerPolicy::new(PeerRules::default(), own.clone(), vec![], relays.clone()),
-        tcp_peers: PeerPolicy::new(PeerRules::default(), own, vec![], relays.clone()),
-        tcp_relays: relays.clone(),
-        relays,
-        default_family: DefaultFamily::Is(Family::V4),
-        fingerprint: false,
-        legacy_channels: false,
-        udp_relay: true,
-        tcp_relay: false,
-        mobility: None,
-        stun: true,
-        binding: crate::BindingRules::default(),
-        redirects: crate::Redirects::default(),
-        turn: true,
-        by_account: false,
-        unauthorized_per_second: None,
-        abuse: AbuseLimits::default(),
-    };
-    Server::new(Arc::new(settings), 0, &[3; 32])
-}
-
-fn from(client: usize) -> Client {
-    let port = 4000 + u16::try_from(client).expect("few clients");
-    Client {
-        listener: ListenerId(0),
-        path: FiveTuple {
-            transport: Transport::Udp,
-            client: ([192, 0, 2, 1], port).into(),
-            server: ([192, 0, 2, 9], 3478).into(),
-        },
-    }
-}
-
-fn code(reply: &Message<'_>) -> Option<u16> {
-    let value = reply.attribute(attr::ERROR_CODE)?;
-    Some(ErrorCode::parse(value).expect("a code").0.number())
 }

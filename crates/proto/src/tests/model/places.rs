@@ -1,11 +1,14 @@
 //! What the model knows of credentials and of places: nonces, the quota of each user and that of all.
 //!
 //! A place that nobody needs any more is counted until the server has looked: when a timer runs, or when the
-//! client that had it sends its next request.
+//! client that had it sends its next request, or shows a ticket of what it was for.
 
 use turnd_wire::Family;
 
-use super::{CLIENTS, Model, NONCE, Outcome, QUOTA, SECOND, TOTAL_QUOTA, USERS, Wish};
+use super::{
+    LastAllocate, Model, NONCE, Outcome, QUOTA, SECOND, TOTAL_QUOTA, USERS, Wish,
+    allocations::ModelAllocation,
+};
 
 /// A port that is reserved, or was.
 #[derive(Clone, Debug)]
@@ -32,17 +35,17 @@ impl Model {
 
     /// The server looks at this client: what has ended gives its place back.
     pub(super) fn settle(&mut self, client: usize) {
-        let state = &mut self.clients[client];
-        state.place &= state.allocation.is_some() || state.opening.is_some();
+        self.allocations
+            .retain(|it| it.lives() || !it.is_of(client));
     }
 
     pub(super) fn run_timers(&mut self) {
         let now = self.now;
-        for client in 0..CLIENTS {
-            let opening = &mut self.clients[client].opening;
-            *opening = opening.filter(|end| now < *end);
-            self.settle(client);
+        for client in &mut self.clients {
+            client.opening = client.opening.filter(|end| now < *end);
         }
+        self.orphans.retain(|(_, end)| now < *end);
+        self.allocations.retain(ModelAllocation::lives);
         for token in &mut self.tokens {
             token.place &= now < token.ends;
         }
@@ -60,12 +63,21 @@ impl Model {
             },
             _ => 1,
         };
-        let of_clients = self.clients.iter().zip(USERS).filter(|(it, _)| it.place);
-        let of_tokens = self.tokens.iter().filter(|token| token.place);
-        let holders = of_clients.map(|(_, user)| user);
-        let holders: Vec<_> = holders.chain(of_tokens.map(|token| token.user)).collect();
+        let holders = self.holders();
         let own = holders.iter().filter(|holder| **holder == user).count();
         needed == 0 || (own + needed <= QUOTA && holders.len() + needed <= TOTAL_QUOTA)
+    }
+
+    /// Whose the places are that are taken.
+    pub(super) fn holders(&self) -> Vec<usize> {
+        let clients = self.clients.iter().zip(USERS);
+        let on_their_way = clients.filter(|(it, _)| it.opening.is_some());
+        let orphans = self.orphans.iter().map(|(user, _)| *user);
+        let allocations = self.allocations.iter().map(|it| it.user);
+        let tokens = self.tokens.iter().filter(|it| it.place).map(|it| it.user);
+        let on_their_way = on_their_way.map(|(_, user)| user);
+        let all = on_their_way.chain(orphans).chain(allocations).chain(tokens);
+        all.collect()
     }
 
     /// Uses a token up, if it is one and still good.
@@ -82,21 +94,22 @@ impl Model {
         let state = &mut self.clients[client];
         state.requests += 1;
         let nonce = state.nonce;
-        state.last = Some((wish.clone(), nonce));
+        state.last = Some(LastAllocate {
+            wish: wish.clone(),
+            mobile: false,
+            nonce,
+        });
         if let Some(refused) = self.admit(client, nonce) {
             return refused;
         }
-        let state = &self.clients[client];
-        if state.allocation.is_some() {
+        if self.found(client).is_some() {
             return Outcome::Refused(437);
         }
-        if state.opening.is_none() {
+        if self.clients[client].opening.is_none() {
             if !self.has_places(client, &wish) {
                 return Outcome::Refused(486);
             }
-            let state = &mut self.clients[client];
-            state.opening = Some(self.now + 10 * SECOND);
-            state.place = true;
+            self.clients[client].opening = Some(self.now + 10 * SECOND);
         }
         Outcome::Silence
     }
