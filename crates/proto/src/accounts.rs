@@ -100,6 +100,28 @@ mod tests {
         assert_eq!(heavy.unwrap().1.client.received.bytes, 2_000_000);
     }
 
+    /// What clients are sent weighs as much as what they send, and what other servers have counted as well.
+    #[test]
+    fn whoever_moves_more_keeps_the_place_whichever_way_it_goes() {
+        let mut accounts = AccountTraffic::default();
+        let mut received = Traffic::default();
+        received.client.sent.add(1, 10_000);
+        accounts.add("reads", received);
+        let mut other = AccountTraffic::default();
+        other.add("elsewhere", bytes(6000));
+        accounts.add("elsewhere", bytes(6000));
+        accounts.merge(other);
+        for number in 2..ACCOUNTS {
+            accounts.add(&format!("user{number}"), bytes(9000));
+        }
+        for number in 0..ACCOUNTS - 2 {
+            accounts.add(&format!("more{number}"), bytes(1));
+        }
+        for name in ["reads", "elsewhere"] {
+            assert!(accounts.iter().any(|(it, _)| it == name), "{name}");
+        }
+    }
+
     #[test]
     fn nothing_is_lost_and_nothing_counted_twice() {
         let mut accounts = AccountTraffic::default();
