@@ -18,6 +18,7 @@ mod helping;
 pub mod listeners;
 pub mod log;
 pub mod mailbox;
+pub mod memory;
 pub mod metrics;
 pub mod own_addresses;
 pub mod parcels;

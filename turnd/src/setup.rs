@@ -11,8 +11,8 @@ use std::{
 use turnd_net::{Offload, UdpOptions, UdpSocket};
 use turnd_proto::{
     AbuseLimits, Access, Bandwidth, BindingRules, DefaultFamily, FailedLogins, Lifetimes, Limits,
-    LiveRelays, LongTerm, OwnAddresses, PeerPolicy, Quotas, Settings as ServerSettings, ThirdParty,
-    TicketKey, nonce_key,
+    LiveRelays, LongTerm, Memory, OwnAddresses, PeerPolicy, Quotas, Settings as ServerSettings,
+    ThirdParty, TicketKey, nonce_key,
 };
 use turnd_wire::Family;
 
@@ -26,6 +26,7 @@ use crate::{
     handshakes::Handshakes,
     listeners::Listeners,
     metrics::MetricsError,
+    memory,
     metrics::Sources,
     own_addresses,
     ports::RelayPorts,
@@ -153,6 +154,8 @@ pub struct Lasting {
     pub own: Arc<OwnAddresses>,
     /// Who tried wrong passwords.
     pub failed_logins: Arc<FailedLogins>,
+    /// Whether there is enough of it.
+    pub memory: Arc<Memory>,
 }
 
 /// What all workers share, and the sockets of each.
@@ -217,7 +220,7 @@ impl Setup {
                 &settings.relay_ports,
                 relay_options,
             )),
-            stream_rules: Arc::new(stream_rules(settings, encryption.as_ref())?),
+            stream_rules: Arc::new(stream_rules(settings, encryption.as_ref(), &lasting)?),
             encryption: encryption.map(Arc::new),
             dtls_limits: dtls_limits(settings),
             addresses,
@@ -245,6 +248,8 @@ impl Lasting {
         let own = own_addresses::find(&settings.external);
         let own = Arc::new(own.map_err(system("read this machine's addresses"))?);
         own_addresses::watch(&own).map_err(system("start a thread"))?;
+        let memory = Arc::default();
+        memory::watch(&memory).map_err(system("start a thread"))?;
         Ok(Self {
             nonce_key: match &settings.nonce_secret {
                 Some(secret) => nonce_key(secret.expose()),
@@ -258,6 +263,7 @@ impl Lasting {
             )),
             own,
             failed_logins: Arc::default(),
+            memory,
         })
     }
 }
@@ -303,6 +309,7 @@ fn encryption(
 fn stream_rules(
     settings: &Settings,
     encryption: Option<&Encryption>,
+    lasting: &Lasting,
 ) -> Result<StreamRules, StartError> {
     let tls = match encryption {
         Some(encryption) => Some(tls(encryption)?),
@@ -310,7 +317,12 @@ fn stream_rules(
     };
     let limits = &settings.connections;
     let connections = Connections::new(limits.total, limits.per_address);
-    Ok(rules_for_streams(settings, tls, connections))
+    Ok(rules_for_streams(
+        settings,
+        tls,
+        connections,
+        &lasting.memory,
+    ))
 }
 
 /// TLS for connections, with a thread that answers hellos.
@@ -325,10 +337,12 @@ pub(crate) fn rules_for_streams(
     settings: &Settings,
     tls: Option<Tls>,
     connections: Arc<Connections>,
+    memory: &Arc<Memory>,
 ) -> StreamRules {
     StreamRules {
         tls,
         connections,
+        memory: memory.clone(),
         trusted_proxies: settings.proxy.trusted.clone(),
         http: HttpRules {
             acme_redirect: settings.http.acme_redirect.clone(),
@@ -423,6 +437,7 @@ pub(crate) fn server_settings(
             failed_logins: settings.rates.failed_logins,
             failures: lasting.failed_logins.clone(),
         },
+        memory: lasting.memory.clone(),
     }
 }
 

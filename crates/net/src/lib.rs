@@ -10,6 +10,7 @@
 mod cmsg;
 mod interfaces;
 mod log_limit;
+mod memory;
 mod offload;
 mod outbox;
 mod poller;
@@ -22,6 +23,7 @@ mod undelivered;
 
 pub use interfaces::{local_addresses, own_addresses};
 pub use log_limit::LogLimit;
+pub use memory::give_back_memory;
 pub use offload::Offload;
 pub use outbox::{Flushed, Outbox};
 pub use poller::{Events, Interest, Poller, Readiness, Token, Waker};

@@ -97,6 +97,7 @@ impl Server {
         if self.refuses_allocations {
             return Err(Refusal::FORBIDDEN);
         }
+        self.needs_memory()?;
         let request = AllocateRequest::parse(message, &self.settings, &reply.client)?;
         self.refuse_own_relays(&reply.client)?;
         let (place, next_place) = self.places(&request.relay, owner.account())?;

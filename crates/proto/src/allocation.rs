@@ -239,7 +239,7 @@ impl Allocation {
                     new.push(host.ip());
                 }
             }
-            if self.permissions.len() + new.len() > limit {
+            if !new.is_empty() && self.permissions.len() + new.len() > limit {
                 return Err(NoRoom::Full);
             }
         }

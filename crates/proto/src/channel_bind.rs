@@ -52,7 +52,7 @@ impl Server {
         let host = self.host(now, id, request.peer)?;
         let peer = self.settings.peers.peer(host, request.peer.port());
         let peer = peer.map_err(|_| Refusal::FORBIDDEN)?;
-        let limit = self.settings.limits.channels;
+        let limit = self.room(self.settings.limits.channels);
         let allocation = self.table.allocation(id).ok_or(Refusal::MISMATCH)?;
         allocation
             .may_bind(request.channel, peer, now, limit)

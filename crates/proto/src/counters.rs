@@ -318,6 +318,8 @@ pub struct Counters {
     pub total_quota_hits: u64,
     /// 486 because `bps-capacity` is handed out.
     pub capacity_hits: u64,
+    /// 508 to an Allocate or Connect, and peers' connections that were not taken, because memory is short.
+    pub memory_hits: u64,
     /// Requests that did not show who sent them.
     pub auth_failures: AuthFailures,
     /// 401 replies that were not sent.
@@ -404,6 +406,7 @@ impl AddAssign for Counters {
         self.user_quota_hits += other.user_quota_hits;
         self.total_quota_hits += other.total_quota_hits;
         self.capacity_hits += other.capacity_hits;
+        self.memory_hits += other.memory_hits;
         self.auth_failures += other.auth_failures;
         self.challenge_limit += other.challenge_limit;
         self.discoveries_dropped += other.discoveries_dropped;

@@ -62,6 +62,7 @@
 //!     by_account: false,
 //!     unauthorized_per_second: None,
 //!     abuse: AbuseLimits::default(),
+//!     memory: Arc::default(),
 //! };
 //! let mut server = Server::new(Arc::new(settings), 0, &[0; 32]);
 //!
@@ -121,6 +122,7 @@ mod histogram;
 mod icmp;
 mod io;
 mod live_relays;
+mod memory;
 mod mobility;
 mod nonce;
 mod own_addresses;
@@ -167,6 +169,7 @@ pub use io::{
     PortWish, RelayId, RelayProtocol, RelayRefusal, ReservationToken, Transport, UserId,
 };
 pub use live_relays::{LiveRelay, LiveRelays};
+pub use memory::Memory;
 pub use nonce::nonce_key;
 pub use own_addresses::OwnAddresses;
 pub use pace::{Direction, StreamMeter};

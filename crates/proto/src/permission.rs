@@ -83,7 +83,7 @@ impl Server {
         hosts: &[Host],
     ) -> Result<(), Refusal> {
         let until = now + self.settings.lifetimes.permission;
-        let limit = self.settings.limits.permissions;
+        let limit = self.room(self.settings.limits.permissions);
         let allocation = self.table.allocation_mut(id).ok_or(Refusal::MISMATCH)?;
         let before = allocation.held();
         let permitted = allocation.permit(hosts, now, until, limit);

@@ -10,6 +10,7 @@ use crate::{
     bandwidth::Bandwidth,
     discovery::Discovery,
     live_relays::LiveRelays,
+    memory::Memory,
     nonce::{Features, Nonces},
     peers::PeerPolicy,
     quota::Quotas,
@@ -65,6 +66,8 @@ pub struct Settings {
     pub unauthorized_per_second: Option<u32>,
     /// How often strangers and clients may do what harms others if it is done often.
     pub abuse: AbuseLimits,
+    /// Whether there is memory for more than what there is.
+    pub memory: Arc<Memory>,
 }
 
 /// How Binding requests are answered.

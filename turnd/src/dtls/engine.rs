@@ -114,6 +114,12 @@ impl Dtls {
         (self.context, self.limits) = (context, limits);
     }
 
+    /// Whether there is an association with this client, or a handshake under way.
+    #[must_use]
+    pub fn knows(&self, path: Path) -> bool {
+        self.paths.contains_key(&path)
+    }
+
     /// Takes a datagram that came to this worker through `listener`. Its first message is written to `plain`,
     /// and what must go back to the same client is given to `send`. Whatever is not a client's is dropped.
     ///

@@ -73,6 +73,12 @@ fn add_refusals(families: &mut Families, server: &Counters) {
         );
     families
         .counter(
+            "turnd_memory_hits_total",
+            "Allocations refused with 508 and connections with peers refused, because memory is nearly gone",
+        )
+        .sample(&[], server.memory_hits);
+    families
+        .counter(
             "turnd_peers_refused_total",
             "Peers refused with 403 because nobody may reach them",
         )

@@ -33,6 +33,8 @@ pub struct QueueLimits {
 pub enum Kind {
     /// From a peer: may be left out.
     Data,
+    /// The same while memory is short: waits only where little waits already.
+    DataInNeed,
     /// An answer: is left out only by a stream that takes nothing at all.
     Answer,
 }
@@ -88,6 +90,7 @@ impl SendQueue {
     pub fn push(&mut self, now: Instant, kind: Kind, message: &[u8]) -> bool {
         let limit = match kind {
             Kind::Data => self.limit(),
+            Kind::DataInNeed => self.limit().min(FLOOR),
             Kind::Answer => self.limits.bytes + RESERVE,
         };
         if self.bytes.len() + message.len() > limit {

@@ -87,6 +87,9 @@ impl Worker {
             let error = io::Error::other(format!("{from} is not in proxy-protocol-from"));
             return self.report(now, "take a connection with a PROXY header", &error);
         }
+        if rules.memory.is_short() {
+            return socket.abort_on_close();
+        }
         let admitted = if behind_proxy {
             rules.connections.admit_unnamed()
         } else {

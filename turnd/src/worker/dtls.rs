@@ -40,6 +40,9 @@ impl Worker {
             let (Some(dtls), Ok(listener)) = (&mut self.dtls, u32::try_from(at)) else {
                 return;
             };
+            if self.parts.stream_rules.memory.is_short() && !dtls.knows(path) {
+                return;
+            }
             let from = source(&self.listeners, Socket::Listener(at), &client);
             let mut next = dtls.receive(
                 now.instant,

@@ -11,7 +11,7 @@ use std::{
 
 use slotmap::SlotMap;
 use turnd_net::{Interest, Piece, Readiness};
-use turnd_proto::{Client, Instant, ListenerId, Now, Server};
+use turnd_proto::{Client, Instant, ListenerId, Memory, Now, Server};
 use turnd_wire::{Message, framing};
 
 use super::{Worker, peers::Peers};
@@ -51,6 +51,8 @@ pub struct StreamRules {
     pub tls: Option<Tls>,
     /// How many connections there may be.
     pub connections: Arc<Connections>,
+    /// Whether there is memory for more of them.
+    pub memory: Arc<Memory>,
     /// Whose PROXY headers are believed.
     pub trusted_proxies: Vec<RangeInclusive<IpAddr>>,
     /// What a connection gets that speaks HTTP.
@@ -347,6 +349,10 @@ impl Worker {
         };
         let sent = match streams.connections.get_mut(id) {
             Some(connection) if connection.phase != Phase::Ending => {
+                let kind = match kind {
+                    Kind::Data if self.parts.stream_rules.memory.is_short() => Kind::DataInNeed,
+                    kind => kind,
+                };
                 connection.send(now.instant, kind, &streams.staging)
             }
             _ => Ok(0),

@@ -11,6 +11,7 @@ mod support;
 mod exhaustion;
 mod faults;
 mod index;
+mod memory;
 mod namespace;
 mod numbers;
 mod reflection;

@@ -3,10 +3,55 @@
 use turnd_proto::Limits;
 use turnd_wire::attr;
 
-use crate::support::{Client, Network, OK, Request, Setup, time_limited};
+use crate::support::{Client, Network, OK, OTHER_PEER, PEER, Request, Setup, time_limited};
 
 fn peer(number: usize) -> String {
     format!("8.8.{}.{}:5000", number / 200, number % 200 + 1)
+}
+
+#[test]
+fn while_memory_is_short_nothing_new_is_begun_and_what_is_there_goes_on() {
+    let mut net = Network::new();
+    let (mut alice, mut bob) = (net.client("alice"), net.client("bob"));
+    let relay = alice.allocate(&mut net);
+    alice.must_bind(&mut net, 0x4000, PEER);
+    net.settings.memory.set_short(true);
+    assert_eq!(bob.call(&mut net, &Request::allocate()).code(), 508);
+    assert_eq!(alice.permit(&mut net, OTHER_PEER), 508);
+    assert_eq!(alice.bind(&mut net, 0x4001, OTHER_PEER), 508);
+    // New settings do not make more of it.
+    net.reconfigure(Setup::default());
+    assert_eq!(bob.call(&mut net, &Request::allocate()).code(), 508);
+    assert_eq!(net.servers[0].counters(net.now).memory_hits, 2);
+
+    assert_eq!(alice.refresh(&mut net, 600).code(), OK);
+    assert_eq!(alice.permit(&mut net, PEER), OK);
+    assert_eq!(alice.bind(&mut net, 0x4000, PEER), OK);
+    assert!(alice.channel(&mut net, 0x4000, b"up").is_some());
+    assert!(net.peer_sends(relay, PEER, b"down").is_some());
+
+    net.settings.memory.set_short(false);
+    alice.must_permit(&mut net, OTHER_PEER);
+    bob.allocate(&mut net);
+}
+
+#[test]
+fn while_memory_is_short_no_peer_is_connected_to() {
+    let mut net = Network::with(Setup {
+        tcp_relay: true,
+        ..Setup::default()
+    });
+    let mut alice = net.client("alice").over(turnd_proto::Transport::Tcp);
+    let allocate = Request::bare_allocate().with(attr::REQUESTED_TRANSPORT, &[6, 0, 0, 0]);
+    assert_eq!(alice.call(&mut net, &allocate).code(), OK);
+    net.settings.memory.set_short(true);
+    let connect = Request::new(turnd_wire::Method::CONNECT).peer(PEER);
+    assert_eq!(alice.call(&mut net, &connect).code(), 508);
+    net.settings.memory.set_short(false);
+    assert!(
+        alice.try_call(&mut net, &connect).is_none(),
+        "the peer is waited for"
+    );
 }
 
 #[test]

@@ -97,6 +97,7 @@ impl Harness {
             by_account: false,
             unauthorized_per_second: None,
             abuse: AbuseLimits::default(),
+        memory: Arc::default(),
             udp_relay: true,
             tcp_relay: true,
             mobility: None,

@@ -63,6 +63,7 @@ pub(super) fn server() -> Server {
         by_account: false,
         unauthorized_per_second: None,
         abuse: AbuseLimits::default(),
+        memory: Arc::default(),
     };
     Server::new(Arc::new(settings), 0, &[3; 32])
 }

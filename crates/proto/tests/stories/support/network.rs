@@ -181,6 +181,7 @@ impl Setup {
             by_account: self.by_account,
             unauthorized_per_second: self.unauthorized,
             abuse: self.abuse.clone(),
+            memory: before.map_or_else(Arc::default, |before| before.memory.clone()),
         }
     }
 }

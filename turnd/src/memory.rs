@@ -1,0 +1,377 @@
+//! How much memory the program may have, and a thread that tells the workers when it is nearly gone. They then refuse
+//! what is new (508) before the kernel ends the program, and every call with it.
+//!
+//! Looked at are the control groups that the process is in (a container's, or `MemoryMax` of its unit) and the
+//! machine itself. How much an allocation takes, in here and in the kernel, depends on what its client does with
+//! it: measuring what is left is true of all of them, where counting allocations is not.
+
+use std::{
+    fmt,
+    fs::{self, File},
+    io,
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+    sync::{Arc, Weak},
+    thread,
+    time::{Duration, Instant},
+};
+
+use turnd_net::LogLimit;
+use turnd_proto::Memory;
+
+/// What is kept free is an eighth of the limit, and no more than this.
+const MOST_KEPT: u64 = 128 << 20;
+/// Bytes that clients can have the program take in a second, at most. It is looked as often as what is left could
+/// be gone by then.
+const FASTEST: u64 = 256 << 20;
+const OFTENEST: Duration = Duration::from_millis(10);
+const SELDOMEST: Duration = Duration::from_secs(1);
+/// How often what was freed is given back to the system while memory is short.
+const GIVE_BACK: Duration = Duration::from_secs(2);
+/// How often it may be logged that memory is short.
+const LINES: Duration = Duration::from_secs(10);
+/// Control groups of version 1 write a number like it where there is no limit.
+const NO_LIMIT: u64 = 1 << 60;
+
+/// Where the kernel tells of memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    /// A control group of either version.
+    Group(PathBuf, &'static Names),
+    /// The machine, as `/proc/meminfo` has it.
+    Machine,
+}
+
+/// What the files of a control group are called.
+#[derive(Debug, PartialEq, Eq)]
+struct Names {
+    limit: &'static str,
+    used: &'static str,
+    /// Lines of `memory.stat` about what the kernel drops when there is need.
+    droppable: [&'static str; 2],
+}
+
+static V2: Names = Names {
+    limit: "memory.max",
+    used: "memory.current",
+    droppable: ["inactive_file", "active_file"],
+};
+static V1: Names = Names {
+    limit: "memory.limit_in_bytes",
+    used: "memory.usage_in_bytes",
+    droppable: ["total_inactive_file", "total_active_file"],
+};
+
+/// What one place says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Room {
+    limit: u64,
+    left: u64,
+}
+
+impl Room {
+    fn kept(self) -> u64 {
+        (self.limit / 8).min(MOST_KEPT)
+    }
+
+    /// Bytes until it is short, if they are positive.
+    fn margin(self) -> i64 {
+        let signed = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
+        signed(self.left) - signed(self.kept())
+    }
+
+    /// Whether memory is short; once it is, until a quarter more is left than is kept.
+    fn is_short(self, was_short: bool) -> bool {
+        let kept = self.kept();
+        self.left < if was_short { kept + kept / 4 } else { kept }
+    }
+}
+
+impl Place {
+    /// Its files.
+    fn files(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Group(directory, names) => [names.limit, names.used, "memory.stat"]
+                .map(|name| directory.join(name))
+                .to_vec(),
+            Self::Machine => vec!["/proc/meminfo".into()],
+        }
+    }
+
+    /// What its files say, in their order. Nothing, where there is no limit or they say something else.
+    fn room(&self, texts: &[String]) -> Option<Room> {
+        match (self, texts) {
+            (Self::Group(_, names), [limit, used, statistics]) => {
+                let limit = number(limit).filter(|limit| *limit < NO_LIMIT)?;
+                let droppable = names.droppable.map(|name| line(statistics, name));
+                let droppable: u64 = droppable.into_iter().flatten().sum();
+                let left = limit.saturating_sub(number(used)?.saturating_sub(droppable));
+                Some(Room { limit, left })
+            }
+            (Self::Machine, [text]) => {
+                let kilobytes = |name| Some(line(text, name)? * 1024);
+                Some(Room {
+                    limit: kilobytes("MemTotal:")?,
+                    left: kilobytes("MemAvailable:")?,
+                })
+            }
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Group(directory, _) => write!(f, "the control group {}", directory.display()),
+            Self::Machine => f.write_str("this machine"),
+        }
+    }
+}
+
+/// A place with its files open: when they are needed most there may be no descriptor left to open them with.
+struct Watched {
+    place: Place,
+    files: Vec<File>,
+}
+
+impl Watched {
+    /// Nothing where there are no such files.
+    fn new(place: Place) -> Option<Self> {
+        let files: io::Result<Vec<File>> = place.files().iter().map(File::open).collect();
+        let files = files.ok()?;
+        Some(Self { place, files })
+    }
+
+    fn look(&self) -> Option<Room> {
+        let texts: io::Result<Vec<String>> = self.files.iter().map(read).collect();
+        self.place.room(&texts.ok()?)
+    }
+}
+
+/// The text of one of the kernel's files as it is now.
+fn read(file: &File) -> io::Result<String> {
+    let mut text = vec![0; 16 * 1024];
+    let mut length = 0;
+    while let Some(rest) = text.get_mut(length..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, length as u64)? {
+            0 => break,
+            count => length += count,
+        }
+    }
+    text.truncate(length);
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+fn number(text: &str) -> Option<u64> {
+    text.trim().parse().ok()
+}
+
+/// The number behind a name at the beginning of a line.
+fn line(text: &str, name: &str) -> Option<u64> {
+    text.lines().find_map(|line| {
+        let mut words = line.split_ascii_whitespace();
+        (words.next()? == name).then(|| words.next()?.parse().ok())?
+    })
+}
+
+/// The places that bound this process: its control groups with all that they are in, and the machine.
+fn places(groups: &str, mounts: &str) -> Vec<Place> {
+    let mut places = vec![Place::Machine];
+    for mount in mounts.lines() {
+        let Some((place, kind)) = mount.split_once(" - ") else {
+            continue;
+        };
+        let place: Vec<&str> = place.split(' ').collect();
+        let kind: Vec<&str> = kind.split(' ').collect();
+        let (&[_, _, _, root, point, ..], &[kind, _, options, ..]) = (&place[..], &kind[..]) else {
+            continue;
+        };
+        let (controller, names) = match kind {
+            "cgroup2" => ("", &V2),
+            "cgroup" if options.split(',').any(|option| option == "memory") => ("memory", &V1),
+            _ => continue,
+        };
+        let own = groups.lines().find_map(|group| {
+            let mut parts = group.splitn(3, ':').skip(1);
+            let mut controllers = parts.next()?.split(',');
+            controllers
+                .any(|it| it == controller)
+                .then(|| parts.next())?
+        });
+        // In a container the mount shows a part of the tree, which the path may be below or not.
+        let below = own.and_then(|own| Path::new(own).strip_prefix(root).ok());
+        let directory = Path::new(point).join(below.unwrap_or(Path::new("")));
+        let up = directory.ancestors().take_while(|it| it.starts_with(point));
+        places.extend(up.map(|it| Place::Group(it.to_owned(), names)));
+    }
+    places
+}
+
+/// The place where the least is left until memory is short.
+fn tightest(places: &[Watched]) -> Option<(&Place, Room)> {
+    let rooms = places.iter().filter_map(|it| Some((&it.place, it.look()?)));
+    rooms.min_by_key(|(_, room)| room.margin())
+}
+
+/// How long until it is looked again.
+fn pause(room: Room) -> Duration {
+    let margin = u64::try_from(room.margin()).unwrap_or(0);
+    let seconds = Duration::from_millis(margin.saturating_mul(1000) / FASTEST);
+    seconds.clamp(OFTENEST, SELDOMEST)
+}
+
+/// Megabytes, for the log.
+const fn megabytes(bytes: u64) -> u64 {
+    bytes >> 20
+}
+
+/// Starts the thread, and says in the log what it goes by. It ends with the program, or when nobody asks any more.
+///
+/// # Errors
+/// When the thread cannot be started.
+pub fn watch(memory: &Arc<Memory>) -> io::Result<()> {
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    let places = places(&read("/proc/self/cgroup"), &read("/proc/self/mountinfo"));
+    let places: Vec<Watched> = places.into_iter().filter_map(Watched::new).collect();
+    match tightest(&places) {
+        Some((place, room)) => tracing::info!(
+            "memory: {} MB for {place}; while less than {} MB of them is left, new work is refused",
+            megabytes(room.limit),
+            megabytes(room.kept())
+        ),
+        None => tracing::warn!("memory: the kernel does not tell how much there is"),
+    }
+    let memory = Arc::downgrade(memory);
+    let watcher = thread::Builder::new().name("turnd-memory".to_owned());
+    watcher.spawn(move || look_again_and_again(&places, &memory))?;
+    Ok(())
+}
+
+fn look_again_and_again(places: &[Watched], memory: &Weak<Memory>) {
+    let (started, mut lines) = (Instant::now(), LogLimit::new(LINES));
+    let (mut was_told, mut given_back) = (false, None::<Instant>);
+    loop {
+        let Some(memory) = memory.upgrade() else {
+            return;
+        };
+        let was_short = memory.is_short();
+        let Some((place, room)) = tightest(places) else {
+            drop(memory);
+            thread::sleep(SELDOMEST);
+            continue;
+        };
+        let is_short = room.is_short(was_short);
+        memory.set_short(is_short);
+        if is_short && !was_short && lines.allow(started.elapsed()).is_some() {
+            was_told = true;
+            tracing::warn!(
+                "memory: {} of {} MB are left for {place}: new allocations, permissions and connections are refused",
+                megabytes(room.left),
+                megabytes(room.limit)
+            );
+        }
+        if was_short && !is_short && std::mem::take(&mut was_told) {
+            tracing::info!("memory: {} MB are left again", megabytes(room.left));
+        }
+        // What ended allocations had stays with the program otherwise, and nobody new would ever get in.
+        if is_short && given_back.is_none_or(|at| at.elapsed() >= GIVE_BACK) {
+            turnd_net::give_back_memory();
+            given_back = Some(Instant::now());
+        }
+        drop(memory);
+        thread::sleep(pause(room));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOUNTS: &str = "\
+        24 1 0:22 / /proc rw - proc proc rw\n\
+        30 24 0:26 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755\n\
+        31 30 0:27 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n\
+        32 30 0:28 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n";
+
+    fn group(directory: &str, names: &'static Names) -> Place {
+        Place::Group(directory.into(), names)
+    }
+
+    #[test]
+    fn the_group_and_all_that_it_is_in_count() {
+        let v1 = places("4:memory:/a/b\n3:cpu:/c\n0::/\n", MOUNTS);
+        let expected = ["/a/b", "/a", ""].map(|it| format!("/sys/fs/cgroup/memory{it}"));
+        let expected = expected.iter().map(|it| group(it, &V1));
+        assert_eq!(v1[1..], expected.collect::<Vec<_>>());
+
+        let mounts = "30 24 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,nsdelegate\n";
+        let v2 = places("0::/system.slice/turnd.service\n", mounts);
+        let expected = ["/system.slice/turnd.service", "/system.slice", ""];
+        let expected = expected.map(|it| group(&format!("/sys/fs/cgroup{it}"), &V2));
+        assert_eq!(v2[1..], expected);
+        // A container that sees its own part of the tree, by the path of the whole one and by its own.
+        let part = mounts.replace(" / /sys", " /docker/7 /sys");
+        for own in ["0::/docker/7\n", "0::/\n"] {
+            assert_eq!(places(own, &part)[1..], [group("/sys/fs/cgroup", &V2)]);
+        }
+        assert_eq!(places("", ""), [Place::Machine]);
+    }
+
+    #[test]
+    fn what_can_be_dropped_is_left() {
+        let room = |names, texts: [&str; 3]| group("/g", names).room(&texts.map(str::to_owned));
+        let statistics = "anon 5\ninactive_file 1000000\nactive_file 2000000\n";
+        let told = room(&V2, ["134217728\n", "100000000\n", statistics]).unwrap();
+        assert_eq!((told.limit, told.left), (134_217_728, 37_217_728));
+        let told = room(&V1, ["134217728\n", "100000000\n", statistics]).unwrap();
+        assert_eq!(told.left, 34_217_728, "version 1 has other names");
+        for limit in ["max\n", "9223372036854771712\n", ""] {
+            assert_eq!(room(&V2, [limit, "100000000\n", ""]), None);
+        }
+        let machine = "MemTotal: 8 kB\nMemFree: 1 kB\nMemAvailable: 2 kB\n".to_owned();
+        let told = Place::Machine.room(&[machine]).unwrap();
+        assert_eq!((told.limit, told.left), (8192, 2048));
+    }
+
+    #[test]
+    fn an_eighth_is_kept_and_a_little_more_ends_the_shortage() {
+        let room = |left: u64| Room {
+            limit: 128 << 20,
+            left: left << 20,
+        };
+        assert!(!room(16).is_short(false) && room(15).is_short(false));
+        assert!(room(19).is_short(true) && !room(20).is_short(true));
+        let large = Room {
+            limit: 1 << 40,
+            left: 1 << 30,
+        };
+        assert!(!large.is_short(false));
+    }
+
+    #[test]
+    fn the_less_is_left_the_oftener_it_is_looked() {
+        let room = |left: u64| Room {
+            limit: 128 << 20,
+            left: left << 20,
+        };
+        assert_eq!(pause(room(128)), Duration::from_millis(437));
+        assert_eq!(pause(room(17)), OFTENEST);
+        assert_eq!(pause(room(0)), OFTENEST);
+        let large = Room {
+            limit: 1 << 40,
+            left: 1 << 39,
+        };
+        assert_eq!(pause(large), SELDOMEST);
+    }
+
+    #[test]
+    fn this_machine_tells_again_and_again() {
+        let machine = [Watched::new(Place::Machine).unwrap()];
+        for _ in 0..3 {
+            let (_, room) = tightest(&machine).unwrap();
+            assert!(room.left > 0 && room.left <= room.limit, "{room:?}");
+        }
+        assert!(Watched::new(group("/no/such/group", &V2)).is_none());
+    }
+}
