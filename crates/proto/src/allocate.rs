@@ -95,7 +95,7 @@ impl Server {
             return Err(redirection);
         }
         if self.refuses_allocations {
-            return Err(Refusal::FORBIDDEN);
+            return Err(Refusal::NO_CAPACITY);
         }
         self.needs_memory()?;
         let request = AllocateRequest::parse(message, &self.settings, &reply.client)?;

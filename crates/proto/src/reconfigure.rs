@@ -39,7 +39,8 @@ impl Server {
         }
     }
 
-    /// Makes no new allocations, with 403 as coturn does, or makes them again. Everything else goes on.
+    /// Makes no new allocations (508, which is for later; 403 would be for good), or makes them again. Everything
+    /// else goes on.
     pub fn refuse_allocations(&mut self, refuse: bool) {
         self.refuses_allocations = refuse;
     }

@@ -28,7 +28,7 @@ fn client(turnd: &Turnd, peer: &Peer) -> Session {
 fn is_draining(turnd: &Turnd, client: &Session, peer: &Peer) {
     let newcomer = alice(turnd);
     assert_eq!(newcomer.binding().error(), None);
-    assert_eq!(newcomer.allocate().error(), Some(403));
+    assert_eq!(newcomer.allocate().error(), Some(508));
     assert_eq!(refresh(client).error(), None);
     assert_eq!(client.permit(peer.address()).error(), None);
     assert_eq!(client.bind(peer.address()).error(), None);

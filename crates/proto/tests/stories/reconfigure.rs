@@ -218,14 +218,14 @@ fn a_server_that_refuses_allocations_does_everything_else() {
     for server in &mut net.servers {
         server.refuse_allocations(true);
     }
-    assert_eq!(new.call(&mut net, &Request::allocate()).code(), 403);
+    assert_eq!(new.call(&mut net, &Request::allocate()).code(), 508);
     old.must_bind(&mut net, CHANNEL, PEER);
     assert!(old.channel(&mut net, CHANNEL, b"up").is_some());
     assert!(net.peer_sends(relay, PEER, b"down").is_some());
     assert_eq!(old.refresh(&mut net, 600).code(), OK);
     // New settings do not let it forget.
     net.reconfigure(Setup::default());
-    assert_eq!(new.call(&mut net, &Request::allocate()).code(), 403);
+    assert_eq!(new.call(&mut net, &Request::allocate()).code(), 508);
     for server in &mut net.servers {
         server.refuse_allocations(false);
     }

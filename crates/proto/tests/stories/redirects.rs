@@ -234,7 +234,7 @@ fn a_drain_can_have_servers_of_its_own() {
     assert_eq!(targets(&allocate(&mut net, &mut bob)), [at(OTHER)]);
     // With no server of his family he is refused as ever.
     let mut carol = Client::new("[2001:db8::7]:4001").user("carol", "christmas");
-    assert_eq!(allocate(&mut net, &mut carol).code(), 403);
+    assert_eq!(allocate(&mut net, &mut carol).code(), 508);
     net.servers[0].refuse_allocations(false);
     assert_eq!(allocate(&mut net, &mut bob).code(), OK);
 }
