@@ -327,6 +327,7 @@ impl SessionLog {
             Ending::Deleted => "deleted by client",
             Ending::Expired => "allocation timeout",
             Ending::Disconnected => "connection closed",
+            Ending::Denied => "user denied",
             Ending::Failed => "worker failed",
         };
         for (side, flows) in [("usage", &traffic.client), ("peer usage", &traffic.peer)] {

@@ -331,6 +331,14 @@ impl Server {
             };
             return self.refuse(now, &opening.reply, Some(opening.owner.name()), &refusal);
         }
+        // Shut out while the sockets were opened.
+        if let Err(refusal) = self.refuse_denied(&opening.owner) {
+            for relay in &opening.opened {
+                self.table.forget_relay(relay.id);
+                self.close_relay(relay.id);
+            }
+            return self.refuse(now, &opening.reply, Some(opening.owner.name()), &refusal);
+        }
         // The life that is granted starts with the answer, however long the sockets took.
         for relay in &mut opening.opened {
             relay.expires = now + opening.lifetime;

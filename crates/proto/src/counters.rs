@@ -184,6 +184,8 @@ counts! {
         expired = "expired",
         /// The connection that it was made on has ended.
         disconnected = "disconnected",
+        /// Its user was shut out (`denied-user`).
+        denied = "denied",
         /// Its worker had to begin anew after a panic.
         failed = "failed",
     }
@@ -195,6 +197,7 @@ impl ByEnding {
             Ending::Deleted => &mut self.deleted,
             Ending::Expired => &mut self.expired,
             Ending::Disconnected => &mut self.disconnected,
+            Ending::Denied => &mut self.denied,
             Ending::Failed => &mut self.failed,
         }
     }

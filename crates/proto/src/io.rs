@@ -362,6 +362,8 @@ pub enum Output {
     PathTaken(Client),
     /// They are not any more.
     PathLeft(Client),
+    /// This client is shut out: end his connection or association, if he has one, which tells him so.
+    CloseClient(Client),
     /// Close the connection with a peer, and the client's that was joined to it.
     CloseConnection(ConnectionId),
     /// Something worth a log line or a counter.
@@ -490,6 +492,8 @@ pub enum Ending {
     Expired,
     /// The connection that it was made on has ended.
     Disconnected,
+    /// Its user is shut out.
+    Denied,
     /// Something went wrong in this program: [`crate::Server::begin_anew`].
     Failed,
 }

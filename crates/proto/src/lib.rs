@@ -63,6 +63,7 @@
 //!     unauthorized_per_second: None,
 //!     abuse: AbuseLimits::default(),
 //!     memory: Arc::default(),
+//!     denied_users: DeniedUsers::default(),
 //! };
 //! let mut server = Server::new(Arc::new(settings), 0, &[0; 32]);
 //!
@@ -115,6 +116,7 @@ mod connect;
 mod connection_bind;
 mod connections;
 mod counters;
+mod denied_users;
 mod discovery;
 mod failed_logins;
 mod frame;
@@ -158,6 +160,7 @@ pub use counters::{
     AllocationBytes, AllocationSeconds, AuthFailures, ByCode, ByEnding, ByMethod, ChallengeLimit,
     Counters, Drops,
 };
+pub use denied_users::DeniedUsers;
 pub use discovery::{Discovery, Origin};
 pub use failed_logins::FailedLogins;
 pub use frame::Wrapping;

@@ -16,11 +16,14 @@ pub struct Withdrawn {
     pub permissions: usize,
     /// Connections with peers (RFC 6062).
     pub connections: usize,
+    /// Allocations of users who are shut out, with all that hung on them.
+    pub allocations: usize,
 }
 
 impl Server {
-    /// Serves by these settings from now on. No allocation ends: what it was granted it keeps for as long
-    /// as it was granted, except for peers who may not be reached any more, which are cut off at once.
+    /// Serves by these settings from now on. What an allocation was granted it keeps for as long as it was
+    /// granted, except for peers who may not be reached any more, which are cut off at once. Only the
+    /// allocations of users who are shut out end.
     /// Whoever owns an allocation is looked for again (see [`crate::Ask::FindKeys`]) at the next request
     /// about it, if keys have changed.
     ///
@@ -32,10 +35,19 @@ impl Server {
             .set_relays(settings.relays.clone(), settings.tcp_relays.clone());
         let is_same = settings.peers.judges_as(&before.peers)
             && settings.tcp_peers.judges_as(&before.tcp_peers);
-        if is_same {
+        let allocations = if settings.denied_users == before.denied_users {
+            0
+        } else {
+            self.end_denied(now.instant)
+        };
+        let withdrawn = if is_same {
             Withdrawn::default()
         } else {
             self.judge_peers(now)
+        };
+        Withdrawn {
+            allocations,
+            ..withdrawn
         }
     }
 

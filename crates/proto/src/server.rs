@@ -301,12 +301,13 @@ impl Server {
     /// Serves a request whose sender is known.
     fn serve(&mut self, now: Instant, message: &Message<'_>, reply: ReplyTo, identity: Identity) {
         let user = identity.name().to_owned();
-        let done = match message.method() {
+        let allowed = self.refuse_denied(&identity);
+        let done = allowed.and_then(|()| match message.method() {
             Method::BINDING => self.binding(now, message, &reply),
             Method::ALLOCATE => self.allocate(now, message, &reply, identity),
             Method::CONNECTION_BIND => self.connection_bind(now, message, &reply, &identity),
             _ => self.serve_allocation(now, message, &reply, &identity),
-        };
+        });
         if let Err(refusal) = done {
             self.refuse(now, &reply, Some(&user), &refusal);
         }

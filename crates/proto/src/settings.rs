@@ -8,6 +8,7 @@ use turnd_wire::Family;
 use crate::{
     abuse::AbuseLimits,
     bandwidth::Bandwidth,
+    denied_users::DeniedUsers,
     discovery::Discovery,
     live_relays::LiveRelays,
     memory::Memory,
@@ -68,6 +69,8 @@ pub struct Settings {
     pub abuse: AbuseLimits,
     /// Whether there is memory for more than what there is.
     pub memory: Arc<Memory>,
+    /// Users who may do nothing.
+    pub denied_users: DeniedUsers,
 }
 
 /// How Binding requests are answered.

@@ -5,7 +5,7 @@
 use precis_profiles::{OpaqueString, precis_core::profile::Profile};
 
 /// Each form once, the written one first. A text that a profile forbids has no form of it.
-pub(super) fn forms(text: &str) -> Vec<String> {
+pub(crate) fn forms(text: &str) -> Vec<String> {
     let mut forms = vec![text.to_owned()];
     if text.is_ascii() {
         return forms;

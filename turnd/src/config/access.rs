@@ -12,6 +12,8 @@ use super::{
 
 /// Characters of a realm (RFC 8489 section 14.9).
 const LONGEST_REALM: usize = 127;
+/// Bytes of a user's name (RFC 8489 section 14.3).
+const LONGEST_NAME: usize = 508;
 
 /// The name given last wins, as a later line or the command line does for other options.
 pub(super) fn users(raw: &Raw, findings: &mut Findings) -> Vec<StaticUser> {
@@ -33,6 +35,27 @@ pub(super) fn users(raw: &Raw, findings: &mut Findings) -> Vec<StaticUser> {
         );
     }
     users.into_iter().map(|at| at.value.clone()).collect()
+}
+
+/// Who is shut out, in no order that means anything.
+pub(super) fn denied_users(raw: &Raw, access: Access, findings: &mut Findings) -> Vec<String> {
+    let mut denied: Vec<String> = Vec::new();
+    for at in raw.denied_user.all() {
+        let name = &at.value;
+        if name.is_empty() || name.len() > LONGEST_NAME || name.contains(char::is_control) {
+            let text = "denied-user: nobody can have that name; \
+                        expected 1 to 508 bytes, none of them a control character";
+            findings.error(&at.origin, text);
+        } else if !denied.contains(name) {
+            denied.push(name.clone());
+        }
+    }
+    if let (Some(at), Access::Anonymous) = (raw.denied_user.last(), access) {
+        let text = "denied-user: with no-auth nobody says who it is, so nobody is denied";
+        findings.warn_of(About::NoEffect, &at.origin, text);
+    }
+    denied.sort_unstable();
+    denied
 }
 
 pub(super) fn shared_secrets(raw: &Raw, findings: &mut Findings) -> Vec<Secret> {

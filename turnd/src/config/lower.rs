@@ -6,7 +6,7 @@ use std::{net::IpAddr, ops::RangeInclusive, time::Duration};
 use turnd_proto::PeerRules;
 
 use super::{
-    access::{access, realm, shared_secrets, users},
+    access::{access, denied_users, realm, shared_secrets, users},
     binding::{binding, redirects},
     draining::drain,
     error::{About, Findings, Origin},
@@ -73,6 +73,7 @@ pub(super) fn lower(
         realm,
         access,
         users,
+        denied_users: denied_users(raw, access, findings),
         shared_secrets,
         third_party,
         rest_separator: raw.rest_separator.or(':'),

@@ -128,6 +128,7 @@ pub(super) struct Raw {
     // Authentication
     pub(super) realm: Slot<String>,
     pub(super) user: Slot<StaticUser>,
+    pub(super) denied_user: Slot<String>,
     pub(super) long_term: Slot<bool>,
     pub(super) no_auth: Slot<bool>,
     pub(super) use_auth_secret: Slot<bool>,

@@ -64,6 +64,8 @@ pub struct Settings {
     pub access: Access,
     /// Users with a password or key; each name once.
     pub users: Vec<StaticUser>,
+    /// Users who are shut out, by their own name or that of their account; each once.
+    pub denied_users: Vec<String>,
     /// Secrets that time-limited credentials are made from; each is tried in turn.
     pub shared_secrets: Vec<Secret>,
     /// Third parties that authorize clients (RFC 7635), if there are any.

@@ -51,6 +51,7 @@ pub(crate) fn differences(old: &Settings, new: &Settings) -> Differences {
         coalesce,
         // In `compare_access`.
         realm: _,
+        denied_users: _,
         access: _,
         users: _,
         shared_secrets: _,
@@ -129,6 +130,7 @@ fn compare_access(it: &mut Comparison, old: &Settings, new: &Settings) {
     it.live("realm", &old.realm, &new.realm);
     it.live("users", &old.users, &new.users);
     it.live("users", &old.access, &new.access);
+    it.live("denied users", &old.denied_users, &new.denied_users);
     it.live("secrets", &old.shared_secrets, &new.shared_secrets);
     it.live("secrets", &old.rest_separator, &new.rest_separator);
     it.live("keys of tokens", &old.third_party, &new.third_party);
@@ -202,6 +204,7 @@ pub(crate) fn without_restarts(old: &Settings, mut new: Settings) -> Settings {
         new.access = old.access;
         new.realm.clone_from(&old.realm);
         new.users.clone_from(&old.users);
+        new.denied_users.clone_from(&old.denied_users);
         new.shared_secrets.clone_from(&old.shared_secrets);
         new.third_party.clone_from(&old.third_party);
         new.rest_separator = old.rest_separator;

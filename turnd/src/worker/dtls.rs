@@ -133,6 +133,21 @@ impl Worker {
         self.end_associations(now);
     }
 
+    /// Ends a client's association, and says so to it.
+    pub(super) fn end_association(&mut self, now: Now, socket: Socket, client: &Client) {
+        let from = source(&self.listeners, socket, client);
+        let Some(dtls) = &mut self.dtls else {
+            return;
+        };
+        let path = path(client.path.client, client.path.server);
+        dtls.close(path, |datagram| {
+            let piece = self.outbox.scratch(datagram);
+            self.outbox
+                .push(socket.number(), path.client, from, &[piece]);
+        });
+        self.end_associations(now);
+    }
+
     pub(super) fn next_dtls_timeout(&self) -> Option<Instant> {
         self.dtls.as_ref().and_then(crate::dtls::Dtls::next_timeout)
     }

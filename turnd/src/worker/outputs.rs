@@ -50,6 +50,7 @@ impl Worker {
             } => self.forward(usize::from(server), from, message),
             Output::PathTaken(client) => self.path_taken(&client),
             Output::PathLeft(client) => self.path_left(&client),
+            Output::CloseClient(client) => self.close_client(now, &client),
             Output::CloseRelay(relay) => {
                 // What the client sent before it deleted its allocation.
                 if self.outbox.waits_for(Socket::Relay(relay).number()) {
@@ -117,6 +118,18 @@ impl Worker {
             Socket::Stream(id) => self.reply_on_stream(now, id, bytes),
             _ if to.path.transport == Transport::Dtls => self.encrypt(now, to, bytes),
             socket => self.push_reply(socket, to, bytes),
+        }
+    }
+
+    /// Ends a connection or an association; nothing ends over UDP.
+    fn close_client(&mut self, now: Now, client: &Client) {
+        match Socket::of(client.listener.0) {
+            Socket::Stream(id) => self.close_stream(now, id),
+            socket @ Socket::Listener(_) if client.path.transport == Transport::Dtls => {
+                self.end_association(now, socket, client);
+            }
+            // An association of another worker is left by its client, who gets no answer.
+            _ => {}
         }
     }
 

@@ -83,7 +83,14 @@ impl Worker {
     /// Serves by new settings. No allocation and no packet is lost.
     fn reconfigure(&mut self, now: Now, new: Reconfigure) {
         let withdrawn = self.parts.server.reconfigure(now, new.server);
-        if withdrawn != turnd_proto::Withdrawn::default() {
+        if withdrawn.allocations > 0 {
+            tracing::info!(
+                "worker {}: {} allocations of denied users ended",
+                self.parts.index,
+                withdrawn.allocations
+            );
+        }
+        if withdrawn.permissions + withdrawn.connections > 0 {
             tracing::info!(
                 "worker {}: {} permissions withdrawn and {} connections with peers closed, because of new rules",
                 self.parts.index,

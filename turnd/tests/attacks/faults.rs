@@ -29,17 +29,20 @@ fn with_unlucky_user(more: &str) -> Turnd {
 }
 
 /// A client, a peer that it has a channel to, and the relay between them.
-struct Call {
-    client: Client,
+pub(crate) struct Call {
+    pub(crate) client: Client,
     peer: UdpSocket,
     relayed: SocketAddr,
 }
 
 impl Call {
     fn new(way: Way, turnd: &Turnd) -> Self {
+        Self::of(Client::new(way, turnd))
+    }
+
+    pub(crate) fn of(mut client: Client) -> Self {
         let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
         peer.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        let mut client = Client::new(way, turnd);
         let relayed = client.allocate(17, 1).relayed()[0];
         assert_eq!(client.bind(0x4000, peer.local_addr().unwrap()), None);
         Self {
@@ -50,13 +53,28 @@ impl Call {
     }
 
     /// Whether what either side sends arrives.
-    fn talk(&mut self) {
+    pub(crate) fn talk(&mut self) {
         self.client.send_on(0x4000, b"there");
         let mut buffer = [0; 100];
         let (length, from) = self.peer.recv_from(&mut buffer).expect("data");
         assert_eq!((&buffer[..length], from), (&b"there"[..], self.relayed));
         self.peer.send_to(b"back", self.relayed).unwrap();
         assert_eq!(&self.client.next()[4..8], b"back");
+    }
+
+    /// Whether the relay is gone: nothing that the client sends gets out, nothing that the peer sends gets in.
+    /// On a connection that is open still.
+    pub(crate) fn is_over(&mut self) -> bool {
+        self.peer.send_to(b"back", self.relayed).unwrap();
+        self.client.send_on(0x4000, b"there");
+        let hears_nothing = self.client.hears_nothing();
+        self.peer.set_nonblocking(true).unwrap();
+        // The other end may say that nobody is there.
+        let heard = std::iter::repeat_with(|| self.peer.recv(&mut [0; 100]));
+        let mut heard = heard.take_while(
+            |it| !matches!(it, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock),
+        );
+        hears_nothing && !heard.any(|it| it.is_ok())
     }
 
     fn is_alive(&mut self) -> bool {

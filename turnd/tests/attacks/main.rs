@@ -17,4 +17,5 @@ mod numbers;
 mod reflection;
 mod relay_abuse;
 mod secrecy;
+mod stolen;
 mod ways;

@@ -167,6 +167,18 @@ impl Client {
         }
     }
 
+    /// Whether the server ends the connection, or the association.
+    pub(crate) fn is_ended(&mut self) -> bool {
+        let mut buffer = [0; 65_536];
+        loop {
+            match self.carrier.read(&mut buffer) {
+                Ok(0) => return true,
+                Ok(_) => {}
+                Err(error) => return error.kind() != ErrorKind::WouldBlock,
+            }
+        }
+    }
+
     /// Whether nothing else has come when the answer to a question is there.
     pub(crate) fn hears_nothing(&mut self) -> bool {
         let (id, request) = message(Class::Request, Method::BINDING, |_| ());

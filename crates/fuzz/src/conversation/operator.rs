@@ -41,7 +41,6 @@ pub(super) fn setup(flags: u8, more: u8) -> Setup {
             failed_logins: (more & 64 != 0).then_some(2),
             ..AbuseLimits::default()
         },
-        memory: Arc::default(),
         total_quota: (more & 128 != 0).then_some(5),
         ..Setup::default()
     }

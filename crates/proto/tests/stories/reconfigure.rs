@@ -2,11 +2,13 @@
 
 use core::time::Duration;
 
-use turnd_proto::{Lifetimes, PeerRules, Transport, Withdrawn};
+use turnd_proto::{Ending, Event, Lifetimes, PeerRules, Transport, Withdrawn};
 
 use turnd_wire::{Method, attr};
 
-use crate::support::{Network, OK, OTHER_PEER, PEER, Request, SAME_HOST, Setup};
+use crate::support::{
+    Client, Network, OK, OTHER_PEER, PEER, Reply, Request, SAME_HOST, Setup, time_limited,
+};
 
 const CHANNEL: u16 = 0x4000;
 const OTHER_CHANNEL: u16 = 0x4001;
@@ -33,7 +35,7 @@ fn a_denied_host_is_cut_off_with_its_channels_and_others_are_not() {
     });
     let expected = Withdrawn {
         permissions: 1,
-        connections: 0,
+        ..Withdrawn::default()
     };
     assert_eq!(withdrawn, [expected]);
     assert_eq!(net.servers[0].counters(net.now).permissions, 1);
@@ -161,6 +163,127 @@ fn the_owner_is_looked_for_again_once_when_keys_have_changed() {
     assert_eq!(net.allocations(), 1);
     client.password = "looking-glass".to_owned();
     assert_eq!(client.refresh(&mut net, 600).code(), OK);
+}
+
+fn denying_users(names: &[&'static str]) -> Setup {
+    Setup {
+        denied_users: names.to_vec(),
+        ..Setup::default()
+    }
+}
+
+#[test]
+fn a_user_who_is_shut_out_loses_what_he_has_and_gets_nothing_more() {
+    let mut net = Network::new();
+    let (mut alice, mut bob) = (net.client("alice"), net.client("bob"));
+    let mut again = Client::new("192.0.2.1:4999").user("alice", "wonderland");
+    let relay = alice.allocate(&mut net);
+    alice.must_bind(&mut net, CHANNEL, PEER);
+    again.allocate(&mut net);
+    bob.allocate(&mut net);
+    bob.must_bind(&mut net, CHANNEL, PEER);
+
+    let withdrawn = net.reconfigure(denying_users(&["alice", "mallory"]));
+    assert_eq!(withdrawn[0].allocations, 2);
+    assert_eq!(net.allocations(), 1);
+    assert_eq!(net.shut_out.len(), 2);
+    assert!(net.shut_out.contains(&again.address()));
+    let denied = |event: &&Event| matches!(event, Event::Deleted { cause: Ending::Denied, user, .. } if user == "alice");
+    assert_eq!(net.events.iter().filter(denied).count(), 2);
+    assert_eq!(alice.channel(&mut net, CHANNEL, b"up"), None);
+    assert_eq!(net.peer_sends(relay, PEER, b"down"), None);
+    net.servers[0].check();
+
+    // Whatever he asks for; who only claims his name gets the 401 that everybody gets.
+    assert_eq!(alice.call(&mut net, &Request::allocate()).code(), 403);
+    assert_eq!(alice.refresh(&mut net, 600).code(), 403);
+    assert_eq!(alice.permit(&mut net, PEER), 403);
+    assert_eq!(alice.bind(&mut net, CHANNEL, PEER), 403);
+    alice.password = "guessed".to_owned();
+    assert_eq!(alice.call(&mut net, &Request::allocate()).code(), 401);
+    assert!(bob.channel(&mut net, CHANNEL, b"up").is_some());
+    assert_eq!(bob.refresh(&mut net, 600).code(), OK);
+
+    // A reload that has nothing to do with it ends nothing, and one that lets him in does.
+    assert_eq!(
+        net.reconfigure(denying_users(&["alice", "mallory"])),
+        [Withdrawn::default()]
+    );
+    net.reconfigure(Setup::default());
+    alice.password = "wonderland".to_owned();
+    alice.allocate(&mut net);
+}
+
+#[test]
+fn every_time_limited_name_of_a_user_is_his() {
+    let mut net = Network::new();
+    net.keys.secrets = vec!["north"];
+    let expires = net.now.unix + 1000;
+    let client = |stamp: u64, account: &str, port: u16| {
+        let user = format!("{stamp}:{account}");
+        let password = time_limited("north", &user);
+        Client::new(&format!("192.0.2.1:{port}")).user(&user, &password)
+    };
+    let mut daves = [
+        client(expires, "dave", 4001),
+        client(expires + 1, "dave", 4002),
+    ];
+    let mut erins = [
+        client(expires, "erin", 4003),
+        client(expires + 1, "erin", 4004),
+    ];
+    for client in daves.iter_mut().chain(&mut erins) {
+        client.allocate(&mut net);
+    }
+    let one_of_erins: &'static str = Box::leak(erins[0].user.clone().into_boxed_str());
+    let withdrawn = net.reconfigure(denying_users(&["dave", one_of_erins]));
+    assert_eq!(withdrawn[0].allocations, 3);
+    for client in &mut daves {
+        assert_eq!(client.call(&mut net, &Request::allocate()).code(), 403);
+    }
+    assert_eq!(erins[0].refresh(&mut net, 600).code(), 403);
+    assert_eq!(erins[1].refresh(&mut net, 600).code(), OK);
+    let mut third = client(expires + 2, "dave", 4005);
+    assert_eq!(third.call(&mut net, &Request::allocate()).code(), 403);
+}
+
+/// The answer that a socket is there comes when its user is none any more.
+#[test]
+fn an_allocation_on_its_way_is_not_made_for_who_was_shut_out() {
+    let mut net = Network::new();
+    let mut alice = net.client("alice");
+    alice.say_hello(&mut net);
+    net.hold = true;
+    assert!(alice.try_call(&mut net, &Request::allocate()).is_none());
+    // The key is found, and the socket asked for.
+    let (index, id, ask) = net.asks.remove(0);
+    net.answer_one(index, id, &ask);
+    net.reconfigure(denying_users(&["alice"]));
+    net.answer_asks();
+    let reply = net.take_reply().expect("an answer");
+    assert_eq!(Reply { bytes: reply }.code(), 403);
+    assert_eq!((net.allocations(), net.ports.in_use()), (0, 0));
+    net.servers[0].check_is_empty();
+}
+
+/// With his connections, on either side.
+#[test]
+fn peers_over_tcp_of_who_is_shut_out_are_let_go() {
+    let with_tcp = |denied_users| Setup {
+        tcp_relay: true,
+        denied_users,
+        ..Setup::default()
+    };
+    let mut net = Network::with(with_tcp(vec![]));
+    let mut client = net.client("alice").over(Transport::Tcp);
+    let allocate = Request::bare_allocate().with(attr::REQUESTED_TRANSPORT, &[6, 0, 0, 0]);
+    assert_eq!(client.call(&mut net, &allocate).code(), OK);
+    let bytes = client.signed(&Request::new(Method::CONNECT).peer(PEER));
+    assert!(client.deliver(&mut net, &bytes).is_none());
+    let connection = net.connecting[0].2;
+    net.reconfigure(with_tcp(vec!["alice"]));
+    assert_eq!(net.closed, [connection]);
+    assert_eq!(net.shut_out, [client.address()]);
 }
 
 #[test]

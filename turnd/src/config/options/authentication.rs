@@ -34,6 +34,12 @@ pub(super) static TOPIC: Topic = Topic {
         )
         .repeatable(),
         obeyed(
+            "denied-user",
+            Text(to!(denied_user)),
+            "who is shut out; a reload ends what he has",
+        )
+        .repeatable(),
+        obeyed(
             "static-auth-secret",
             Hidden(to!(static_auth_secret)),
             "secret that time-limited credentials are made from",

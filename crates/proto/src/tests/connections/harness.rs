@@ -97,7 +97,8 @@ impl Harness {
             by_account: false,
             unauthorized_per_second: None,
             abuse: AbuseLimits::default(),
-        memory: Arc::default(),
+            memory: Arc::default(),
+            denied_users: crate::DeniedUsers::default(),
             udp_relay: true,
             tcp_relay: true,
             mobility: None,
@@ -299,6 +300,7 @@ impl Harness {
                 Output::Forward { .. } | Output::PathTaken(_) | Output::PathLeft(_) => {
                     unreachable!("nobody has a ticket")
                 }
+                Output::CloseClient(_) => unreachable!("nobody is denied"),
                 Output::Event(_) => {}
             }
         }

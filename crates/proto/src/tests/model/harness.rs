@@ -459,8 +459,11 @@ impl Harness {
                 Output::PathLeft(client) => {
                     self.taken.remove(&client.path);
                 }
-                Output::Join { .. } | Output::CloseConnection(_) | Output::Forward { .. } => {
-                    unreachable!("TCP relaying is off, and there is one server")
+                Output::Join { .. }
+                | Output::CloseConnection(_)
+                | Output::CloseClient(_)
+                | Output::Forward { .. } => {
+                    unreachable!("TCP relaying is off, there is one server, and nobody is shut out")
                 }
             }
         }

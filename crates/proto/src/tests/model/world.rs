@@ -64,6 +64,7 @@ pub(super) fn server() -> Server {
         unauthorized_per_second: None,
         abuse: AbuseLimits::default(),
         memory: Arc::default(),
+        denied_users: crate::DeniedUsers::default(),
     };
     Server::new(Arc::new(settings), 0, &[3; 32])
 }

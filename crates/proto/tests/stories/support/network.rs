@@ -48,6 +48,8 @@ pub(crate) struct Setup {
     pub(crate) by_account: bool,
     pub(crate) unauthorized: Option<u32>,
     pub(crate) abuse: AbuseLimits,
+    /// Users who may do nothing.
+    pub(crate) denied_users: Vec<&'static str>,
     /// Relay addresses, inside and outside.
     pub(crate) relays: Vec<(&'static str, &'static str)>,
     pub(crate) listeners: Vec<&'static str>,
@@ -88,6 +90,7 @@ impl Default for Setup {
             by_account: false,
             unauthorized: None,
             abuse: AbuseLimits::default(),
+            denied_users: vec![],
             relays: vec![("10.0.0.5", "9.9.9.9"), ("2606::5", "2606::5")],
             listeners: vec!["10.0.0.5:3478", "[2606::5]:3478"],
             named: vec![],
@@ -116,6 +119,10 @@ impl Setup {
             .iter()
             .map(|(inside, _)| ip(inside)..=ip(inside));
         OwnAddresses::new(interfaces.collect(), self.named.iter().map(ip).collect())
+    }
+
+    fn denied_users(&self) -> impl Iterator<Item = String> {
+        self.denied_users.iter().map(|&name| name.to_owned())
     }
 
     fn settings(&self, own: Arc<OwnAddresses>, before: Option<&Settings>) -> Settings {
@@ -181,6 +188,7 @@ impl Setup {
             by_account: self.by_account,
             unauthorized_per_second: self.unauthorized,
             abuse: self.abuse.clone(),
+            denied_users: self.denied_users().collect(),
             memory: before.map_or_else(Arc::default, |before| before.memory.clone()),
         }
     }
@@ -233,6 +241,8 @@ pub(crate) struct Network {
     pub(crate) meters: Vec<Arc<StreamMeter>>,
     /// Connections that were closed.
     pub(crate) closed: Vec<ConnectionId>,
+    /// Clients whose connections were to be ended.
+    pub(crate) shut_out: Vec<SocketAddr>,
     /// Which server has the clients that moved, by their paths and the server they write to.
     pub(crate) forwarded: HashMap<(usize, FiveTuple), usize>,
     /// Replies that nobody has looked at.
@@ -278,6 +288,7 @@ impl Network {
             joined: Vec::new(),
             meters: Vec::new(),
             closed: Vec::new(),
+            shut_out: Vec::new(),
             forwarded: HashMap::new(),
             replies: Vec::new(),
             sockets: HashMap::new(),
@@ -541,6 +552,7 @@ impl Network {
                 Output::PathLeft(client) => {
                     self.forwarded.retain(|(_, path), _| *path != client.path);
                 }
+                Output::CloseClient(client) => self.shut_out.push(client.path.client),
                 Output::Event(event) => self.events.push(event),
             }
         }
