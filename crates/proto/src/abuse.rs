@@ -15,7 +15,7 @@ use crate::{
     io::{FiveTuple, Transport},
     reflection::Weight,
     refusal::{Carries, Refusal},
-    request::ReplyTo,
+    request::{ReplyTo, bare_challenge_length},
     server::Server,
     settings::Access,
     time::Instant,
@@ -73,7 +73,7 @@ impl Server {
         }
         let weight = Weight {
             request: reply.request,
-            reply: reply.challenge_length(&self.settings, long_term),
+            reply: reply.challenge_length(long_term),
         };
         let table = self.reflections.get_or_insert_default();
         let may_send = table.take(path.client.ip(), weight, limit, now);
@@ -84,9 +84,11 @@ impl Server {
     /// Somebody at this address has signed with a challenge that went there.
     pub(crate) fn challenge_answered(&mut self, now: Instant, path: &FiveTuple) {
         if let (Some(table), Some(limit)) = (&mut self.reflections, self.settings.abuse.challenges)
+            && let Access::LongTerm(long_term) = &self.settings.access
             && is_unproved(path)
         {
-            table.answered(path.client.ip(), limit, now);
+            let reply = bare_challenge_length(long_term);
+            table.answered(path.client.ip(), reply, limit, now);
         }
     }
 

@@ -30,7 +30,10 @@ impl Server {
             return Err(Refusal::unknown(unknown));
         }
         let Some(place) = place else {
-            let bytes = reply.success(|writer| mapped(writer, reply, plain_too));
+            let mut bytes = reply.success(|writer| mapped(writer, reply, plain_too));
+            if plain_too && reply.is_too_long(bytes.len()) {
+                bytes = reply.success(|writer| mapped(writer, reply, false));
+            }
             self.reply(reply, bytes);
             return Ok(());
         };
@@ -49,6 +52,11 @@ impl Server {
         } else {
             reply.success(fill)
         };
+        if !wish.is_something() && !self.may_be_long(now, reply, bytes.len()) {
+            let bytes = reply.success(|writer| mapped(writer, reply, false));
+            self.reply(reply, bytes);
+            return Ok(());
+        }
         self.reply(&elsewhere(reply, &place, &wish), bytes);
         Ok(())
     }

@@ -164,6 +164,18 @@ impl Server {
         self.counters.discoveries_dropped += counts.dropped;
         verdict == Verdict::Send
     }
+
+    /// Whether an answer of so many bytes may tell all that there is to tell. Those of discovery are longer than
+    /// others by what RFC 5780 section 6.1 asks for; a source has a few of them a second, and the short one then.
+    pub(crate) fn may_be_long(&mut self, now: Instant, reply: &ReplyTo, bytes: usize) -> bool {
+        if !reply.is_too_long(bytes) {
+            return true;
+        }
+        let client = reply.client.path.client.ip();
+        let table = self.long_answers.get_or_insert_default();
+        let verdict = table.take(client, DISCOVERIES, now, &mut ChallengeLimit::default());
+        verdict == Verdict::Send
+    }
 }
 
 #[cfg(test)]

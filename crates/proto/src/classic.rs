@@ -91,6 +91,10 @@ impl Server {
             writer.address(attr::CLASSIC_SOURCE_ADDRESS, source);
             writer.address(attr::CLASSIC_CHANGED_ADDRESS, place.other());
         });
+        if !change.is_something() && !self.may_be_long(now, reply, bytes.len()) {
+            self.reply(reply, reply.success(mapped));
+            return Ok(());
+        }
         let wish = Wish {
             change,
             ..Wish::default()

@@ -16,7 +16,7 @@ use core::{
 
 use foldhash::fast::RandomState;
 
-use crate::time::Instant;
+use crate::{request::MOST_TIMES, time::Instant};
 
 /// Entries that a source may stand in.
 const WAYS: usize = 4;
@@ -32,6 +32,8 @@ const RESERVE: i64 = 10;
 const SAVINGS: i64 = 16;
 /// The shortest Allocate that RFC 8656 section 7.1 knows. What is shorter is a third as welcome.
 const SHORTEST: usize = 28;
+/// What a challenge of three times its request counts. A longer one counts more, by as much as it is longer.
+const UNIT: u32 = 8;
 /// Most answers that are remembered of a source.
 const ANSWERS: u16 = 10_000;
 
@@ -40,6 +42,21 @@ const ANSWERS: u16 = 10_000;
 pub(crate) struct Weight {
     pub(crate) request: usize,
     pub(crate) reply: usize,
+}
+
+impl Weight {
+    /// What it counts as, in parts of a challenge.
+    fn cost(self) -> u32 {
+        let allowed = MOST_TIMES * self.request.max(1);
+        let parts = (self.reply * UNIT as usize).div_ceil(allowed);
+        u32::try_from(parts).unwrap_or(u32::MAX >> 8).max(UNIT)
+    }
+
+    /// The same of an answer to a request that came again with credentials, whose first form is not known.
+    fn answered(reply: usize) -> u32 {
+        let request = SHORTEST;
+        Self { request, reply }.cost()
+    }
 }
 
 /// Who was sent how much.
@@ -59,7 +76,7 @@ struct Entry {
     minute: u16,
     /// Requests that were signed with a challenge from here, fewer with each minute.
     answers: u16,
-    /// Challenges that nobody answered, fewer with each second.
+    /// Challenges that nobody answered, in parts of one; fewer with each second.
     unanswered: u32,
     /// Bytes received beyond those sent.
     credit: i32,
@@ -80,12 +97,13 @@ impl Entry {
     fn age(&mut self, limit: u32, now: Instant) {
         let (millis, minute) = (now.as_millis(), now.as_secs() / 60);
         let elapsed = u64::from((millis as u32).wrapping_sub(self.at));
-        let gone = elapsed * u64::from(limit) / 1000;
+        let per_second = u64::from(limit) * u64::from(UNIT);
+        let gone = elapsed * per_second / 1000;
         if gone > 0 {
             let gone = u32::try_from(gone).unwrap_or(u32::MAX);
             self.unanswered = self.unanswered.saturating_sub(gone);
             // What is left of a step counts the next time.
-            let step = u64::from(gone) * 1000 / u64::from(limit);
+            let step = u64::from(gone) * 1000 / per_second;
             self.at = self.at.wrapping_add(step as u32);
         }
         if self.unanswered == 0 {
@@ -96,9 +114,9 @@ impl Entry {
         self.minute = minute as u16;
     }
 
-    /// Whether `cost` challenges more are few enough.
+    /// Whether so many parts of challenges more are few enough.
     fn is_quiet(&self, cost: u32, most: u32) -> bool {
-        self.unanswered + cost <= most + u32::from(self.answers)
+        self.unanswered.saturating_add(cost) <= (most + u32::from(self.answers)) * UNIT
     }
 
     fn save(&mut self, bytes: i64, most: i64) {
@@ -108,7 +126,7 @@ impl Entry {
 
     fn spend(&mut self, cost: u32, limit: u32, weight: Weight) {
         let most = limit * (BURST + MEMORY) + u32::from(self.answers);
-        self.unanswered = (self.unanswered + cost).min(most);
+        self.unanswered = self.unanswered.saturating_add(cost).min(most * UNIT);
         let reply = weight.reply as i64;
         // What came for nothing is paid back by those that come later, if they do.
         let credit = (i64::from(self.credit) - reply).max(-i64::from(most) * reply);
@@ -128,7 +146,12 @@ impl Reflections {
             entry.save(request, SAVINGS * reply);
         }
         let is_short = weight.request < SHORTEST;
-        let cost = if is_short { limit.div_ceil(3) } else { 1 };
+        let short = if is_short {
+            limit.div_ceil(3) * UNIT
+        } else {
+            0
+        };
+        let cost = weight.cost().max(short);
         let is_quiet = (
             host.is_quiet(cost, limit),
             network.is_quiet(cost, limit * BURST),
@@ -147,14 +170,14 @@ impl Reflections {
         may_send
     }
 
-    /// One of those challenges has been answered.
-    pub(crate) fn answered(&mut self, from: IpAddr, limit: u32, now: Instant) {
+    /// One of those challenges, of so many bytes, has been answered.
+    pub(crate) fn answered(&mut self, from: IpAddr, reply: usize, limit: u32, now: Instant) {
         let sources = sources(from).map(|source| self.hasher.hash_one(source));
         for (table, source) in self.tables.iter_mut().zip(sources) {
             let own = set(table, source).iter_mut().find(|it| it.source == source);
             if let Some(entry) = own {
                 entry.age(limit.min(HIGHEST), now);
-                entry.unanswered = entry.unanswered.saturating_sub(1);
+                entry.unanswered = entry.unanswered.saturating_sub(Weight::answered(reply));
                 // They want to be sent what they are sent.
                 entry.credit = entry.credit.max(0);
                 entry.answers = (entry.answers + 1).min(ANSWERS);
@@ -173,7 +196,9 @@ impl Reflections {
             set.iter_mut().for_each(|entry| entry.age(limit, now));
             let own = set.iter().position(|entry| entry.source == hash);
             let quietest = || {
-                let busy = |entry: &Entry| u64::from(entry.unanswered) + u64::from(entry.answers);
+                let busy = |entry: &Entry| {
+                    u64::from(entry.unanswered) + u64::from(entry.answers) * u64::from(UNIT)
+                };
                 (0..WAYS).min_by_key(|&at| busy(&set[at])).unwrap_or(0)
             };
             let at = own.unwrap_or_else(quietest);
@@ -323,6 +348,25 @@ mod tests {
         assert!((20..=30).contains(&(sent / 84)), "{}", sent / 84);
     }
 
+    /// As many bytes, whatever the realm: who sends little gets fewer of the long ones.
+    #[test]
+    fn longer_challenges_are_fewer() {
+        for reply in [84, 92, 204, 584] {
+            for rate in [10, 20, 1000] {
+                let weight = Weight { request: 28, reply };
+                let mut table = Reflections::default();
+                let (bytes, sent) = flood(&mut table, 10, rate, weight, |_| ip("203.0.113.1"));
+                // A hundred at once, and ten a second, of what three times a request is.
+                let least = (100 + 10 * 10) * 84;
+                assert!(
+                    sent <= bytes.max(least),
+                    "{reply} bytes, {rate}/s: {sent} of {bytes}"
+                );
+                assert!(sent > 8 * 5 * 84, "{reply} bytes, {rate}/s: {sent}");
+            }
+        }
+    }
+
     #[test]
     fn who_answers_may_be_many() {
         let mut table = Reflections::default();
@@ -333,7 +377,7 @@ mod tests {
             let now = at(nth * 10);
             refused += u32::from(!table.take(nat, WEIGHT, LIMIT, now));
             if nth >= 5 {
-                table.answered(nat, LIMIT, now);
+                table.answered(nat, WEIGHT.reply, LIMIT, now);
             }
         }
         assert_eq!(refused, 0);

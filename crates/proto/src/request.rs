@@ -8,7 +8,7 @@ use turnd_wire::{
 
 use crate::{
     auth::{ALGORITHMS, Signer},
-    io::Client,
+    io::{Client, Transport},
     nonce::LENGTH as NONCE,
     refusal::{Carries, Refusal},
     settings::{Access, LongTerm, Settings},
@@ -21,6 +21,11 @@ const MAX_PADDED: usize = 2048;
 const MAX_REPLY: usize = 1232;
 /// As many unknown attributes are named in a 420; a longer list helps nobody.
 const MAX_UNKNOWN: usize = 32;
+/// Nobody is sent more than so many times what he has sent before he has shown where he is, if it can be helped: it
+/// may be somebody else who is sent it. QUIC has the same limit (RFC 9000 section 8).
+pub(crate) const MOST_TIMES: usize = 3;
+/// Bytes of FINGERPRINT.
+const FINGERPRINT: usize = 8;
 
 /// The comprehension-required attributes that mean nothing here. Each belongs to an extension that
 /// is not offered, and its RFC wants 420 then.
@@ -60,7 +65,10 @@ pub(crate) struct ReplyTo {
     /// Bytes of the request.
     pub(crate) request: usize,
     pub(crate) signer: Option<Signer>,
+    /// The request ends with FINGERPRINT, and so does the answer.
     pub(crate) fingerprint: bool,
+    /// The answer does in any case, unless that makes it too long.
+    pub(crate) adds_fingerprint: bool,
     /// How often the client has sent the request, if it says so.
     pub(crate) transmissions: Option<u8>,
     /// What a client of RFC 3489 has in the cookie's place.
@@ -75,7 +83,8 @@ impl ReplyTo {
             id: message.transaction_id(),
             request: message.bytes().len(),
             signer: None,
-            fingerprint: settings.fingerprint || message.has(attr::FINGERPRINT),
+            fingerprint: message.has(attr::FINGERPRINT),
+            adds_fingerprint: settings.fingerprint,
             transmissions: transmissions(message),
             classic: None,
         }
@@ -91,9 +100,16 @@ impl ReplyTo {
             request: message.bytes().len(),
             signer: None,
             fingerprint: false,
+            adds_fingerprint: false,
             transmissions: None,
             classic: Some(cookie),
         }
+    }
+
+    /// Whether an answer of so many bytes is more than a sender who may not be there is to be sent.
+    pub(crate) fn is_too_long(&self, answer: usize) -> bool {
+        let is_unproved = self.signer.is_none() && self.client.path.transport == Transport::Udp;
+        is_unproved && answer > MOST_TIMES * self.request
     }
 
     /// A success reply with what `fill` writes. Empty if it does not fit, which no caller lets
@@ -148,16 +164,20 @@ impl ReplyTo {
     }
 
     /// Bytes of an error reply with a challenge.
-    pub(crate) fn challenge_length(&self, settings: &Settings, long_term: &LongTerm) -> usize {
-        let attribute = |value: usize| 4 + value.next_multiple_of(4);
-        let mut length = 20 + attribute(4) + attribute(long_term.realm.len()) + attribute(NONCE);
-        if long_term.sha256 {
-            length += attribute(ALGORITHMS.len());
-        }
-        if self.fingerprint || settings.fingerprint {
+    pub(crate) fn challenge_length(&self, long_term: &LongTerm) -> usize {
+        let mut length = bare_challenge_length(long_term);
+        if self.transmissions.is_some() {
             length += attribute(4);
         }
+        if self.ends_with_fingerprint(length) {
+            length += FINGERPRINT;
+        }
         length
+    }
+
+    /// Whether FINGERPRINT follows so many bytes.
+    fn ends_with_fingerprint(&self, bytes: usize) -> bool {
+        self.fingerprint || self.adds_fingerprint && !self.is_too_long(bytes + FINGERPRINT)
     }
 
     fn challenge(&self, writer: &mut Writer<'_>, settings: &Settings, now: Instant) {
@@ -190,7 +210,7 @@ impl ReplyTo {
         if let Some(signer) = &self.signer {
             writer.integrity(signer.integrity, &signer.key);
         }
-        if self.fingerprint {
+        if self.ends_with_fingerprint(writer.written()) {
             writer.fingerprint();
         }
         let mut bytes = writer.finish().map(<[u8]>::to_vec).unwrap_or_default();
@@ -199,6 +219,23 @@ impl ReplyTo {
         }
         bytes
     }
+}
+
+/// Bytes of an attribute with so many in its value.
+const fn attribute(value: usize) -> usize {
+    4 + value.next_multiple_of(4)
+}
+
+/// Bytes of a challenge with nothing in it but what it needs.
+pub(crate) fn bare_challenge_length(long_term: &LongTerm) -> usize {
+    let mut length = 20 + attribute(4) + attribute(long_term.realm.len()) + attribute(NONCE);
+    if let Some(third_party) = &long_term.third_party {
+        length += attribute(third_party.server_name.len());
+    }
+    if long_term.sha256 {
+        length += attribute(ALGORITHMS.len());
+    }
+    length
 }
 
 /// TRANSACTION_TRANSMIT_COUNTER (RFC 7982 section 3.3). The answer to an Allocate is kept for when the

@@ -65,6 +65,8 @@ pub struct Server {
     pub(crate) challenges: Option<ChallengeTable>,
     /// Who was answered how often by NAT behaviour discovery.
     pub(crate) discoveries: Option<ChallengeTable>,
+    /// Who was sent how many answers that are long for their request.
+    pub(crate) long_answers: Option<ChallengeTable>,
     /// How many clients were sent to another server.
     pub(crate) redirected: usize,
     pub(crate) reflections: Option<Reflections>,
@@ -94,6 +96,7 @@ impl Server {
             accounts: settings.by_account.then(AccountTraffic::default),
             challenges: None,
             discoveries: None,
+            long_answers: None,
             redirected: usize::from(index),
             reflections: None,
             settings,

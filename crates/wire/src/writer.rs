@@ -102,6 +102,12 @@ impl<'b> Writer<'b> {
         self.bytes(integrity_attribute(integrity), &code[..integrity.length()]);
     }
 
+    /// Bytes that have been written.
+    #[must_use]
+    pub fn written(&self) -> usize {
+        self.length
+    }
+
     /// Appends FINGERPRINT; nothing may follow it.
     pub fn fingerprint(&mut self) {
         self.set_length(self.length + FINGERPRINT_LENGTH);

@@ -5,7 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use turnd_wire::{Class, Method, attr, message::header};
+use turnd_wire::{
+    Class, Method, Writer,
+    attr::{self, AttributeType},
+    message::header,
+};
 
 use crate::{
     namespace::in_own_network,
@@ -74,6 +78,53 @@ fn b01_answers_to_strangers_are_short() {
     assert_eq!(exchange(&v6, &binding).len(), 44);
     for stranger in [&v4, &v6] {
         assert_eq!(exchange(stranger, &bare_allocate()).len(), 84);
+    }
+}
+
+/// B01 and B02: whatever options are set, an answer that is not asked to be longer is at most three times as long.
+#[test]
+fn b02_no_option_makes_answers_to_strangers_long() {
+    for options in [
+        "fingerprint\n",
+        "stun-backward-compatibility\n",
+        "alternate-server=203.0.113.1\n",
+        "software-attribute\n",
+        "include-reason-string\n",
+        "fingerprint\nstun-backward-compatibility\nrfc3489-compatibility\nmobility\ntcp-relay\n\
+         alternate-server=203.0.113.1:4000/other.example.org\nsoftware-attribute\ninclude-reason-string\n",
+    ] {
+        let turnd = Turnd::start(&format!(
+            "{CONFIG}listening-ip=127.0.0.1\nlistening-ip=::1\n{options}"
+        ));
+        let (v4, v6) = (turnd.udp_v4(), turnd.udp_v6());
+        for stranger in [stranger("127.0.0.1:0", v4), stranger("[::1]:0", v6)] {
+            let request =
+                |method, fill: fn(&mut Writer<'_>)| message(Class::Request, method, fill).1;
+            for bytes in [
+                bare_allocate(),
+                request(Method::BINDING, |_| ()),
+                request(Method::BINDING, |writer| {
+                    writer.bytes(AttributeType(0x7F00), b"")
+                }),
+                request(Method::REFRESH, |writer| writer.number32(attr::LIFETIME, 0)),
+                request(Method::CREATE_PERMISSION, |writer| {
+                    writer.xor_address(attr::XOR_PEER_ADDRESS, ([8, 8, 8, 8], 9).into());
+                }),
+            ] {
+                let length = exchange(&stranger, &bytes).len();
+                assert!(
+                    length <= 3 * bytes.len(),
+                    "{options}: {length} for {bytes:?}"
+                );
+            }
+            let with_fingerprint = request(Method::ALLOCATE, |writer| {
+                writer.bytes(attr::REQUESTED_TRANSPORT, &[17, 0, 0, 0]);
+                writer.fingerprint();
+            });
+            let reply = Reply(exchange(&stranger, &with_fingerprint));
+            assert_eq!(reply.message().fingerprint(), Some(true));
+            assert!(reply.0.len() <= 3 * with_fingerprint.len());
+        }
     }
 }
 

@@ -116,15 +116,17 @@ fn a_source_that_answers_no_challenge_gets_no_more_bytes_than_it_sends() {
 
 #[test]
 fn what_a_challenge_weighs_is_what_it_weighs() {
-    for (sha256, fingerprint, realm) in [
-        (true, false, "example.org"),
-        (false, true, "r"),
-        (true, true, "four"),
+    for (sha256, fingerprint, realm, third_party) in [
+        (true, false, "turn.org", None),
+        (false, true, "r", None),
+        (true, true, "four", None),
+        (false, false, "r", Some("name")),
     ] {
         let mut net = Network::with(Setup {
             sha256,
             fingerprint,
             realm,
+            third_party,
             ..few_challenges()
         });
         // Loopback is not counted, and everybody else is: a hundred at once, and then no more than is paid for.
@@ -144,6 +146,41 @@ fn what_a_challenge_weighs_is_what_it_weighs() {
             (replies + 12) * length > paid,
             "{replies} of {length} for {paid}"
         );
+    }
+}
+
+/// What makes challenges longer makes them fewer, so that in bytes it is the same.
+#[test]
+fn longer_challenges_are_fewer() {
+    let sent = |realm: &'static str, third_party, per_second: u64| {
+        let mut net = Network::with(Setup {
+            realm,
+            third_party,
+            ..few_challenges()
+        });
+        let client = Client::new("203.0.113.1:4001");
+        let mut bytes = 0;
+        for _ in 0..10 * per_second {
+            let reply = net.exchange(&client, &Request::allocate().unsigned());
+            bytes += reply.map_or(0, |reply| reply.bytes.len());
+            net.wait_millis(1000 / per_second);
+        }
+        bytes
+    };
+    const LONG: &str = "a.very.long.name.of.a.realm.that.somebody.has.chosen.because.it.is.the.name.of.a.machine.example.org";
+    // A hundred at once, and ten a second.
+    let most = (100 + 10 * 10) * 84;
+    for per_second in [10, 20] {
+        for (realm, third_party) in [
+            ("turn.org", None),
+            (LONG, None),
+            ("turn.org", Some(LONG)),
+            (LONG, Some(LONG)),
+        ] {
+            let bytes = sent(realm, third_party, per_second);
+            assert!(bytes <= most, "{bytes} bytes, not {most}");
+            assert!(bytes >= 84 * 50, "{bytes} bytes");
+        }
     }
 }
 

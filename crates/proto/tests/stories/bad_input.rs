@@ -1,9 +1,10 @@
 //! Datagrams that no honest client sends: silence or the RFC's error, never a panic, never state.
 
 use proptest::{collection::vec, prelude::*, sample::Index};
-use turnd_wire::{Class, Method, attr, channel_data, message::header};
+use turnd_proto::{Alternate, BindingRules, ListenerId, Origin, Redirects, Transport};
+use turnd_wire::{Class, Message, Method, attr, channel_data, message::header};
 
-use crate::support::{Client, Network, OK, OTHER_PEER, PEER, REALM, Request, at};
+use crate::support::{Client, Network, OK, OTHER_PEER, PEER, REALM, Request, Setup, at};
 
 const ANSWERED: [Method; 5] = [
     Method::BINDING,
@@ -86,6 +87,98 @@ fn nobody_is_answered_who_cannot_be_reached() {
         let client = Client::new(from);
         for request in [Request::binding(), Request::allocate()] {
             assert_eq!(net.exchange(&client, &request.unsigned()), None, "{from}");
+        }
+    }
+}
+
+/// Nor is there an option that makes it more.
+#[test]
+fn no_option_makes_answers_to_strangers_long() {
+    let discovery = || {
+        let mut rules = BindingRules::default();
+        let origin = |host: u8, port| Origin {
+            listener: ListenerId(7),
+            address: ([192, 0, 2, host], port).into(),
+            told: ([192, 0, 2, host], port).into(),
+        };
+        let own = [origin(99, 3478), origin(99, 3479)];
+        rules
+            .discovery
+            .offer(false, own, [origin(98, 3478), origin(98, 3479)]);
+        rules
+    };
+    let mapped = BindingRules {
+        mapped_address: true,
+        classic: true,
+        ..BindingRules::default()
+    };
+    let secure = BindingRules {
+        authenticated: true,
+        ..BindingRules::default()
+    };
+    for fingerprint in [false, true] {
+        for (what, binding) in [
+            ("nothing", BindingRules::default()),
+            ("stun-backward-compatibility", mapped.clone()),
+            ("secure-stun", secure.clone()),
+            ("rfc5780", discovery()),
+        ] {
+            let mut net = Network::with(Setup {
+                fingerprint,
+                redirects: Redirects {
+                    any: vec![Alternate {
+                        ip: [203, 0, 113, 1].into(),
+                        port: None,
+                        domain: None,
+                    }],
+                    ..Redirects::default()
+                },
+                binding,
+                ..Setup::default()
+            });
+            for from in ["203.0.113.7:4001", "[2001:db8::1]:4001"] {
+                let client = Client::new(from);
+                // What is longer for a while, which discovery must be.
+                for _ in 0..20 {
+                    net.exchange(&client, &Request::binding().unsigned());
+                }
+                for request in [
+                    Request::allocate(),
+                    Request::allocate().fingerprint(),
+                    Request::create_permission().peer(PEER),
+                    Request::channel_bind().channel(0x4000).peer(PEER),
+                    Request::refresh().lifetime(0),
+                    Request::binding(),
+                    Request::binding().fingerprint(),
+                    Request::binding().with(attr::AttributeType(0x7F00), b""),
+                    Request::binding().with(attr::SOFTWARE, b"a client"),
+                ] {
+                    let request = request.unsigned();
+                    let reply = net.exchange(&client, &request).unwrap();
+                    let (bytes, sent) = (reply.bytes.len(), request.len());
+                    let asked = Message::parse(&request).unwrap().has(attr::FINGERPRINT);
+                    assert!(!asked || reply.has(attr::FINGERPRINT), "who has it gets it");
+                    // What is shorter than an Allocate is challenged three times a second.
+                    let challenge = if what == "secure-stun" { 84 } else { 0 };
+                    let most = challenge.max(3 * sent) + if asked { 8 } else { 0 };
+                    assert!(
+                        bytes <= most,
+                        "{what}, {from}: {bytes} for {sent}: {reply:?}"
+                    );
+                }
+                for method in &ANSWERED[1..] {
+                    let request = Request::new(*method).unsigned();
+                    let reply = net.exchange(&client, &request).unwrap();
+                    assert_eq!(reply.bytes.len(), 84, "{what}, {from}");
+                }
+            }
+            // With an account or over a connection nothing is left out.
+            let mut carol = net.client("carol");
+            let redirected = carol.call(&mut net, &Request::allocate());
+            assert_eq!(redirected.has(attr::FINGERPRINT), fingerprint);
+            let tcp = Client::new("203.0.113.9:4001").over(Transport::Tcp);
+            let challenge = net.exchange(&tcp, &Request::allocate().unsigned()).unwrap();
+            assert_eq!(challenge.has(attr::FINGERPRINT), fingerprint);
         }
     }
 }

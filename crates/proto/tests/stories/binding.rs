@@ -1,6 +1,6 @@
 //! Binding (RFC 8489 sections 3 and 12).
 
-use turnd_proto::BindingRules;
+use turnd_proto::{BindingRules, Transport};
 use turnd_wire::{Method, attr, attr::AttributeType};
 
 use crate::support::{Client, Network, OK, Request, Setup, at};
@@ -163,11 +163,19 @@ fn old_clients_can_be_told_their_address_in_the_old_form_too() {
     });
     for address in ["192.0.2.1:4001", "[2001:db8::1]:4001"] {
         let client = Client::new(address);
-        let reply = net
-            .exchange(&client, &Request::binding().unsigned())
-            .unwrap();
+        let asked = Request::binding().with(attr::SOFTWARE, b"old").unsigned();
+        let reply = net.exchange(&client, &asked).unwrap();
         assert_eq!(reply.mapped(), Some(at(address)));
         assert_eq!(reply.addresses(attr::MAPPED_ADDRESS), [at(address)]);
+    }
+    // An answer that would be more than three times as long as a request over UDP has one address.
+    let mut client = Client::new("[2001:db8::1]:4001");
+    for (transport, addresses) in [(Transport::Udp, 0), (Transport::Tcp, 1)] {
+        client.from.path.transport = transport;
+        let reply = net.exchange(&client, &Request::binding().unsigned());
+        let reply = reply.unwrap();
+        assert_eq!(reply.mapped(), Some(client.address()));
+        assert_eq!(reply.addresses(attr::MAPPED_ADDRESS).len(), addresses);
     }
 }
 
