@@ -29,9 +29,39 @@ const ADDRESSES: usize = 100_000;
 pub struct Gate {
     origins: Origins,
     proxies: Vec<IpNet>,
-    rate: Rate,
-    handshakes: Mutex<HashMap<IpAddr, Bucket>>,
+    handshakes: ByAddress,
+    /// Requests for TURN credentials; `None`: not counted.
+    credentials: Option<ByAddress>,
     board: Arc<Switchboard>,
+}
+
+/// How often what comes from each address.
+struct ByAddress {
+    rate: Rate,
+    buckets: Mutex<HashMap<IpAddr, Bucket>>,
+}
+
+impl ByAddress {
+    fn new(rate: Rate) -> Self {
+        let buckets = Mutex::default();
+        Self { rate, buckets }
+    }
+
+    /// Counts one, if it is not one too many.
+    fn take(&self, client: IpAddr, now: Instant) -> bool {
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = place(client);
+        if buckets.len() >= ADDRESSES && !buckets.contains_key(&place) {
+            buckets.retain(|_, bucket| !bucket.is_full(now));
+            if buckets.len() >= ADDRESSES {
+                return false;
+            }
+        }
+        let bucket = buckets.entry(place);
+        bucket
+            .or_insert_with(|| Bucket::full(now, self.rate))
+            .take(now)
+    }
 }
 
 /// The sites whose pages may connect, besides our own.
@@ -88,17 +118,24 @@ impl Gate {
         origins: Origins,
         proxies: Vec<IpNet>,
         per_second: u32,
+        credentials_per_minute: u32,
         board: Arc<Switchboard>,
     ) -> Self {
         let per_second = f64::from(per_second);
+        let per_minute = f64::from(credentials_per_minute);
         Self {
             origins,
             proxies,
-            rate: Rate {
+            handshakes: ByAddress::new(Rate {
                 burst: per_second * 10.0,
                 per_second,
-            },
-            handshakes: Mutex::default(),
+            }),
+            credentials: (credentials_per_minute > 0).then(|| {
+                ByAddress::new(Rate {
+                    burst: per_minute,
+                    per_second: per_minute / 60.0,
+                })
+            }),
             board,
         }
     }
@@ -134,25 +171,6 @@ impl Gate {
         client
     }
 
-    /// Counts a handshake.
-    fn may_connect(&self, client: IpAddr, now: Instant) -> bool {
-        let mut handshakes = self
-            .handshakes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let place = place(client);
-        if handshakes.len() >= ADDRESSES && !handshakes.contains_key(&place) {
-            handshakes.retain(|_, bucket| !bucket.is_full(now));
-            if handshakes.len() >= ADDRESSES {
-                return false;
-            }
-        }
-        let bucket = handshakes.entry(place);
-        bucket
-            .or_insert_with(|| Bucket::full(now, self.rate))
-            .take(now)
-    }
-
     fn refusal(&self, parts: &Parts, client: IpAddr) -> Option<(StatusCode, &'static str)> {
         let origin = parts.headers.get(header::ORIGIN);
         let host = parts
@@ -173,12 +191,20 @@ impl Gate {
                 "pages of this origin may not connect\n",
             ));
         }
-        if begins_something(parts) && !self.may_connect(client, Instant::now()) {
-            self.metrics()
-                .turned_away
-                .with_label_values(&["rate"])
-                .inc();
-            return Some((StatusCode::TOO_MANY_REQUESTS, "too many connections\n"));
+        let turned_away = |text| {
+            let turned_away = &self.metrics().turned_away;
+            turned_away.with_label_values(&["rate"]).inc();
+            Some((StatusCode::TOO_MANY_REQUESTS, text))
+        };
+        let now = Instant::now();
+        if begins_something(parts) && !self.handshakes.take(client, now) {
+            return turned_away("too many connections\n");
+        }
+        if parts.uri.path() == "/api/turn"
+            && let Some(credentials) = &self.credentials
+            && !credentials.take(client, now)
+        {
+            return turned_away("TURN credentials are asked for too often\n");
         }
         None
     }
@@ -240,6 +266,7 @@ mod tests {
             Origins::default(),
             proxies.collect(),
             2,
+            10,
             Switchboard::new(setup),
         )
     }
@@ -286,10 +313,23 @@ mod tests {
     fn handshakes_come_back_with_time() {
         let gate = gate(&[]);
         let (start, client) = (Instant::now(), "192.0.2.7".parse().unwrap());
-        let taken = (0..30).filter(|_| gate.may_connect(client, start)).count();
+        let handshakes = &gate.handshakes;
+        let taken = (0..30).filter(|_| handshakes.take(client, start)).count();
         assert_eq!(taken, 20);
-        assert!(gate.may_connect("192.0.2.8".parse().unwrap(), start));
-        assert!(gate.may_connect(client, start + std::time::Duration::from_millis(500)));
+        assert!(handshakes.take("192.0.2.8".parse().unwrap(), start));
+        assert!(handshakes.take(client, start + std::time::Duration::from_millis(500)));
+    }
+
+    #[test]
+    fn an_address_asks_for_ten_credentials_a_minute() {
+        let gate = gate(&[]);
+        let credentials = gate.credentials.as_ref().unwrap();
+        let (start, client) = (Instant::now(), "192.0.2.7".parse().unwrap());
+        let taken = |at| (0..30).filter(|_| credentials.take(client, at)).count();
+        assert_eq!(taken(start), 10);
+        assert_eq!(taken(start + std::time::Duration::from_secs(6)), 1);
+        assert_eq!(taken(start + std::time::Duration::from_secs(66)), 10);
+        assert!(credentials.take("192.0.2.8".parse().unwrap(), start));
     }
 
     #[test]

@@ -77,6 +77,7 @@ async fn run(options: Options) -> Result<(), String> {
         origins.clone(),
         options.trusted_proxy.clone(),
         options.max_connect_rate,
+        options.max_turn_rate,
         Arc::clone(&board),
     );
     let app = server::app(&board, gate, &origins, pages, tls.is_some());

@@ -20,9 +20,13 @@ pub struct Options {
     /// The name or address that pages find turnd at, where the configuration does not tell
     #[arg(long, value_name = "HOST")]
     pub turn_host: Option<String>,
-    /// Seconds that TURN credentials are good for, 2 to 86400. Running calls outlive them
-    #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(2..=86_400))]
-    pub credential_lifetime: u64,
+    /// Seconds that TURN credentials are good for, 2 to 86400. Running calls outlive them. Without: 3600 where joining takes
+    /// a token, and 600 where everybody may join
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(2..=86_400))]
+    pub credential_lifetime: Option<u64>,
+    /// Requests for TURN credentials over HTTP a minute from one address; 0: no limit
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub max_turn_rate: u32,
 
     /// Address and port to serve on. Without: port 8443 of every address with TLS, else port 8080 of this machine alone
     #[arg(long, value_name = "ADDRESS")]
@@ -152,7 +156,13 @@ impl Options {
     /// How long TURN credentials are good for.
     #[must_use]
     pub fn credential_life(&self) -> Duration {
-        Duration::from_secs(self.credential_lifetime)
+        let of_guests = 600;
+        let default = if self.room_secret_file.is_some() {
+            3600
+        } else {
+            of_guests
+        };
+        Duration::from_secs(self.credential_lifetime.unwrap_or(default))
     }
 }
 
@@ -175,6 +185,17 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+
+    #[test]
+    fn credentials_of_guests_are_short() {
+        let life = |arguments: &[&str]| {
+            let options = Options::parse_from([&["signaling"], arguments].concat());
+            options.credential_life().as_secs()
+        };
+        assert_eq!(life(&[]), 600);
+        assert_eq!(life(&["--room-secret-file", "secret"]), 3600);
+        assert_eq!(life(&["--credential-lifetime", "7200"]), 7200);
+    }
 
     #[test]
     fn the_table_is_sound() {

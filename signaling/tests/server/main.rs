@@ -3,7 +3,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::{fs, net::SocketAddr};
+use std::{
+    fs,
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+};
 
 use support::{
     certificates::{Certificates, KeyKind},
@@ -274,6 +278,33 @@ fn the_urls_of_turn_are_those_of_its_file() {
         !log.contains("transport=tcp") && !log.contains("north-and-south"),
         "{log}"
     );
+}
+
+/// One request, and the number of the answer.
+fn status(address: SocketAddr, path: &str) -> u16 {
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("sending");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let status = answer.split(' ').nth(1).and_then(|it| it.parse().ok());
+    status.unwrap_or_else(|| panic!("{answer}"))
+}
+
+#[test]
+fn an_address_asks_for_turn_credentials_ten_times_a_minute() {
+    let turnd = Turnd::start("");
+    let config = turnd.config();
+    let signaling = Signaling::start(&["--turn-config", &config, "--max-turn-rate", "10"]);
+    let ask = || status(signaling.address, "/api/turn");
+    let asked: Vec<u16> = (0..12).map(|_| ask()).collect();
+    // Nobody has said who he is; the eleventh is not even asked.
+    assert_eq!(asked[..10], [401; 10]);
+    assert_eq!(asked[10..], [429; 2]);
+    // Pages are for everybody, and so are rooms.
+    assert_eq!(status(signaling.address, "/"), 200);
+    let rooms = "/socket.io/?EIO=4&transport=polling";
+    assert_eq!(status(signaling.address, rooms), 200);
 }
 
 #[test]

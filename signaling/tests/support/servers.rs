@@ -109,6 +109,9 @@ impl Signaling {
         if !arguments.contains(&"--metrics-listen") {
             all.push("--no-metrics");
         }
+        if !arguments.contains(&"--max-turn-rate") {
+            all.extend(["--max-turn-rate", "10000"]);
+        }
         all.extend(arguments);
         Self::start_with(all.into_iter().map(str::to_owned).collect())
     }
