@@ -44,6 +44,10 @@ A11 a stolen time-limited credential
     crates/proto/tests/stories/limits.rs new_time_stamps_are_no_new_accounts
     turnd/tests/operating/reload.rs secrets_are_replaced_while_calls_go_on
     turnd/tests/operating/reload.rs a_new_user_gets_in_and_one_that_was_removed_cannot_even_refresh
+    turnd/tests/attacks/stolen.rs a11_a_credential_ends_and_its_user_has_one_share
+    turnd/tests/attacks/stolen.rs a11_a_user_who_is_shut_out_is_gone_within_a_second
+    crates/proto/tests/stories/reconfigure.rs a_user_who_is_shut_out_loses_what_he_has_and_gets_nothing_more
+    crates/proto/tests/stories/reconfigure.rs every_time_limited_name_of_a_user_is_his
 A12 somebody else's allocation
     crates/proto/tests/stories/owners.rs another_users_allocation_is_out_of_reach
     crates/proto/tests/stories/owners.rs another_users_answer_is_not_repeated
@@ -58,6 +62,9 @@ B01 Binding requests in somebody else's name
     turnd/tests/attacks/reflection.rs b01_answers_to_strangers_are_short
 B02 challenges in somebody else's name
     turnd/tests/attacks/reflection.rs b01_answers_to_strangers_are_short
+    turnd/tests/attacks/reflection.rs b02_no_option_makes_answers_to_strangers_long
+    crates/proto/tests/stories/bad_input.rs no_option_makes_answers_to_strangers_long
+    crates/proto/tests/stories/abuse.rs longer_challenges_are_fewer
     turnd/tests/attacks/reflection.rs b03_a_flood_in_the_name_of_a_network_is_not_made_larger
     crates/proto/tests/stories/bad_input.rs strangers_get_little_for_their_bytes
 B03 a lasting flood of one network
@@ -66,6 +73,8 @@ B03 a lasting flood of one network
     crates/proto/tests/stories/abuse.rs many_behind_one_address_are_served
 B04 PADDING and RESPONSE-PORT
     crates/proto/tests/stories/binding.rs behaviour_discovery_is_not_offered
+    crates/proto/tests/stories/discovery.rs padding_makes_an_answer_no_longer_than_its_request
+    crates/proto/tests/stories/discovery.rs a_source_gets_twenty_such_answers_in_a_second
 B05 a ClientHello in somebody else's name
     turnd/tests/dtls/hello.rs even_the_shortest_hello_is_longer_than_its_answer
 B06 two servers set on each other
@@ -173,11 +182,40 @@ D12 lines of the log that a client writes
     turnd/tests/program/logs.rs names_from_the_network_break_no_line
     turnd/src/log/escape.rs whatever_is_logged_stays_on_its_line
     turnd/src/session_log/tests.rs nothing_turns_the_direction_of_a_line_not_even_the_realm
+D13 what is meant for an interpreter: no database is read (its 25 options say so), and names are names everywhere
+    turnd/tests/attacks/injection.rs d13_names_that_are_meant_for_an_interpreter_are_names
+    turnd/tests/attacks/injection.rs d13_in_the_configuration_they_are_names_too
+    turnd/tests/operating/metrics.rs hostile_user_names_make_no_more_series_than_asked_for_and_are_escaped
+D14 tokens that are not what they seem
+    turnd/tests/attacks/tokens.rs d14_only_the_token_itself_is_good
+    turnd/tests/attacks/tokens.rs d14_a_recorded_request_is_not_good_from_elsewhere
+    turnd/tests/attacks/tokens.rs d14_tokens_of_any_length_and_bytes_harm_nobody
+    crates/proto/tests/stories/third_party.rs no_other_key_and_no_other_server_will_do
+    crates/proto/tests/stories/third_party.rs lengths_that_lie_are_refused
+    turnd/tests/operating/third_party.rs a_token_is_good_for_this_server_as_long_as_its_key_is
 D15 a credentials endpoint as a tap: members of a room get theirs, so fast and no faster
+    signaling/tests/server/main.rs an_address_asks_for_turn_credentials_ten_times_a_minute
+    signaling/src/gate.rs an_address_asks_for_ten_credentials_a_minute
+    signaling/src/options.rs credentials_of_guests_are_short
     signaling/src/hub/tests/packets.rs turn_credentials_belong_to_a_member
     signaling/src/hub/tests/limits.rs too_fast_and_slower
+F01 the end while there are relays
+    turnd/tests/operating/drain.rs sigusr1_refuses_new_allocations_and_ends_with_the_last_old_one
+    turnd/tests/operating/drain.rs drain_timeout_ends_it_whatever_is_left
+    turnd/tests/operating/drain.rs sigterm_drains_if_a_time_is_given_for_it_and_a_second_one_ends_it_at_once
+    turnd/tests/serving/redirects.rs while_it_drains_clients_are_sent_to_the_others
 F02 the end of an idle server
     turnd/tests/attacks/faults.rs f02_an_idle_server_ends_at_once
+F03 reloads under load
+    turnd/tests/operating/reload_under_load.rs ten_reloads_under_load_lose_no_packet
+    turnd/tests/operating/reload_under_load.rs allocations_that_come_and_go_are_all_served_across_reloads
+    turnd/tests/operating/reload.rs a_bad_file_changes_nothing_and_every_line_that_is_wrong_is_named
+    turnd/tests/operating/reload.rs a_peer_that_is_denied_is_cut_off_at_once_and_others_are_not
+    turnd/tests/operating/reload_certificates.rs sighup_takes_new_certificate_files_and_connections_go_on
+F06 a log that cannot be written
+    turnd/tests/operating/logs/no_room.rs a_full_disk_costs_lines_and_nothing_else
+    turnd/tests/operating/logs/no_room.rs a_reader_who_does_not_read_costs_lines_and_nothing_else
+    turnd/tests/operating/logs/system.rs without_anyone_who_takes_them_lines_are_lost_there_only
 F07 no descriptors
     turnd/tests/serving/running_out.rs without_descriptors_new_allocations_get_508_and_the_others_go_on
 F08 full buffers
@@ -186,31 +224,60 @@ F09 no ports
     turnd/tests/attacks/faults.rs f09_a_full_range_is_told_at_once
 F10 steps of the wall clock
     crates/proto/tests/stories/lifetimes.rs steps_of_the_wall_clock_change_nothing_that_is_there
-F12 one client at a hundred times the rate of others
-    turnd/tests/serving/fairness.rs a_client_that_floods_leaves_every_other_client_its_turn
-F14 loss, disorder and copies
-    turnd/tests/attacks/faults.rs f14_calls_are_set_up_over_a_bad_network
-F20 counters that wrap
-    crates/proto/src/nonce.rs the_wrap_of_the_time_stamp_is_a_second_like_others
-    crates/proto/src/reflection.rs clocks_that_wrap_change_nothing
 F11 a machine that stands still
     turnd/tests/attacks/faults.rs f11_a_server_that_stood_still_goes_on_at_once
     crates/proto/tests/stories/lifetimes.rs a_clock_that_jumps_far_ends_everything_once
+F12 one client at a hundred times the rate of others
+    turnd/tests/serving/fairness.rs a_client_that_floods_leaves_every_other_client_its_turn
+F13 a client that does not read
+    turnd/tests/ways_in/slow_readers.rs who_stops_reading_loses_what_does_not_fit_and_costs_nobody_else_anything
+F14 loss, disorder and copies
+    turnd/tests/attacks/faults.rs f14_calls_are_set_up_over_a_bad_network
+F15 addresses and routes that go and come
+    turnd/tests/network/links.rs an_address_that_goes_takes_only_its_own_relays_along_and_may_come_back
+    turnd/tests/network/links.rs a_route_that_is_gone_costs_datagrams_and_nothing_else
 F16 a crash
     turnd/tests/attacks/faults.rs f16_clients_come_back_after_a_crash
+F18 a hundred thousand allocations
+    turnd/tests/operating/metrics_health.rs a_scrape_at_a_hundred_thousand_allocations_takes_less_than_five_milliseconds
+F19 coming and going for long
+    turnd/tests/program/soak.rs churn_gives_back_descriptors_ports_and_memory
+F20 counters that wrap
+    crates/proto/src/nonce.rs the_wrap_of_the_time_stamp_is_a_second_like_others
+    crates/proto/src/reflection.rs clocks_that_wrap_change_nothing
 F21 a panic
     turnd/tests/attacks/faults.rs f21_a_panic_is_one_workers_and_soon_over
     turnd/tests/attacks/faults.rs f21_a_worker_falls_again_and_again_and_leaves_nothing_behind
     crates/proto/tests/stories/anew.rs everything_has_ended_and_everybody_may_come_back_at_once
+F22 no memory
+    turnd/tests/attacks/memory.rs f22_new_work_is_refused_before_memory_is_gone
+    crates/proto/tests/stories/limits.rs while_memory_is_short_nothing_new_is_begun_and_what_is_there_goes_on
+F23 a DNS that is silent
+    turnd/tests/operating/external.rs a_dns_that_is_silent_holds_up_neither_the_start_nor_a_reload
+F24 certificates that are missing, over, or of another key
+    turnd/tests/ways_in/certificates.rs without_a_certificate_that_can_be_used_there_is_no_start
+    turnd/tests/operating/check.rs a_certificate_that_does_not_fit_its_key_is_found
+    turnd/src/tls/tests/files.rs dates_are_warnings_and_the_server_starts
+F25 the signalling server restarts
+    signaling/tests/clients/browsers.rs a_call_outlives_the_signalling_server
+F26 one family of addresses only
+    turnd/tests/network/links.rs without_ipv6_there_is_everything_else
+    turnd/tests/network/links.rs with_only_ipv6_too
+F27 senders that nobody can be
+    turnd/tests/network/nobody.rs nobody_gets_an_answer_and_each_is_counted
 F28 a worker that is stuck
     turnd/tests/operating/systemd.rs the_watchdog_is_fed_until_one_worker_of_two_is_stuck_and_again_when_it_goes_on
 ";
 
-/// Attacks on what there is not in this program.
-const NOT_OFFERED: [(&str, &str); 2] = [("D13", "databases"), ("D14", "tokens of third parties")];
+/// Faults of what there is not in this program.
+const NOT_OFFERED: [(&str, &str); 3] = [
+    ("F04", "a database of users that may be slow"),
+    ("F05", "a database of users that is written to"),
+    ("F17", "sockets that a new program takes over"),
+];
 
-/// The last number of each group of attacks.
-const LAST: [(char, u32); 4] = [('A', 14), ('B', 8), ('C', 18), ('D', 15)];
+/// The last number of each group.
+const LAST: [(char, u32); 5] = [('A', 14), ('B', 8), ('C', 18), ('D', 15), ('F', 28)];
 
 fn rows() -> impl Iterator<Item = &'static str> {
     let lines = INDEX.lines().filter(|line| !line.is_empty());
