@@ -19,6 +19,8 @@ pub struct Addresses {
     pub listening_is_explicit: bool,
     /// To relay from, each with the address that clients are told.
     pub relay: Vec<(IpAddr, IpAddr)>,
+    /// To relay from when it is known what clients are to be told.
+    pub awaited: Vec<IpAddr>,
 }
 
 impl Addresses {
@@ -48,14 +50,17 @@ impl Addresses {
         } else {
             usable.clone()
         };
-        let relay = relay_addresses(settings, &usable, route)
-            .into_iter()
-            .map(|ip| (ip, external(&settings.external, ip)))
-            .collect();
+        let relay = relay_addresses(settings, &usable, route).into_iter();
+        let (awaited, relay): (Vec<_>, Vec<_>) =
+            relay.partition(|&ip| is_awaited(&settings.external, ip));
         Self {
             listening,
             listening_is_explicit,
-            relay,
+            relay: relay
+                .into_iter()
+                .map(|ip| (ip, external(&settings.external, ip)))
+                .collect(),
+            awaited,
         }
     }
 }
@@ -109,6 +114,22 @@ pub(crate) fn external(external: &External, relay: IpAddr) -> IpAddr {
         .or(plain)
         .or_else(|| named(None))
         .unwrap_or(relay)
+}
+
+/// Whether it is not known yet what clients are to be told: a name says so, which has not been answered.
+fn is_awaited(external: &External, relay: IpAddr) -> bool {
+    let has_pair = external.pairs.iter().any(|pair| pair.private == relay);
+    let has_plain = match relay {
+        IpAddr::V4(_) => external.plain_v4.is_some(),
+        IpAddr::V6(_) => external.plain_v6.is_some(),
+    };
+    let named = |private| external.named.iter().find(|it| it.private == private);
+    let name = match named(Some(relay)) {
+        None if has_plain => None,
+        None => named(None),
+        own => own,
+    };
+    !has_pair && name.is_some_and(|name| name.found.is_empty())
 }
 
 /// Of one link only.

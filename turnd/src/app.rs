@@ -83,7 +83,11 @@ fn serve(
     log: Log,
 ) -> Result<(), StartError> {
     let mut in_force = loaded.settings.clone();
-    in_force.external = external::resolve(&in_force).map_err(StartError::External)?;
+    let resolved = external::resolve_beside(None, &in_force).map_err(StartError::External)?;
+    for error in &resolved.late {
+        tracing::warn!("{error}; it is looked up again and again");
+    }
+    in_force.external = resolved.external;
     let settings = &in_force;
     secrecy::keep(&settings.process);
     limits::raise(settings);

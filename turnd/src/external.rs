@@ -1,12 +1,13 @@
 //! Public addresses that the configuration has a name for: looked up in the DNS, or asked of a STUN server.
 
 use std::{
+    collections::HashMap,
     fmt,
     io::{self, ErrorKind},
     net::{IpAddr, SocketAddr, ToSocketAddrs},
     sync::mpsc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use turnd_wire::{Family, Method};
@@ -18,6 +19,8 @@ use crate::{
     stun_client::Question,
 };
 
+/// How long all names together may take, of which none waits for another: a start or a reload waits for no more.
+const PATIENCE: Duration = Duration::from_secs(4);
 /// How long a name may take; the system's resolver alone would take half a minute and more.
 const LOOKUP: Duration = Duration::from_secs(5);
 /// How long the STUN server may take, which is asked three times meanwhile.
@@ -36,6 +39,7 @@ enum Why {
     Machine(io::Error),
     Lookup(String, io::Error),
     NoAnswer(SocketAddr, io::Error),
+    Late,
     NoAddress(&'static str),
     Useless(IpAddr),
 }
@@ -49,6 +53,7 @@ impl fmt::Display for ExternalError {
             Why::NoAnswer(server, error) => {
                 write!(f, "no answer from the STUN server {server}: {error}")
             }
+            Why::Late => write!(f, "no answer in {} seconds", PATIENCE.as_secs()),
             Why::NoAddress(which) => write!(f, "there is no {which} address"),
             Why::Useless(ip) => write!(f, "it is {ip}, which no client can reach"),
         }
@@ -57,36 +62,142 @@ impl fmt::Display for ExternalError {
 
 impl std::error::Error for ExternalError {}
 
-/// Looks up every name again. Takes some seconds at most for each.
+impl Why {
+    /// Whether nobody has said anything yet, so that it may be otherwise in a moment. Whatever is said is believed:
+    /// that there is no such name, too.
+    fn is_silence(&self) -> bool {
+        match self {
+            Self::Late => true,
+            Self::Lookup(_, error) => !says_no(error),
+            Self::NoAnswer(_, error) => {
+                matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock)
+            }
+            Self::Machine(_) | Self::NoAddress(_) | Self::Useless(_) => false,
+        }
+    }
+}
+
+/// Whether the resolver has an answer, which is that there is nothing. The standard library has no number for it; the
+/// words are those of glibc and of musl for EAI_NONAME and EAI_NODATA.
+fn says_no(error: &io::Error) -> bool {
+    let said = error.to_string();
+    [
+        "Name or service not known",
+        "No address associated with",
+        "Name does not resolve",
+        "Name has no usable address",
+    ]
+    .iter()
+    .any(|words| said.contains(words))
+}
+
+/// What names were found to be.
+#[derive(Debug)]
+pub(crate) struct Resolved {
+    /// With all that is known.
+    pub(crate) external: External,
+    /// Of whom nobody has said anything in time. They have the address that was told before, if there was one.
+    pub(crate) late: Vec<ExternalError>,
+}
+
+/// Looks up every name. Takes no longer than [`PATIENCE`].
 ///
 /// # Errors
 /// The first name that gives no address.
 pub(crate) fn resolve(settings: &Settings) -> Result<External, ExternalError> {
-    resolve_beside(None, settings)
+    let resolved = resolve_beside(None, settings)?;
+    match resolved.late.into_iter().next() {
+        Some(error) => Err(error),
+        None => Ok(resolved.external),
+    }
 }
 
 /// Looks up the names that `before` does not have; the others keep what they were found to be.
 ///
 /// # Errors
-/// As of [`resolve`].
+/// The first name of which it is said that it gives no address.
 pub(crate) fn resolve_beside(
     before: Option<&External>,
     settings: &Settings,
-) -> Result<External, ExternalError> {
+) -> Result<Resolved, ExternalError> {
     let mut external = settings.external.clone();
-    for name in &mut external.named {
-        let known = before.filter(|it| it.stun_server == settings.external.stun_server);
+    let known = before.filter(|it| it.stun_server == settings.external.stun_server);
+    let (sender, answers) = mpsc::channel();
+    let mut asked = Vec::new();
+    for (nth, name) in external.named.iter_mut().enumerate() {
         let known = known.and_then(|it| it.named.iter().find(|it| it.is_same(name)));
-        let found = match known {
-            Some(known) => Ok(known.found.clone()),
-            None => find(name, settings, look_up, Question::ask),
+        // One that has not answered yet is asked again.
+        if let Some(known) = known.filter(|known| !known.found.is_empty()) {
+            name.found.clone_from(&known.found);
+            continue;
+        }
+        asked.push(nth);
+        let (name, settings, sender) = (name.clone(), settings.clone(), sender.clone());
+        let begun = thread::Builder::new()
+            .name("turnd-name".to_owned())
+            .spawn(move || {
+                let found = find(&name, &settings, look_up, Question::ask);
+                // Nobody waits any more once it has taken too long.
+                let _ = sender.send((nth, found));
+            });
+        // Without a thread it is as late as without an answer.
+        drop(begun);
+    }
+    drop(sender);
+    let deadline = Instant::now() + PATIENCE;
+    let mut answered = HashMap::new();
+    while answered.len() < asked.len() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let Ok((nth, found)) = answers.recv_timeout(left) else {
+            break;
         };
-        name.found = found.map_err(|why| ExternalError {
+        answered.insert(nth, found);
+    }
+    let mut late = Vec::new();
+    for nth in asked {
+        let name = &mut external.named[nth];
+        let why = match answered.remove(&nth).unwrap_or(Err(Why::Late)) {
+            Ok(found) => {
+                name.found = found;
+                continue;
+            }
+            Err(why) => why,
+        };
+        let is_silence = why.is_silence();
+        let error = ExternalError {
             name: name.name.to_string(),
             why,
-        })?;
+        };
+        if !is_silence {
+            return Err(error);
+        }
+        name.found = told_before(before, name);
+        late.push(error);
     }
-    Ok(external)
+    Ok(Resolved { external, late })
+}
+
+/// What clients were told of the same relay addresses until now, whoever said so.
+fn told_before(before: Option<&External>, name: &ExternalName) -> Vec<IpAddr> {
+    let Some(before) = before else {
+        return name.found.clone();
+    };
+    let named = before.named.iter().find(|it| it.private == name.private);
+    if let Some(named) = named {
+        return named.found.clone();
+    }
+    match name.private {
+        Some(private) => {
+            let pairs = before.pairs.iter().filter(|it| it.private == private);
+            pairs.map(|it| it.public).collect()
+        }
+        None => {
+            let v4 = before.plain_v4.map(IpAddr::V4);
+            v4.into_iter()
+                .chain(before.plain_v6.map(IpAddr::V6))
+                .collect()
+        }
+    }
 }
 
 /// The addresses of one name: at most one a family.
@@ -123,12 +234,11 @@ fn find(
                 .as_ref()
                 .map_or(("", 0), |it| (&it.0, it.1));
             let servers = look_up(host, port)?;
-            let relays = Addresses::find(settings).map_err(Why::Machine)?.relay;
+            let addresses = Addresses::find(settings).map_err(Why::Machine)?;
+            let relays = addresses.relay.iter().map(|it| it.0);
+            let relays: Vec<IpAddr> = relays.chain(addresses.awaited).collect();
             for family in families {
-                let relay = relays
-                    .iter()
-                    .map(|it| it.0)
-                    .find(|ip| Family::of(*ip) == family);
+                let relay = relays.iter().copied().find(|ip| Family::of(*ip) == family);
                 let server = servers.iter().find(|it| Family::of(it.ip()) == family);
                 let (Some(from), Some(&server)) = (name.private.or(relay), server) else {
                     continue;
@@ -280,12 +390,53 @@ mod tests {
         }
     }
 
+    /// What was told of the same relay addresses stays.
+    #[test]
+    fn a_name_that_is_not_answered_has_the_address_of_before() {
+        let named = |lines: &str| settings(lines).external.named.remove(0);
+        let of_all = named("external-ip=turn.example.org");
+        let of_one = named("external-ip=turn.example.org/192.0.2.10");
+        let before = settings(
+            "external-ip=203.0.113.1\nexternal-ip=2001:db8::1\nexternal-ip=203.0.113.2/192.0.2.10",
+        );
+        let told = |name: &ExternalName, before: &External| -> Vec<String> {
+            let told = told_before(Some(before), name);
+            told.iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(
+            told(&of_all, &before.external),
+            ["203.0.113.1", "2001:db8::1"]
+        );
+        assert_eq!(told(&of_one, &before.external), ["203.0.113.2"]);
+        let mut other = settings("external-ip=other.example.org").external;
+        assert!(told(&of_all, &other).is_empty());
+        other.named[0].found = vec!["203.0.113.7".parse().unwrap()];
+        assert_eq!(told(&of_all, &other), ["203.0.113.7"]);
+        assert!(told(&of_one, &other).is_empty());
+    }
+
+    #[test]
+    fn silence_is_no_answer_and_everything_else_is() {
+        let lookup = |text: &str| Why::Lookup("a".to_owned(), io::Error::other(text));
+        let prefix = "failed to lookup address information: ";
+        assert!(lookup(&format!("{prefix}Temporary failure in name resolution")).is_silence());
+        assert!(lookup(&format!("{prefix}Try again")).is_silence());
+        assert!(!lookup(&format!("{prefix}Name or service not known")).is_silence());
+        assert!(!lookup(&format!("{prefix}Name does not resolve")).is_silence());
+        let answer = |kind: ErrorKind| Why::NoAnswer(([192, 0, 2, 1], 9).into(), kind.into());
+        assert!(answer(ErrorKind::TimedOut).is_silence());
+        assert!(!answer(ErrorKind::ConnectionRefused).is_silence());
+        assert!(!Why::NoAddress("IPv4").is_silence());
+    }
+
     #[test]
     fn names_that_are_known_are_not_looked_up_before_a_reload_ends() {
         let mut before = settings("external-ip=no-such-name.invalid").external;
         before.named[0].found = vec!["203.0.113.7".parse().unwrap()];
         let again = settings("external-ip=no-such-name.invalid\nuser-quota=3");
-        assert_eq!(resolve_beside(Some(&before), &again).unwrap(), before);
+        let resolved = resolve_beside(Some(&before), &again).unwrap();
+        assert_eq!(resolved.external, before);
+        assert!(resolved.late.is_empty());
         let error = resolve(&again).unwrap_err().to_string();
         assert!(
             error.starts_with("external-ip: no-such-name.invalid: cannot look up "),

@@ -196,6 +196,8 @@ pub struct RelayPorts {
     addresses: Vec<(IpAddr, Pool)>,
     range: RangeInclusive<u16>,
     options: UdpOptions,
+    /// Families of which there will be addresses.
+    awaited: Vec<Family>,
 }
 
 /// The ports of one address. Lives as long as one of them is taken, also if nobody draws from it any more.
@@ -264,7 +266,15 @@ impl RelayPorts {
             addresses,
             range: range.clone(),
             options,
+            awaited: Vec::new(),
         }
+    }
+
+    /// These come later: until then there is no room, and it is not said that there is no such family.
+    #[must_use]
+    pub fn awaiting(self, addresses: &[IpAddr]) -> Self {
+        let awaited = addresses.iter().map(|&ip| Family::of(ip)).collect();
+        Self { awaited, ..self }
     }
 
     /// Other addresses, another range, other options. What is taken of an address that stays is known to
@@ -353,7 +363,11 @@ impl RelayPorts {
             .filter(|&at| Family::of(self.addresses[at].0) == family)
             .collect();
         if addresses.is_empty() {
-            return Err(RelayRefusal::NoSuchFamily);
+            return Err(if self.awaited.contains(&family) {
+                RelayRefusal::NoCapacity
+            } else {
+                RelayRefusal::NoSuchFamily
+            });
         }
         // Spread over the addresses, and try the others when one is full.
         let start = match addresses.len() {

@@ -25,8 +25,8 @@ use crate::{
     external::ExternalError,
     handshakes::Handshakes,
     listeners::Listeners,
-    metrics::MetricsError,
     memory,
+    metrics::MetricsError,
     metrics::Sources,
     own_addresses,
     ports::RelayPorts,
@@ -192,7 +192,7 @@ impl Setup {
     pub fn new(settings: &Settings) -> Result<Self, StartError> {
         let addresses =
             Addresses::find(settings).map_err(system("read this machine's addresses"))?;
-        if addresses.relay.is_empty() {
+        if addresses.relay.is_empty() && addresses.awaited.is_empty() {
             return Err(StartError::NoAddress("relay-ip"));
         }
         let offload = Offload::probe();
@@ -212,14 +212,14 @@ impl Setup {
             ..options
         };
         check_relay_addresses(&relay_ips, &relay_options)?;
+        check_relay_addresses(&addresses.awaited, &relay_options)?;
         Ok(Self {
             server: Arc::new(server),
             keys: Arc::new(key_sources(settings)),
-            ports: Arc::new(RelayPorts::new(
-                &relay_ips,
-                &settings.relay_ports,
-                relay_options,
-            )),
+            ports: Arc::new(
+                RelayPorts::new(&relay_ips, &settings.relay_ports, relay_options)
+                    .awaiting(&addresses.awaited),
+            ),
             stream_rules: Arc::new(stream_rules(settings, encryption.as_ref(), &lasting)?),
             encryption: encryption.map(Arc::new),
             dtls_limits: dtls_limits(settings),

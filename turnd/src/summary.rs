@@ -47,6 +47,9 @@ pub fn log(settings: &Settings, setup: &Setup) {
             );
         }
     }
+    for relay in &setup.addresses.awaited {
+        tracing::warn!("not relaying from {relay} before its external-ip is found");
+    }
     tracing::info!("peers refused: {}", refused(&settings.peers));
     for (name, rules) in [
         ("allowed", &settings.peers.allowed),

@@ -253,8 +253,12 @@ impl Control {
         }
         let mut settings = loaded.settings;
         let before = Some(&self.running.settings.external);
-        settings.external =
-            external::resolve_beside(before, &settings).map_err(|error| vec![error.to_string()])?;
+        let resolved = external::resolve_beside(before, &settings);
+        let resolved = resolved.map_err(|error| vec![error.to_string()])?;
+        for error in &resolved.late {
+            tracing::warn!("{error}; it is looked up again and again");
+        }
+        settings.external = resolved.external;
         let prepared = self.running.prepare(&settings);
         let prepared = prepared.map_err(|error| vec![error.to_string()])?;
         // The last thing that may fail.

@@ -10,13 +10,15 @@ use turnd_net::LogLimit;
 
 use crate::{
     config::{External, Settings},
-    external::{self, ExternalError},
+    external::{self, ExternalError, Resolved},
 };
 
+/// How often those are looked up that have not been found yet.
+const AWAITED: Duration = Duration::from_secs(5);
 /// How often it may be logged that a name cannot be looked up.
 const ERROR_INTERVAL: Duration = Duration::from_secs(600);
 
-type Found = Result<External, ExternalError>;
+type Found = Result<Resolved, ExternalError>;
 
 /// When the names are looked up next, and what comes of it.
 #[derive(Debug)]
@@ -34,7 +36,7 @@ impl Names {
     pub fn new(settings: &Settings, now: Instant) -> Self {
         Self {
             started: now,
-            due: now + settings.external.interval,
+            due: now + interval(&settings.external),
             looking: None,
             errors: LogLimit::new(ERROR_INTERVAL),
         }
@@ -53,7 +55,7 @@ impl Names {
         }
         let Some(looking) = &self.looking else {
             if now >= self.due {
-                self.due = now + external.interval;
+                self.due = now + interval(external);
                 self.begin(settings.clone());
             }
             return None;
@@ -65,21 +67,20 @@ impl Names {
         };
         self.looking = None;
         let (asked, found) = found?;
-        match found {
-            // A reload may have changed the names meanwhile.
-            Ok(found) if asked == *external && found != *external => Some(found),
-            Ok(_) => None,
-            Err(error) => {
-                if self
-                    .errors
-                    .allow(now.duration_since(self.started))
-                    .is_some()
-                {
-                    tracing::warn!("{error}; the addresses known stay");
-                }
-                None
-            }
+        let (found, error) = match found {
+            Ok(Resolved { external, late }) => (Some(external), late.into_iter().next()),
+            Err(error) => (None, Some(error)),
+        };
+        if let Some(error) = error
+            && self
+                .errors
+                .allow(now.duration_since(self.started))
+                .is_some()
+        {
+            tracing::warn!("{error}; the addresses known stay");
         }
+        // A reload may have changed the names meanwhile.
+        found.filter(|found| asked == *external && found != external)
     }
 
     fn begin(&mut self, settings: Settings) {
@@ -87,7 +88,7 @@ impl Names {
         let spawned = thread::Builder::new()
             .name("turnd-names".to_owned())
             .spawn(move || {
-                let found = external::resolve(&settings);
+                let found = external::resolve_beside(None, &settings);
                 // Nobody waits any more at the end of the program.
                 let _ = sender.send((settings.external, found));
             });
@@ -95,5 +96,14 @@ impl Names {
             Ok(_) => self.looking = Some(receiver),
             Err(error) => tracing::warn!("external-ip: no name is looked up now: {error}"),
         }
+    }
+}
+
+fn interval(external: &External) -> Duration {
+    let is_awaited = external.named.iter().any(|name| name.found.is_empty());
+    if is_awaited {
+        external.interval.min(AWAITED)
+    } else {
+        external.interval
     }
 }

@@ -96,7 +96,7 @@ impl Running {
         let settings = without_restarts(&self.settings, new.clone());
         let addresses =
             Addresses::find(&settings).map_err(system("read this machine's addresses"))?;
-        if addresses.relay.is_empty() {
+        if addresses.relay.is_empty() && addresses.awaited.is_empty() {
             return Err(StartError::NoAddress("relay-ip"));
         }
         let encryption = Encryption::prepare(setup.encryption.as_deref(), &settings, &addresses)
@@ -126,7 +126,10 @@ impl Running {
         );
         Ok(Prepared {
             keys: keys_changed.then(|| setup::key_sources(&settings)),
-            ports: setup.ports.with(&relay_ips, &settings.relay_ports, device),
+            ports: setup
+                .ports
+                .with(&relay_ips, &settings.relay_ports, device)
+                .awaiting(&addresses.awaited),
             tls: match (&setup.stream_rules.tls, encryption.tls_that_is_new()) {
                 (None, Some(new)) => Some(setup::tls(new)?),
                 (there, _) => there.clone(),

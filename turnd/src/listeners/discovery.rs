@@ -112,6 +112,7 @@ mod tests {
             panic!("these options are fine: {options:?}");
         };
         let addresses = Addresses {
+            awaited: Vec::new(),
             listening: loaded.settings.listening_ips.clone(),
             listening_is_explicit: true,
             relay: Vec::new(),

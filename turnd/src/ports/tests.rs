@@ -106,3 +106,13 @@ fn draws_are_even_over_the_range() {
         .sum();
     assert!(chi < 103.4, "{chi}");
 }
+
+#[test]
+fn of_a_family_that_is_to_come_there_is_no_room_yet() {
+    let ip = ["192.0.2.1".parse().unwrap()];
+    let ports = RelayPorts::new(&[], &(50000..=50003), UdpOptions::default());
+    let refusal = |ports: RelayPorts| Arc::new(ports).open(Family::V4, Wish::Any).err();
+    assert_eq!(refusal(ports.awaiting(&ip)), Some(RelayRefusal::NoCapacity));
+    let ports = RelayPorts::new(&[], &(50000..=50003), UdpOptions::default());
+    assert_eq!(refusal(ports), Some(RelayRefusal::NoSuchFamily));
+}

@@ -1,6 +1,11 @@
 //! Public addresses that the configuration has a name for. In a network and with a list of hosts of the test's own.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use tempfile::TempDir;
 
@@ -27,6 +32,34 @@ if [ -n "$seen" ]; then
     read -r _ < "$hosts.ready"
 fi
 exec "$0" "$@"
+"#;
+
+/// The same, where a DNS server hears everything and says nothing. `$1` is the list of hosts.
+const SILENCE: &str = r#"
+set -e
+hosts=$1
+shift 1
+ip link set lo up
+for host in 10 11 53; do ip address add 192.0.2.$host/32 dev lo; done
+mount --bind "$hosts" /etc/hosts
+echo "nameserver 192.0.2.53" > "$hosts.resolv"
+mount --bind "$hosts.resolv" "$(readlink -f /etc/resolv.conf)"
+mkfifo "$hosts.ready"
+python3 -c "$SERVER" > "$hosts.ready" &
+read -r _ < "$hosts.ready"
+exec "$0" "$@"
+"#;
+
+/// As long as whoever started it.
+const MUTE: &str = r#"
+import os, socket, time
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("192.0.2.53", 53))
+parent = os.getppid()
+print("ready", flush=True)
+os.close(1)
+while os.getppid() == parent:
+    time.sleep(0.1)
 "#;
 
 /// Answers one Binding request with an address that it was not sent from, as behind a NAT.
@@ -68,6 +101,16 @@ impl Hosts {
             .arg(env!("CARGO_BIN_EXE_turnd"))
             .args([&self.path(), Path::new(seen)])
             .env("SERVER", SERVER);
+        command
+    }
+
+    fn command_in_silence(&self) -> Command {
+        let mut command = Command::new("unshare");
+        command
+            .args(["--net", "--mount", "sh", "-c", SILENCE])
+            .arg(env!("CARGO_BIN_EXE_turnd"))
+            .arg(self.path())
+            .env("SERVER", MUTE);
         command
     }
 }
@@ -152,7 +195,7 @@ fn a_reload_does_not_wait_for_names_that_it_knows() {
     let line = turnd.wait_for_line_after(seen, "SIGHUP received");
     assert!(line.contains("users"), "{line}");
 
-    // One that is not known must be found, or nothing changes.
+    // One that is not known is told of, and until it is found the address of before stays.
     let seen = turnd.line_count();
     turnd.write_file(
         "turnserver.conf",
@@ -163,6 +206,9 @@ fn a_reload_does_not_wait_for_names_that_it_knows() {
         seen,
         "external-ip: nowhere.test: cannot look up nowhere.test",
     );
+    turnd.wait_for_line_after(seen, "configuration read again");
+    let told = told_to_a_client(&turnd);
+    assert!(told.contains("203.0.113.7:"), "{told}");
     let seen = turnd.line_count();
     turnd.write_file(
         "turnserver.conf",
@@ -172,6 +218,59 @@ fn a_reload_does_not_wait_for_names_that_it_knows() {
     turnd.wait_for_line_after(seen, "external addresses");
     let told = told_to_a_client(&turnd);
     assert!(told.contains("203.0.113.9:"), "{told}");
+    turnd.stop();
+}
+
+/// F23: what the configuration has addresses for is served within five seconds, and the rest when it is known.
+#[test]
+fn a_dns_that_is_silent_holds_up_neither_the_start_nor_a_reload() {
+    if !is_root() {
+        return;
+    }
+    const LIMIT: Duration = Duration::from_secs(5);
+    let hosts = Hosts::new("");
+    let config = format!(
+        "{CONFIG}listening-port=3478\nrelay-ip=192.0.2.11\nexternal-ip=203.0.113.1/192.0.2.11\n\
+         external-ip=turn.test/192.0.2.10\n"
+    );
+    let began = Instant::now();
+    let turnd = Turnd::start_with(hosts.command_in_silence(), &config, &[]);
+    let took = began.elapsed();
+    assert!(took <= LIMIT, "{took:?}");
+    let log = turnd.log();
+    assert!(
+        log.contains("external-ip: turn.test: no answer in 4 seconds"),
+        "{log}"
+    );
+    assert!(log.contains("not relaying from 192.0.2.10 before"), "{log}");
+    for _ in 0..5 {
+        let told = told_to_a_client(&turnd);
+        assert!(told.contains("203.0.113.1:"), "{told}");
+    }
+    let tells_eventually = |address: &str| {
+        // Relay addresses are taken at random.
+        let told = (0..40).any(|_| told_to_a_client(&turnd).contains(address));
+        assert!(told, "nobody is told {address}");
+    };
+
+    let seen = turnd.line_count();
+    hosts.write("203.0.113.7 turn.test\n");
+    turnd.wait_for_line_after(seen, "external-ip is another address");
+    tells_eventually("203.0.113.7:");
+
+    // A reload with a name that nobody answers for: the other settings are taken, and the address of before stays.
+    hosts.write("");
+    let seen = turnd.line_count();
+    let changed = config.replace("turn.test", "other.test");
+    turnd.write_file("turnserver.conf", &format!("{changed}user=bob:builder\n"));
+    let began = Instant::now();
+    turnd.signal("HUP");
+    let line = turnd.wait_for_line_after(seen, "SIGHUP received: configuration read again");
+    let took = began.elapsed();
+    assert!(took <= LIMIT, "{took:?}");
+    assert!(line.contains("users"), "{line}");
+    turnd.wait_for_line_after(seen, "external-ip: other.test: no answer in 4 seconds");
+    tells_eventually("203.0.113.7:");
     turnd.stop();
 }
 

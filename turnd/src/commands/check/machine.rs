@@ -68,7 +68,7 @@ fn relays(report: &mut Report, settings: &Settings, addresses: &Addresses) {
     if settings.stun_only {
         return;
     }
-    if addresses.relay.is_empty() {
+    if addresses.relay.is_empty() && addresses.awaited.is_empty() {
         let text = StartError::NoAddress("relay-ip").to_string();
         report.findings.push(start_error("no-address", text));
     }
