@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashMap,
+    io::ErrorKind,
     net::{SocketAddr, UdpSocket},
     time::Duration,
 };
@@ -48,8 +49,16 @@ fn peer() -> UdpSocket {
 
 fn receive(peer: &UdpSocket) -> (Vec<u8>, SocketAddr) {
     let mut buffer = [0; 256];
-    let (length, from) = peer.recv_from(&mut buffer).expect("a datagram is missing");
-    (buffer[..length].to_vec(), from)
+    loop {
+        match peer.recv_from(&mut buffer) {
+            // A socket with a time limit is not waited on again by itself (signal(7)).
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            received => {
+                let (length, from) = received.expect("a datagram is missing");
+                return (buffer[..length].to_vec(), from);
+            }
+        }
+    }
 }
 
 /// Its number, and as much more that some in a row have one length; short, so that a burst fits the buffers.
