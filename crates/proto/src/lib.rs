@@ -30,9 +30,9 @@
 //! ```
 //! use std::sync::Arc;
 //! use turnd_proto::{
-//!     AbuseLimits, Access, Answer, Ask, BindingRules, Client, DefaultFamily, FiveTuple, Instant, Lifetimes, Limits, ListenerId,
-//!     LiveRelays, Now, Output, OwnAddresses, PeerPolicy, PeerRules, Quotas, RelayRefusal, Server, Settings,
-//!     Transport, Redirects,
+//!     AbuseLimits, Access, Answer, Ask, BindingRules, Client, DefaultFamily, DeniedUsers, FiveTuple, Instant, Lifetimes,
+//!     Limits, ListenerId, LiveRelays, Now, Output, OwnAddresses, PeerPolicy, PeerRules, Quotas, Redirects, RelayRefusal,
+//!     Server, Settings, Transport,
 //! };
 //! use turnd_wire::{Class, Family, Message, Method, Writer};
 //!
