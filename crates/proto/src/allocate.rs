@@ -69,6 +69,11 @@ impl Opening {
     pub(crate) const fn relay(&self) -> RelayId {
         self.asked.relay
     }
+
+    /// The one beside it, which is not wanted any more.
+    pub(crate) const fn give_up_next(&mut self) -> Option<RelayId> {
+        self.asked.next.take()
+    }
 }
 
 impl Server {

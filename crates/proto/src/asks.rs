@@ -152,7 +152,11 @@ impl Server {
     /// had been lost on the way; the client sends it again.
     pub(crate) fn ask(&mut self, now: Instant, waiting: Waiting, ask: Ask) {
         if self.waits_for_too_much() {
-            if let Waiting::Relay { opening, .. } = waiting {
+            if let Waiting::Relay { mut opening, .. } = waiting {
+                // Nothing was asked for, so that there is nothing to close.
+                if let Some(next) = opening.give_up_next() {
+                    self.table.forget_relay(next);
+                }
                 self.opening_answered(now, *opening, Err(RelayRefusal::NoCapacity));
             }
             return;

@@ -467,3 +467,22 @@ fn a_server_keeps_so_many_ports_waiting_and_no_more() {
     net.wait(30);
     assert_eq!(client.call(&mut net, &reserve()).code(), OK);
 }
+
+/// What drives the server may be told to close a pair that it could not open, but none that it never heard of.
+#[test]
+fn a_pair_that_is_not_even_asked_for_is_not_closed() {
+    let mut net = Network::with(Setup {
+        limits: Limits {
+            waiting: 1,
+            ..Limits::default()
+        },
+        ..Setup::open()
+    });
+    net.hold = true;
+    let first = Request::allocate().build([1; 12].into(), |_| ());
+    assert_eq!(net.exchange(&Client::new("192.0.2.1:4001"), &first), None);
+    let pair = Request::allocate().even_port(true);
+    let pair = pair.build([2; 12].into(), |_| ());
+    let reply = net.exchange(&Client::new("192.0.2.2:4001"), &pair);
+    assert_eq!(reply.expect("a refusal at once").code(), 508);
+}
