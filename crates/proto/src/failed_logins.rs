@@ -218,6 +218,23 @@ mod tests {
     }
 
     #[test]
+    fn those_who_get_in_make_room_for_others_of_their_source_and_for_nobody_more() {
+        let logins = FailedLogins::default();
+        let start = Instant::from_millis(0);
+        logins.tried(ip(1), &user("x"), false, start);
+        for _ in 0..10 {
+            logins.tried(ip(1), &user("a"), true, start);
+        }
+        assert_eq!(guesses(&logins, 0..1, 100, |_| user("c")), LIMIT);
+        let name = |nth: u32| user(&format!("user {nth}"));
+        // One and twenty have failed, of twenty and ten.
+        assert_eq!(guesses(&logins, 0..1, 100, name), 9);
+        // What was a minute ago counts half, and half of that.
+        assert_eq!(guesses(&logins, 60..61, 100, name), LIMIT + 5);
+        assert_eq!(guesses(&logins, 120..121, 100, name), LIMIT + 2);
+    }
+
+    #[test]
     fn a_flood_of_names_opens_no_way_to_one() {
         let logins = FailedLogins::default();
         let now = Instant::from_millis(1000);
