@@ -235,6 +235,18 @@ mod tests {
     }
 
     #[test]
+    fn a_network_of_ipv6_is_one_source() {
+        let logins = FailedLogins::default();
+        let now = Instant::from_millis(1000);
+        let at = |network: u128, host: u128| Ipv6Addr::from_bits(network << 64 | host).into();
+        for host in 0..LIMIT {
+            logins.tried(at(1, host.into()), &user("alice"), false, now);
+        }
+        assert!(!logins.may_try(at(1, u128::from(u64::MAX)), &user("alice"), LIMIT, now));
+        assert!(logins.may_try(at(2, 0), &user("alice"), LIMIT, now));
+    }
+
+    #[test]
     fn a_flood_of_names_opens_no_way_to_one() {
         let logins = FailedLogins::default();
         let now = Instant::from_millis(1000);

@@ -101,6 +101,18 @@ fn a_changed_password_does_not_end_a_call() {
     assert_eq!(late.call(&mut net, &Request::allocate()).code(), 401);
 }
 
+/// The key that was found for the first request serves for those after it, however the owner names himself.
+#[test]
+fn an_owner_is_known_by_the_hash_of_his_name_too() {
+    let mut net = Network::new();
+    let mut alice = net.client("alice").sha256().anonymous();
+    alice.allocate(&mut net);
+    net.hold = true;
+    assert_eq!(alice.refresh(&mut net, 600).code(), OK);
+    let mut bob = alice.clone().user("bob", "builder");
+    assert_eq!(bob.try_call(&mut net, &Request::refresh()), None);
+}
+
 // Time-limited users of a shared secret.
 
 #[test]
