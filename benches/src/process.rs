@@ -3,9 +3,12 @@
 use std::{fs, io, time::Duration};
 
 use rustix::{
-    process::setpriority_process,
+    process::{Pid, setpriority_process},
     thread::{CpuSet, sched_setaffinity},
 };
+
+/// As high as a priority goes.
+const FIRST: i32 = -20;
 
 /// A process that is watched.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +32,21 @@ impl Process {
             }
         }
         Ok(Duration::from_nanos(nanoseconds))
+    }
+
+    /// Puts its threads ahead of whatever else the machine has to do.
+    ///
+    /// # Errors
+    /// There is no such process, or this one has not the right to.
+    pub fn put_first(self) -> io::Result<()> {
+        for thread in fs::read_dir(format!("/proc/{}/task", self.0))? {
+            let name = thread?.file_name();
+            let thread = name.to_str().and_then(|name| name.parse().ok());
+            if let Some(thread) = thread.and_then(Pid::from_raw) {
+                setpriority_process(Some(thread), FIRST)?;
+            }
+        }
+        Ok(())
     }
 
     /// Bytes of memory that it has in use (resident set).
@@ -60,7 +78,7 @@ pub fn pin_to(processor: usize) -> io::Result<()> {
 /// It has not the right to.
 pub fn put_first() -> io::Result<()> {
     const SESSION: &str = "/proc/self/autogroup";
-    setpriority_process(None, -20)?;
+    setpriority_process(None, FIRST)?;
     match fs::write(SESSION, "-20") {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),

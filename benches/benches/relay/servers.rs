@@ -186,6 +186,8 @@ impl Server {
                 "chrt {policy} ended with {status}"
             )));
         }
+        // chrt takes the priority away. Without the right to, the generator has none either.
+        let _ = self.process().put_first();
         Ok(())
     }
 
