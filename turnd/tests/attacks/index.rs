@@ -14,7 +14,7 @@ A02 the same hosts in other spellings
     crates/proto/tests/stories/peer_policy.rs ipv4_in_disguise_is_never_a_peer
 A03 zero addresses and port 0
     turnd/tests/attacks/relay_abuse.rs a01_nobody_is_reached_who_is_refused
-    crates/proto/src/peers.rs by_default_only_public_addresses_are_peers
+    crates/proto/src/peers/tests.rs by_default_only_public_addresses_are_peers
 A04 ranges that are compared wrongly
     turnd/tests/attacks/relay_abuse.rs a04_ranges_are_compared_as_numbers
 A05 a rule that is not understood and denies nothing
