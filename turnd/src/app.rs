@@ -83,7 +83,8 @@ fn serve(
     log: Log,
 ) -> Result<(), StartError> {
     let mut in_force = loaded.settings.clone();
-    let resolved = external::resolve_beside(None, &in_force).map_err(StartError::External)?;
+    let resolved = external::resolve_beside(external::Occasion::Beginning, None, &in_force)
+        .map_err(StartError::External)?;
     for error in &resolved.late {
         tracing::warn!("{error}; it is looked up again and again");
     }

@@ -19,10 +19,8 @@ use crate::{
     stun_client::Question,
 };
 
-/// How long all names together may take, of which none waits for another: a start or a reload waits for no more.
-const PATIENCE: Duration = Duration::from_secs(4);
-/// How long a name may take; the system's resolver alone would take half a minute and more.
-const LOOKUP: Duration = Duration::from_secs(5);
+/// How long a name may take; the system's resolver alone may take longer.
+const LOOKUP: Duration = Duration::from_secs(30);
 /// How long the STUN server may take, which is asked three times meanwhile.
 const STUN: Duration = Duration::from_secs(3);
 
@@ -39,7 +37,7 @@ enum Why {
     Machine(io::Error),
     Lookup(String, io::Error),
     NoAnswer(SocketAddr, io::Error),
-    Late,
+    Late(Duration),
     NoAddress(&'static str),
     Useless(IpAddr),
 }
@@ -53,7 +51,7 @@ impl fmt::Display for ExternalError {
             Why::NoAnswer(server, error) => {
                 write!(f, "no answer from the STUN server {server}: {error}")
             }
-            Why::Late => write!(f, "no answer in {} seconds", PATIENCE.as_secs()),
+            Why::Late(time) => write!(f, "no answer in {} seconds", time.as_secs()),
             Why::NoAddress(which) => write!(f, "there is no {which} address"),
             Why::Useless(ip) => write!(f, "it is {ip}, which no client can reach"),
         }
@@ -67,7 +65,7 @@ impl Why {
     /// that there is no such name, too.
     fn is_silence(&self) -> bool {
         match self {
-            Self::Late => true,
+            Self::Late(_) => true,
             Self::Lookup(_, error) => !says_no(error),
             Self::NoAnswer(_, error) => {
                 matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock)
@@ -96,16 +94,37 @@ fn says_no(error: &io::Error) -> bool {
 pub(crate) struct Resolved {
     /// With all that is known.
     pub(crate) external: External,
-    /// Of whom nobody has said anything in time. They have the address that was told before, if there was one.
+    /// Of whom nobody has said anything in time, or, while running, anything good. They have the address that was told
+    /// before, if there was one.
     pub(crate) late: Vec<ExternalError>,
 }
 
-/// Looks up every name. Takes no longer than [`PATIENCE`].
+/// What waits for the names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Occasion {
+    /// A start or a reload, which wait for no more than a few seconds, and do not begin with a name that is wrong.
+    Beginning,
+    /// Nobody: the addresses known stay until others are found, name by name.
+    Running,
+}
+
+impl Occasion {
+    /// How long all names together may take, of which none waits for another.
+    const fn patience(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Beginning => 4,
+            // The usual resolver asks one server for five seconds before it asks the next.
+            Self::Running => 32,
+        })
+    }
+}
+
+/// Looks up every name, in a few seconds.
 ///
 /// # Errors
 /// The first name that gives no address.
 pub(crate) fn resolve(settings: &Settings) -> Result<External, ExternalError> {
-    let resolved = resolve_beside(None, settings)?;
+    let resolved = resolve_beside(Occasion::Beginning, None, settings)?;
     match resolved.late.into_iter().next() {
         Some(error) => Err(error),
         None => Ok(resolved.external),
@@ -115,8 +134,9 @@ pub(crate) fn resolve(settings: &Settings) -> Result<External, ExternalError> {
 /// Looks up the names that `before` does not have; the others keep what they were found to be.
 ///
 /// # Errors
-/// The first name of which it is said that it gives no address.
+/// At a beginning, the first name of which it is said that it gives no address.
 pub(crate) fn resolve_beside(
+    occasion: Occasion,
     before: Option<&External>,
     settings: &Settings,
 ) -> Result<Resolved, ExternalError> {
@@ -144,7 +164,8 @@ pub(crate) fn resolve_beside(
         drop(begun);
     }
     drop(sender);
-    let deadline = Instant::now() + PATIENCE;
+    let patience = occasion.patience();
+    let deadline = Instant::now() + patience;
     let mut answered = HashMap::new();
     while answered.len() < asked.len() {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -156,19 +177,19 @@ pub(crate) fn resolve_beside(
     let mut late = Vec::new();
     for nth in asked {
         let name = &mut external.named[nth];
-        let why = match answered.remove(&nth).unwrap_or(Err(Why::Late)) {
+        let why = match answered.remove(&nth).unwrap_or(Err(Why::Late(patience))) {
             Ok(found) => {
                 name.found = found;
                 continue;
             }
             Err(why) => why,
         };
-        let is_silence = why.is_silence();
+        let is_fatal = occasion == Occasion::Beginning && !why.is_silence();
         let error = ExternalError {
             name: name.name.to_string(),
             why,
         };
-        if !is_silence {
+        if is_fatal {
             return Err(error);
         }
         name.found = told_before(before, name);
@@ -434,7 +455,7 @@ mod tests {
         let mut before = settings("external-ip=no-such-name.invalid").external;
         before.named[0].found = vec!["203.0.113.7".parse().unwrap()];
         let again = settings("external-ip=no-such-name.invalid\nuser-quota=3");
-        let resolved = resolve_beside(Some(&before), &again).unwrap();
+        let resolved = resolve_beside(Occasion::Beginning, Some(&before), &again).unwrap();
         assert_eq!(resolved.external, before);
         assert!(resolved.late.is_empty());
         let error = resolve(&again).unwrap_err().to_string();

@@ -26,8 +26,11 @@ const MOST_KEPT: u64 = 128 << 20;
 const FASTEST: u64 = 256 << 20;
 const OFTENEST: Duration = Duration::from_millis(10);
 const SELDOMEST: Duration = Duration::from_secs(1);
-/// How often what was freed is given back to the system while memory is short.
+/// When what was freed is given back to the system again while memory stays short: each time after twice as long.
 const GIVE_BACK: Duration = Duration::from_secs(2);
+const GIVE_BACK_SELDOMEST: Duration = Duration::from_secs(64);
+/// How often it is looked while memory is short, when nothing grows.
+const WHILE_SHORT: Duration = Duration::from_millis(100);
 /// How often it may be logged that memory is short.
 const LINES: Duration = Duration::from_secs(10);
 /// Control groups of version 1 write a number like it where there is no limit.
@@ -48,18 +51,28 @@ struct Names {
     limit: &'static str,
     used: &'static str,
     /// Lines of `memory.stat` about what the kernel drops when there is need.
-    droppable: [&'static str; 2],
+    droppable: &'static [&'static str],
+    /// Where there may be more to know: from where on the group is throttled, how much it may swap and does, and how much
+    /// can be swapped at all.
+    more: &'static [&'static str],
 }
 
 static V2: Names = Names {
     limit: "memory.max",
     used: "memory.current",
-    droppable: ["inactive_file", "active_file"],
+    droppable: &["inactive_file", "active_file", "slab_reclaimable"],
+    more: &[
+        "memory.high",
+        "memory.swap.max",
+        "memory.swap.current",
+        "/proc/meminfo",
+    ],
 };
 static V1: Names = Names {
     limit: "memory.limit_in_bytes",
     used: "memory.usage_in_bytes",
-    droppable: ["total_inactive_file", "total_active_file"],
+    droppable: &["total_inactive_file", "total_active_file"],
+    more: &[],
 };
 
 /// What one place says.
@@ -98,26 +111,57 @@ impl Place {
         }
     }
 
-    /// What its files say, in their order. Nothing, where there is no limit or they say something else.
+    /// Files that need not be there.
+    fn more(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Group(directory, names) => {
+                names.more.iter().map(|name| directory.join(name)).collect()
+            }
+            Self::Machine => vec![],
+        }
+    }
+
+    /// What its files say, in their order, empty where there is none. Nothing, where there is no limit or they say
+    /// something else.
     fn room(&self, texts: &[String]) -> Option<Room> {
         match (self, texts) {
-            (Self::Group(_, names), [limit, used, statistics]) => {
-                let limit = number(limit).filter(|limit| *limit < NO_LIMIT)?;
-                let droppable = names.droppable.map(|name| line(statistics, name));
-                let droppable: u64 = droppable.into_iter().flatten().sum();
+            (Self::Group(_, names), [most, used, statistics, more @ ..]) => {
+                let high = more.first().and_then(|it| number(it));
+                let limits = [number(most), high].into_iter().flatten();
+                let limit = limits.min().filter(|limit| *limit < NO_LIMIT)?;
+                let droppable = names.droppable.iter();
+                let droppable: u64 = droppable.filter_map(|name| line(statistics, name)).sum();
                 let left = limit.saturating_sub(number(used)?.saturating_sub(droppable));
+                let left = left.saturating_add(swap_left(more));
                 Some(Room { limit, left })
             }
             (Self::Machine, [text]) => {
-                let kilobytes = |name| Some(line(text, name)? * 1024);
+                let kilobytes = |name| Some(line(text, name)?.saturating_mul(1024));
+                let swap = kilobytes("SwapFree:").unwrap_or(0);
                 Some(Room {
                     limit: kilobytes("MemTotal:")?,
-                    left: kilobytes("MemAvailable:")?,
+                    left: kilobytes("MemAvailable:")?.saturating_add(swap),
                 })
             }
             _ => None,
         }
     }
+}
+
+/// Bytes that a group of version 2 may still move out, by [`Names::more`]: a group may live at its limit for long as
+/// long as there are some.
+fn swap_left(more: &[String]) -> u64 {
+    let [_, most, used, machine] = more else {
+        return 0;
+    };
+    // What may be swapped without a limit is written as "max".
+    let own = match (most.trim(), number(used)) {
+        ("max", Some(_)) => u64::MAX,
+        (_, Some(used)) => number(most).unwrap_or(0).saturating_sub(used),
+        _ => 0,
+    };
+    let free = line(machine, "SwapFree:").unwrap_or(0);
+    own.min(free.saturating_mul(1024))
 }
 
 impl fmt::Display for Place {
@@ -133,6 +177,7 @@ impl fmt::Display for Place {
 struct Watched {
     place: Place,
     files: Vec<File>,
+    more: Vec<Option<File>>,
 }
 
 impl Watched {
@@ -140,12 +185,18 @@ impl Watched {
     fn new(place: Place) -> Option<Self> {
         let files: io::Result<Vec<File>> = place.files().iter().map(File::open).collect();
         let files = files.ok()?;
-        Some(Self { place, files })
+        let more = place.more().iter().map(|it| File::open(it).ok()).collect();
+        Some(Self { place, files, more })
     }
 
     fn look(&self) -> Option<Room> {
         let texts: io::Result<Vec<String>> = self.files.iter().map(read).collect();
-        self.place.room(&texts.ok()?)
+        let more = self.more.iter().map(|file| {
+            let text = file.as_ref().and_then(|file| read(file).ok());
+            text.unwrap_or_default()
+        });
+        let texts: Vec<String> = texts.ok()?.into_iter().chain(more).collect();
+        self.place.room(&texts)
     }
 }
 
@@ -251,6 +302,7 @@ pub fn watch(memory: &Arc<Memory>) -> io::Result<()> {
 fn look_again_and_again(places: &[Watched], memory: &Weak<Memory>) {
     let (started, mut lines) = (Instant::now(), LogLimit::new(LINES));
     let (mut was_told, mut given_back) = (false, None::<Instant>);
+    let mut give_back = GIVE_BACK;
     loop {
         let Some(memory) = memory.upgrade() else {
             return;
@@ -275,12 +327,17 @@ fn look_again_and_again(places: &[Watched], memory: &Weak<Memory>) {
             tracing::info!("memory: {} MB are left again", megabytes(room.left));
         }
         // What ended allocations had stays with the program otherwise, and nobody new would ever get in.
-        if is_short && given_back.is_none_or(|at| at.elapsed() >= GIVE_BACK) {
+        if !is_short {
+            give_back = GIVE_BACK;
+        } else if given_back.is_none_or(|at| at.elapsed() >= give_back) {
             turnd_net::give_back_memory();
-            given_back = Some(Instant::now());
+            if given_back.replace(Instant::now()).is_some() && was_short {
+                give_back = (give_back * 2).min(GIVE_BACK_SELDOMEST);
+            }
         }
         drop(memory);
-        thread::sleep(pause(room));
+        let least = if is_short { WHILE_SHORT } else { OFTENEST };
+        thread::sleep(pause(room).max(least));
     }
 }
 
@@ -326,12 +383,37 @@ mod tests {
         assert_eq!((told.limit, told.left), (134_217_728, 37_217_728));
         let told = room(&V1, ["134217728\n", "100000000\n", statistics]).unwrap();
         assert_eq!(told.left, 34_217_728, "version 1 has other names");
+        let slab = format!("{statistics}slab_reclaimable 500000\n");
+        let told = room(&V2, ["134217728\n", "100000000\n", &slab]).unwrap();
+        assert_eq!(told.left, 37_717_728);
         for limit in ["max\n", "9223372036854771712\n", ""] {
             assert_eq!(room(&V2, [limit, "100000000\n", ""]), None);
         }
         let machine = "MemTotal: 8 kB\nMemFree: 1 kB\nMemAvailable: 2 kB\n".to_owned();
         let told = Place::Machine.room(&[machine]).unwrap();
         assert_eq!((told.limit, told.left), (8192, 2048));
+    }
+
+    /// A group is throttled above `memory.high`, and may live at its limit for long while it may swap.
+    #[test]
+    fn the_lower_limit_counts_and_so_does_what_may_be_swapped() {
+        let room = |texts: [&str; 7]| group("/g", &V2).room(&texts.map(str::to_owned));
+        let machine = "MemTotal: 8 kB\nSwapFree: 2 kB\n";
+        let left = |most, high, swap, used| {
+            let told = room([most, "900\n", "", high, swap, used, machine]);
+            told.map(|it| (it.limit, it.left))
+        };
+        assert_eq!(left("1000\n", "max\n", "0\n", "0\n"), Some((1000, 100)));
+        assert_eq!(left("1000\n", "950\n", "", ""), Some((950, 50)));
+        assert_eq!(left("max\n", "950\n", "", ""), Some((950, 50)));
+        assert_eq!(left("max\n", "max\n", "max\n", "0\n"), None);
+        assert_eq!(left("1000\n", "max\n", "700\n", "200\n"), Some((1000, 600)));
+        assert_eq!(
+            left("1000\n", "max\n", "max\n", "5\n"),
+            Some((1000, 100 + 2048))
+        );
+        let machine = "MemTotal: 8 kB\nMemAvailable: 2 kB\nSwapFree: 1 kB\n".to_owned();
+        assert_eq!(Place::Machine.room(&[machine]).unwrap().left, 3072);
     }
 
     #[test]

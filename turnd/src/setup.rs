@@ -18,7 +18,7 @@ use turnd_wire::Family;
 
 use crate::{
     addresses::Addresses,
-    auth::{KeySources, SharedSecrets, TokenKeys, Users, forms},
+    auth::{KeySources, SharedSecrets, TokenKeys, Users, all_forms},
     config::{self, Settings, UserSecret},
     dtls::DtlsLimits,
     encryption::{Encryption, EncryptionError},
@@ -438,11 +438,12 @@ pub(crate) fn server_settings(
             failures: lasting.failed_logins.clone(),
         },
         memory: lasting.memory.clone(),
-        denied_users: settings
-            .denied_users
-            .iter()
-            .flat_map(|name| forms(name))
-            .collect(),
+        denied_users: all_forms(
+            &settings.denied_users,
+            settings.users.iter().map(|user| &*user.name),
+        )
+        .into_iter()
+        .collect(),
     }
 }
 

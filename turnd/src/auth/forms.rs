@@ -2,6 +2,8 @@
 //! (OpaqueString, RFC 8265), and as RFC 5389 did (SASLprep, RFC 4013). Browsers prepare nothing. For ASCII
 //! there is one form.
 
+use std::collections::HashSet;
+
 use precis_profiles::{OpaqueString, precis_core::profile::Profile};
 
 /// Each form once, the written one first. A text that a profile forbids has no form of it.
@@ -18,6 +20,19 @@ pub(crate) fn forms(text: &str) -> Vec<String> {
         }
     }
     forms
+}
+
+/// All forms of these names, and of users' names that have one of them in common: a user may be written in one form, and
+/// named in another.
+pub(crate) fn all_forms<'a>(
+    names: &[String],
+    users: impl Iterator<Item = &'a str>,
+) -> HashSet<String> {
+    let all: HashSet<String> = names.iter().flat_map(|name| forms(name)).collect();
+    let users = users.map(forms);
+    let same = users.filter(|forms| forms.iter().any(|form| all.contains(form)));
+    let same: Vec<String> = same.flatten().collect();
+    all.into_iter().chain(same).collect()
 }
 
 #[cfg(test)]
@@ -46,5 +61,16 @@ mod tests {
         assert_eq!(forms("e\u{301}"), ["e\u{301}", "é"]);
         assert_eq!(forms("ﬁ"), ["ﬁ", "fi"]);
         assert_eq!(forms("e\u{301}ﬁ"), ["e\u{301}ﬁ", "éﬁ", "éfi"]);
+    }
+
+    /// "é" in one letter, and in two.
+    #[test]
+    fn a_name_is_found_however_it_is_written() {
+        let (one, two) = ("caf\u{e9}", "cafe\u{301}");
+        for (user, named) in [(one, two), (two, one)] {
+            let all = all_forms(&[named.to_owned()], [user, "bob"].into_iter());
+            assert!(all.contains(one) && all.contains(two), "{all:?}");
+            assert!(!all.contains("bob"));
+        }
     }
 }

@@ -7,7 +7,7 @@ mod users;
 
 use turnd_proto::{Credential, UserId};
 
-pub(crate) use forms::forms;
+pub(crate) use forms::all_forms;
 pub use shared_secret::{SharedSecrets, password};
 pub use token_keys::TokenKeys;
 pub use users::Users;

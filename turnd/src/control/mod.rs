@@ -253,7 +253,7 @@ impl Control {
         }
         let mut settings = loaded.settings;
         let before = Some(&self.running.settings.external);
-        let resolved = external::resolve_beside(before, &settings);
+        let resolved = external::resolve_beside(external::Occasion::Beginning, before, &settings);
         let resolved = resolved.map_err(|error| vec![error.to_string()])?;
         for error in &resolved.late {
             tracing::warn!("{error}; it is looked up again and again");

@@ -88,7 +88,7 @@ impl Names {
         let spawned = thread::Builder::new()
             .name("turnd-names".to_owned())
             .spawn(move || {
-                let found = external::resolve_beside(None, &settings);
+                let found = external::resolve_beside(external::Occasion::Running, None, &settings);
                 // Nobody waits any more at the end of the program.
                 let _ = sender.send((settings.external, found));
             });

@@ -1,6 +1,7 @@
 //! What a service manager is told, and what its unit allows. The test is the manager.
 
 use std::{
+    fs,
     io::{BufRead, BufReader, Write},
     os::unix::net::UnixDatagram,
     path::Path,
@@ -248,4 +249,12 @@ fn the_units_leave_a_program_little_to_do_harm_with() {
         let score = told.lines().find(|line| line.contains("exposure level"));
         assert!(ran.status.success(), "{unit}: {score:?}");
     }
+}
+
+/// What a process may see of /proc under ProcSubset=pid leaves out how much memory there is.
+#[test]
+fn the_unit_lets_turnd_see_how_much_memory_is_left() {
+    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/turnd.service");
+    let text = fs::read_to_string(unit).expect("the unit");
+    assert!(!text.lines().any(|line| line.starts_with("ProcSubset=")));
 }
