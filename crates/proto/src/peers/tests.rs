@@ -207,4 +207,6 @@ fn an_allowed_own_address_still_hides_the_listeners() {
     });
     assert!(reach(&policy, "127.0.0.1:9").is_ok());
     assert_eq!(reach(&policy, "127.0.0.1:3478"), Err(Forbidden::Own));
+    // Nobody listens there, and no translation leads from there to another address of this machine.
+    assert!(reach(&policy, "127.0.0.2:3478").is_ok());
 }
