@@ -9,7 +9,7 @@ use std::{
 
 use axum::{
     extract::{ConnectInfo, Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -200,7 +200,9 @@ impl Gate {
         if begins_something(parts) && !self.handshakes.take(client, now) {
             return turned_away("too many connections\n");
         }
+        // A page of another site asks first whether it may ask, and gets nothing for that.
         if parts.uri.path() == "/api/turn"
+            && parts.method != Method::OPTIONS
             && let Some(credentials) = &self.credentials
             && !credentials.take(client, now)
         {

@@ -280,10 +280,15 @@ fn the_urls_of_turn_are_those_of_its_file() {
     );
 }
 
-/// One request, and the number of the answer.
 fn status(address: SocketAddr, path: &str) -> u16 {
+    status_of(address, "GET", path)
+}
+
+/// One request, and the number of the answer.
+fn status_of(address: SocketAddr, method: &str, path: &str) -> u16 {
     let mut stream = TcpStream::connect(address).expect("a connection");
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let request =
+        format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).expect("sending");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
@@ -296,6 +301,10 @@ fn an_address_asks_for_turn_credentials_ten_times_a_minute() {
     let turnd = Turnd::start("");
     let config = turnd.config();
     let signaling = Signaling::start(&["--turn-config", &config, "--max-turn-rate", "10"]);
+    // Whether one may ask is no question that counts.
+    for _ in 0..12 {
+        assert_eq!(status_of(signaling.address, "OPTIONS", "/api/turn"), 200);
+    }
     let ask = || status(signaling.address, "/api/turn");
     let asked: Vec<u16> = (0..12).map(|_| ask()).collect();
     // Nobody has said who he is; the eleventh is not even asked.
