@@ -1,6 +1,6 @@
 //! What a process costs: its time on processors and its memory, as the kernel counts them.
 
-use std::{fs, io, time::Duration};
+use std::{collections::HashMap, ffi::OsString, fs, io, time::Duration};
 
 use rustix::{
     process::{Pid, setpriority_process},
@@ -14,24 +14,40 @@ const FIRST: i32 = -20;
 #[derive(Clone, Copy, Debug)]
 pub struct Process(pub u32);
 
+/// What each thread of a process has spent so far, in nanoseconds.
+#[derive(Clone, Debug)]
+pub struct Spent(HashMap<OsString, u64>);
+
+impl Spent {
+    /// What was spent since then by those that are there now. A thread that ended takes its time with it.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Duration {
+        let each = self.0.iter().map(|(thread, now)| {
+            let then = before.0.get(thread).copied().unwrap_or(0);
+            now.saturating_sub(then)
+        });
+        Duration::from_nanos(each.sum())
+    }
+}
+
 impl Process {
     /// Time that its threads have spent on processors, from the scheduler's own count: the tick-based one of
-    /// `/proc/PID/stat` is wrong by a factor for a server that sleeps and wakes thousands of times a second. A thread that
-    /// ended takes its time with it.
+    /// `/proc/PID/stat` is wrong by a factor for a server that sleeps and wakes thousands of times a second.
     ///
     /// # Errors
     /// There is no such process, or the kernel keeps no scheduler statistics.
-    pub fn time_on_processors(self) -> io::Result<Duration> {
-        let mut nanoseconds = 0;
+    pub fn time_on_processors(self) -> io::Result<Spent> {
+        let mut spent = HashMap::new();
         for thread in fs::read_dir(format!("/proc/{}/task", self.0))? {
-            match fs::read_to_string(thread?.path().join("schedstat")) {
-                Ok(text) => nanoseconds += first_number(&text)?,
+            let thread = thread?;
+            match fs::read_to_string(thread.path().join("schedstat")) {
+                Ok(text) => _ = spent.insert(thread.file_name(), first_number(&text)?),
                 // It ended in between.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(Duration::from_nanos(nanoseconds))
+        Ok(Spent(spent))
     }
 
     /// Puts its threads ahead of whatever else the machine has to do.
@@ -103,9 +119,28 @@ mod tests {
             this.resident_bytes().unwrap(),
         );
         let memory: Vec<u8> = (0..64_u32 << 20).map(|at| at as u8).collect();
-        assert!(this.time_on_processors().unwrap() > time);
+        assert!(this.time_on_processors().unwrap().since(&time) > Duration::ZERO);
         assert!(this.resident_bytes().unwrap() > bytes + (32 << 20));
         drop(memory);
+    }
+
+    #[test]
+    fn a_thread_that_ends_is_no_time_that_comes_back() {
+        let this = Process(std::process::id());
+        let (sender, receiver) = std::sync::mpsc::channel::<()>();
+        let (busy, was_busy) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let began = std::time::Instant::now();
+            while began.elapsed() < Duration::from_millis(20) {}
+            busy.send(()).unwrap();
+            _ = receiver.recv();
+        });
+        was_busy.recv().unwrap();
+        let before = this.time_on_processors().unwrap();
+        drop(sender);
+        thread.join().unwrap();
+        let after = this.time_on_processors().unwrap();
+        assert!(after.since(&before) < Duration::from_secs(1));
     }
 
     #[test]

@@ -49,7 +49,9 @@ pub(super) fn churn(load: &Load) -> io::Result<Allocated> {
     let before = time().transpose()?;
     let (cycles, elapsed) = cycle(&mut clients, Instant::now() + load.time)?;
     let after = time().transpose()?;
-    let cpu = before.zip(after).map(|(before, after)| after - before);
+    let cpu = before
+        .zip(after)
+        .map(|(before, after)| after.since(&before));
     Ok(Allocated {
         cycles,
         seconds: elapsed.as_secs_f64(),

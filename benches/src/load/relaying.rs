@@ -70,7 +70,7 @@ pub(super) fn run(load: &Load) -> io::Result<Relayed> {
     let server = before
         .0
         .zip(after.0)
-        .map(|(before, after)| (after - before).as_secs_f64());
+        .map(|(before, after)| after.since(&before).as_secs_f64());
     let each = |seconds: f64| seconds * 1e6 / arrived.max(1) as f64;
     Ok(Relayed {
         sent: flows.meter.measured_sent,
@@ -79,7 +79,7 @@ pub(super) fn run(load: &Load) -> io::Result<Relayed> {
         latency: flows.meter.latency(),
         server_cpu: server.map(each),
         server_busy: server.map(|time| time / seconds),
-        generator_cpu: each((after.1 - before.1).as_secs_f64()),
+        generator_cpu: each(after.1.since(&before.1).as_secs_f64()),
     })
 }
 
