@@ -138,10 +138,11 @@ impl Place {
             (Self::Machine, [text]) => {
                 let kilobytes = |name| Some(line(text, name)?.saturating_mul(1024));
                 let swap = kilobytes("SwapFree:").unwrap_or(0);
-                Some(Room {
-                    limit: kilobytes("MemTotal:")?,
-                    left: kilobytes("MemAvailable:")?.saturating_add(swap),
-                })
+                let limit = kilobytes("MemTotal:")?;
+                let left = kilobytes("MemAvailable:")?.saturating_add(swap);
+                // There may be more swap than memory.
+                let left = left.min(limit);
+                Some(Room { limit, left })
             }
             _ => None,
         }
@@ -412,8 +413,10 @@ mod tests {
             left("1000\n", "max\n", "max\n", "5\n"),
             Some((1000, 100 + 2048))
         );
-        let machine = "MemTotal: 8 kB\nMemAvailable: 2 kB\nSwapFree: 1 kB\n".to_owned();
-        assert_eq!(Place::Machine.room(&[machine]).unwrap().left, 3072);
+        for (swap, left) in [(1, 3072), (100, 8192)] {
+            let machine = format!("MemTotal: 8 kB\nMemAvailable: 2 kB\nSwapFree: {swap} kB\n");
+            assert_eq!(Place::Machine.room(&[machine]).unwrap().left, left);
+        }
     }
 
     #[test]
