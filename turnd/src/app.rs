@@ -85,10 +85,7 @@ fn serve(
     let mut in_force = loaded.settings.clone();
     let resolved = external::resolve_beside(external::Occasion::Beginning, None, &in_force)
         .map_err(StartError::External)?;
-    for error in &resolved.late {
-        tracing::warn!("{error}; it is looked up again and again");
-    }
-    in_force.external = resolved.external;
+    in_force.external = resolved.warn();
     let settings = &in_force;
     secrecy::keep(&settings.process);
     limits::raise(settings);

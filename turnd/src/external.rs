@@ -19,8 +19,6 @@ use crate::{
     stun_client::Question,
 };
 
-/// How long a name may take; the system's resolver alone may take longer.
-const LOOKUP: Duration = Duration::from_secs(30);
 /// How long the STUN server may take, which is asked three times meanwhile.
 const STUN: Duration = Duration::from_secs(3);
 
@@ -97,6 +95,16 @@ pub(crate) struct Resolved {
     /// Of whom nobody has said anything in time, or, while running, anything good. They have the address that was told
     /// before, if there was one.
     pub(crate) late: Vec<ExternalError>,
+}
+
+impl Resolved {
+    /// What is known, with a line of the log about each name that is late.
+    pub(crate) fn warn(self) -> External {
+        for error in &self.late {
+            tracing::warn!("{error}; it is looked up again and again");
+        }
+        self.external
+    }
 }
 
 /// What waits for the names.
@@ -300,22 +308,9 @@ fn is_of_use(ip: IpAddr) -> bool {
         || is_link_local(ip))
 }
 
-/// The system's resolver, in a thread that is left alone when it takes too long.
+/// The system's resolver. It may take longer than anybody waits.
 fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-    let (sender, receiver) = mpsc::channel();
-    let name = host.to_owned();
-    thread::Builder::new()
-        .name("turnd-lookup".to_owned())
-        .spawn(move || {
-            let found = (name.as_str(), port)
-                .to_socket_addrs()
-                .map(Iterator::collect);
-            // Nobody waits any more once it has taken too long.
-            let _ = sender.send(found);
-        })?;
-    receiver
-        .recv_timeout(LOOKUP)
-        .unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
+    Ok((host, port).to_socket_addrs()?.collect())
 }
 
 #[cfg(test)]

@@ -317,12 +317,7 @@ fn stream_rules(
     };
     let limits = &settings.connections;
     let connections = Connections::new(limits.total, limits.per_address);
-    Ok(rules_for_streams(
-        settings,
-        tls,
-        connections,
-        &lasting.memory,
-    ))
+    Ok(rules_for_streams(settings, tls, connections, lasting))
 }
 
 /// TLS for connections, with a thread that answers hellos.
@@ -337,12 +332,12 @@ pub(crate) fn rules_for_streams(
     settings: &Settings,
     tls: Option<Tls>,
     connections: Arc<Connections>,
-    memory: &Arc<Memory>,
+    lasting: &Lasting,
 ) -> StreamRules {
     StreamRules {
         tls,
         connections,
-        memory: memory.clone(),
+        memory: lasting.memory.clone(),
         trusted_proxies: settings.proxy.trusted.clone(),
         http: HttpRules {
             acme_redirect: settings.http.acme_redirect.clone(),

@@ -255,10 +255,7 @@ impl Control {
         let before = Some(&self.running.settings.external);
         let resolved = external::resolve_beside(external::Occasion::Beginning, before, &settings);
         let resolved = resolved.map_err(|error| vec![error.to_string()])?;
-        for error in &resolved.late {
-            tracing::warn!("{error}; it is looked up again and again");
-        }
-        settings.external = resolved.external;
+        settings.external = resolved.warn();
         let prepared = self.running.prepare(&settings);
         let prepared = prepared.map_err(|error| vec![error.to_string()])?;
         // The last thing that may fail.

@@ -186,12 +186,8 @@ impl Running {
         let connections = setup.stream_rules.connections.clone();
         connections.set_limits(settings.connections.total, settings.connections.per_address);
         let tls = new.tls.filter(|_| setup.encryption.is_some());
-        setup.stream_rules = Arc::new(setup::rules_for_streams(
-            settings,
-            tls,
-            connections,
-            &setup.lasting.memory,
-        ));
+        let rules = setup::rules_for_streams(settings, tls, connections, &setup.lasting);
+        setup.stream_rules = Arc::new(rules);
         new.ports.commit();
         setup.ports = Arc::new(new.ports);
         if let Some(keys) = new.keys {
