@@ -171,15 +171,20 @@ fn so_many_requests_wait_and_no_more() {
     }
 }
 
-#[test]
-fn who_waits_too_long_makes_room() {
-    let mut net = Network::with(Setup {
+/// Where there is room for one question at a time.
+fn one_waits(setup: Setup) -> Network {
+    Network::with(Setup {
         limits: Limits {
             waiting: 1,
-            ..Limits::default()
+            ..setup.limits
         },
-        ..Setup::default()
-    });
+        ..setup
+    })
+}
+
+#[test]
+fn who_waits_too_long_makes_room() {
+    let mut net = one_waits(Setup::default());
     let mut alice = net.client("alice");
     let mut bob = net.client("bob");
     alice.say_hello(&mut net);
@@ -194,13 +199,7 @@ fn who_waits_too_long_makes_room() {
 
 #[test]
 fn with_too_much_waiting_a_socket_is_refused_at_once() {
-    let mut net = Network::with(Setup {
-        limits: Limits {
-            waiting: 1,
-            ..Limits::default()
-        },
-        ..Setup::open()
-    });
+    let mut net = one_waits(Setup::open());
     net.hold = true;
     let mut one = Client::new("192.0.2.1:1");
     let mut two = Client::new("192.0.2.1:2");
@@ -471,13 +470,7 @@ fn a_server_keeps_so_many_ports_waiting_and_no_more() {
 /// What drives the server may be told to close a pair that it could not open, but none that it never heard of.
 #[test]
 fn a_pair_that_is_not_even_asked_for_is_not_closed() {
-    let mut net = Network::with(Setup {
-        limits: Limits {
-            waiting: 1,
-            ..Limits::default()
-        },
-        ..Setup::open()
-    });
+    let mut net = one_waits(Setup::open());
     net.hold = true;
     let first = Request::allocate().build([1; 12].into(), |_| ());
     assert_eq!(net.exchange(&Client::new("192.0.2.1:4001"), &first), None);

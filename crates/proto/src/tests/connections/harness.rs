@@ -6,13 +6,13 @@ use std::{
     sync::Arc,
 };
 
-use turnd_wire::{Class, ErrorCode, Family, Message, Method, TransactionId, Writer, attr};
+use turnd_wire::{Class, ErrorCode, Message, Method, TransactionId, Writer, attr};
 
 use super::{Step, after};
 use crate::{
-    AbuseLimits, Access, Answer, Ask, AskId, BindRefusal, Client, ConnectFailure, ConnectionId,
-    DefaultFamily, FiveTuple, Instant, Lifetimes, Limits, ListenerId, LiveRelays, Now, OpenedRelay,
-    Output, OwnAddresses, PeerPolicy, PeerRules, Quotas, RelayId, Server, Settings, Transport,
+    Answer, Ask, AskId, BindRefusal, Client, ConnectFailure, ConnectionId, FiveTuple, Instant,
+    Limits, ListenerId, LiveRelays, Now, OpenedRelay, Output, OwnAddresses, RelayId, Server,
+    Settings, Transport, tests::settings,
 };
 
 pub(super) const CLIENTS: usize = 2;
@@ -72,36 +72,14 @@ impl Harness {
         let relays = Arc::new(LiveRelays::new([(ip, ip)]));
         let tcp_relays = Arc::new(LiveRelays::new([(ip, ip)]));
         let own = Arc::new(OwnAddresses::new(vec![ip..=ip], vec![]));
-        let rules = PeerRules::default;
         let settings = Settings {
-            access: Access::DangerousAnyone,
-            lifetimes: Lifetimes::default(),
             limits: Limits {
                 connections,
                 unbound_connections,
                 ..Limits::default()
             },
-            quotas: Arc::new(Quotas::default()),
-            bandwidth: Arc::default(),
-            peers: PeerPolicy::new(rules(), own.clone(), vec![], relays.clone()),
-            tcp_peers: PeerPolicy::new(rules(), own, vec![], tcp_relays.clone()),
-            relays,
-            tcp_relays,
-            default_family: DefaultFamily::Is(Family::V4),
-            fingerprint: false,
-            legacy_channels: false,
-            stun: true,
-            binding: crate::BindingRules::default(),
-            redirects: crate::Redirects::default(),
-            turn: true,
-            by_account: false,
-            unauthorized_per_second: None,
-            abuse: AbuseLimits::default(),
-            memory: Arc::default(),
-            denied_users: crate::DeniedUsers::default(),
-            udp_relay: true,
             tcp_relay: true,
-            mobility: None,
+            ..settings(relays, tcp_relays, own)
         };
         Self {
             server: Server::new(Arc::new(settings), 3, &[3; 32]),

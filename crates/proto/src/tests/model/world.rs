@@ -3,13 +3,12 @@
 use core::time::Duration;
 use std::sync::{Arc, LazyLock};
 
-use turnd_wire::{Algorithm, ErrorCode, Family, Key, Message, attr};
+use turnd_wire::{Algorithm, ErrorCode, Key, Message, attr};
 
 use super::{CHANNELS, NONCE, PERMISSIONS, QUOTA, STREAM, TOTAL_QUOTA};
 use crate::{
-    AbuseLimits, Access, Client, Credential, DefaultFamily, FiveTuple, Lifetimes, Limits,
-    ListenerId, LiveRelays, LongTerm, OwnAddresses, PeerPolicy, PeerRules, Quotas, Server,
-    Settings, TicketKey, Transport,
+    Access, Client, Credential, FiveTuple, Limits, ListenerId, LiveRelays, LongTerm, OwnAddresses,
+    Quotas, Server, Settings, TicketKey, Transport, tests::settings,
 };
 
 pub(super) const RELAYS: [&str; 2] = ["9.9.9.9", "2606::5"];
@@ -38,33 +37,14 @@ pub(super) fn server() -> Server {
             false,
             false,
         )),
-        lifetimes: Lifetimes::default(),
         limits: Limits {
             permissions: PERMISSIONS,
             channels: CHANNELS,
             ..Limits::default()
         },
         quotas: Arc::new(Quotas::new(most(QUOTA), most(TOTAL_QUOTA))),
-        bandwidth: Arc::default(),
-        peers: PeerPolicy::new(PeerRules::default(), own.clone(), vec![], relays.clone()),
-        tcp_peers: PeerPolicy::new(PeerRules::default(), own, vec![], relays.clone()),
-        tcp_relays: relays.clone(),
-        relays,
-        default_family: DefaultFamily::Is(Family::V4),
-        fingerprint: false,
-        legacy_channels: false,
-        udp_relay: true,
-        tcp_relay: false,
         mobility: Some(TicketKey::new(&[8; 32])),
-        stun: true,
-        binding: crate::BindingRules::default(),
-        redirects: crate::Redirects::default(),
-        turn: true,
-        by_account: false,
-        unauthorized_per_second: None,
-        abuse: AbuseLimits::default(),
-        memory: Arc::default(),
-        denied_users: crate::DeniedUsers::default(),
+        ..settings(relays.clone(), relays, own)
     };
     Server::new(Arc::new(settings), 0, &[3; 32])
 }
