@@ -7,12 +7,16 @@
 
 use std::net::SocketAddr;
 
+use turnd_net::Piece;
 use turnd_proto::{Client, Hairpin, RelayId, Run};
+use turnd_wire::channel_data;
 
 use crate::mailbox::{Mailbox, Sender};
 
 /// Bytes of data in a parcel: the longest datagram, or some fifty of usual length.
 const BYTES: usize = 65_536;
+/// Bytes left in front of each datagram, for the header that its client gets with it.
+const HEADROOM: usize = channel_data::HEADER_LENGTH;
 /// Runs in a parcel.
 const RUNS: usize = 256;
 /// Datagrams in a parcel, however short.
@@ -39,7 +43,7 @@ pub enum Way {
     ToClient(Client),
 }
 
-/// Datagrams that go one way and lie one after the other.
+/// Datagrams that go one way and lie one after the other, with room for a header in front of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Passage {
     /// Where to.
@@ -49,6 +53,18 @@ pub struct Passage {
 }
 
 impl Passage {
+    /// How many bytes of its parcel it takes.
+    #[must_use]
+    pub const fn length(&self) -> usize {
+        self.run.bytes + self.run.datagrams as usize * HEADROOM
+    }
+
+    /// Its datagrams, which lie in `bytes`.
+    pub fn datagrams(&self, bytes: Piece) -> impl Iterator<Item = Piece> + use<> {
+        let segments = bytes.segments(HEADROOM + self.run.each);
+        segments.map(|segment| segment.unwrapped(HEADROOM..segment.len()))
+    }
+
     /// Whether a datagram that follows can go in its run. After a shorter one nothing can.
     fn takes(&self, way: Way, data: &[u8]) -> bool {
         let run = self.run;
@@ -89,7 +105,7 @@ impl Parcel {
 
     /// Puts a datagram in; `false` if there is no room.
     fn put(&mut self, way: Way, data: &[u8]) -> bool {
-        if self.bytes.len() + data.len() > BYTES || self.datagrams == DATAGRAMS {
+        if self.bytes.len() + HEADROOM + data.len() > BYTES || self.datagrams == DATAGRAMS {
             return false;
         }
         let is_full = self.passages.len() == RUNS;
@@ -105,6 +121,7 @@ impl Parcel {
             }
         }
         self.datagrams += 1;
+        self.bytes.extend_from_slice(&[0; HEADROOM]);
         self.bytes.extend_from_slice(data);
         true
     }
@@ -237,7 +254,7 @@ impl Parcels {
 #[cfg(test)]
 mod tests {
     use slotmap::KeyData;
-    use turnd_net::Poller;
+    use turnd_net::{Poller, Slots};
 
     use super::*;
     use crate::mailbox::mailbox;
@@ -296,8 +313,22 @@ mod tests {
             run(1, 5, 5),
         ];
         assert_eq!(runs, expected);
-        assert_eq!(parcel.bytes.len(), 315);
-        assert_eq!(&parcel.bytes[200..210], b"shortafter");
+        assert_eq!(parcel.bytes.len(), 315 + 8 * HEADROOM);
+        let lengths: Vec<_> = parcel.passages.iter().map(Passage::length).collect();
+        assert_eq!(lengths, [217, 9, 104, 4, 4, 9]);
+        let mut slots = Slots::new(1);
+        let bytes = slots.adopt(parcel.bytes);
+        let came: Vec<_> = parcel.passages[0].datagrams(bytes.slice(0..217)).collect();
+        let came: Vec<_> = came.iter().map(|&it| slots.bytes(it)).collect();
+        assert_eq!(came, [&long[..], &long, b"short"]);
+        let after: Vec<_> = parcel.passages[1]
+            .datagrams(bytes.slice(217..226))
+            .collect();
+        assert_eq!(slots.bytes(after[0]), b"after");
+        // A header of ChannelData has room in front of it.
+        let whole = slots.prepend(&[1; HEADROOM], after[0]).unwrap();
+        assert_eq!(slots.bytes(whole), b"\x01\x01\x01\x01after");
+        assert!(slots.prepend(&[1], whole).is_none());
         assert!(mailboxes[1].take_parcel().is_none());
         assert_eq!(parcels.lost(), 0);
     }
@@ -323,7 +354,7 @@ mod tests {
         came.into_iter().for_each(|it| parcels.give_back(it));
         put(&mut parcels, &mailboxes[0], way(1, 1), &[&data]);
         parcels.send();
-        assert_eq!(mailboxes[1].take_parcel().unwrap().bytes, data);
+        assert_eq!(mailboxes[1].take_parcel().unwrap().bytes[HEADROOM..], data);
         assert_eq!(parcels.lost(), TO_ONE as u64);
     }
 

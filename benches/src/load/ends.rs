@@ -78,11 +78,13 @@ impl Ends {
     /// Puts a datagram made of pieces in line.
     pub(super) fn send(&mut self, end: usize, to: SocketAddr, pieces: &[Piece]) {
         let Some(first) = self.first else {
-            self.outbox.push(end as u64, to, None, pieces);
+            self.outbox
+                .push(end as u64, to, None, pieces.iter().copied());
             return;
         };
         let from = Ipv4Addr::from_bits(first + end as u32);
-        self.outbox.push(0, to, Some(from.into()), pieces);
+        self.outbox
+            .push(0, to, Some(from.into()), pieces.iter().copied());
     }
 
     /// Sends what is in line; returns how many datagrams the kernel did not take.

@@ -52,7 +52,7 @@ fn can_send_runs(socket: &UdpSocket) -> bool {
     let mut outbox = Outbox::new();
     let bytes = outbox.scratch(&[0; 64]);
     for _ in 0..2 {
-        outbox.push(0, socket.local_addr(), None, &[bytes]);
+        outbox.push(0, socket.local_addr(), None, [bytes]);
     }
     let flushed = outbox.flush(&Slots::new(1), |_| Some(socket));
     flushed.gso_datagrams == 2

@@ -11,7 +11,7 @@ use crate::{
     sys::{RawAddress, no_address},
 };
 
-/// Bytes left free in front of each datagram, for a header.
+/// Bytes left free in front of each datagram, for a header ([`Slots::prepend`]).
 pub const HEADROOM: usize = 64;
 /// Bytes that a slot holds: a full UDP payload, or a run put together by the kernel.
 pub const SLOT_CAPACITY: usize = 65_536;
@@ -52,6 +52,8 @@ pub struct Piece {
     pub(crate) place: Place,
     pub(crate) start: u32,
     pub(crate) length: u32,
+    /// Bytes in front of it that nobody needs any more.
+    pub(crate) room: u16,
 }
 
 /// Which memory a piece lies in.
@@ -65,6 +67,15 @@ pub(crate) enum Place {
 }
 
 impl Piece {
+    pub(crate) const fn new(place: Place, start: u32, length: u32) -> Self {
+        Self {
+            place,
+            start,
+            length,
+            room: 0,
+        }
+    }
+
     /// A part of it.
     ///
     /// # Panics
@@ -79,6 +90,21 @@ impl Piece {
             place: self.place,
             start: self.start + range.start as u32,
             length: (range.end - range.start) as u32,
+            room: if range.start == 0 { self.room } else { 0 },
+        }
+    }
+
+    /// A part of it, such as the data of a message, after which what is in front is needed no more: another header may
+    /// be written there ([`Slots::prepend`]).
+    ///
+    /// # Panics
+    /// If the range is not inside.
+    #[must_use]
+    pub fn unwrapped(self, range: Range<usize>) -> Self {
+        let room = usize::from(self.room) + range.start;
+        Self {
+            room: u16::try_from(room).unwrap_or(u16::MAX),
+            ..self.slice(range)
         }
     }
 
@@ -205,11 +231,8 @@ impl Slots {
     pub fn keep(&mut self, bytes: &[u8]) -> Piece {
         let start = u32::try_from(self.kept.len()).expect("less than 4 GiB is kept");
         self.kept.extend_from_slice(bytes);
-        Piece {
-            place: Place::Kept,
-            start,
-            length: u32::try_from(bytes.len()).expect("less than 4 GiB"),
-        }
+        let length = u32::try_from(bytes.len()).expect("less than 4 GiB");
+        Piece::new(Place::Kept, start, length)
     }
 
     /// Takes a buffer in, so that what lies there can be sent. It stays until it is given back.
@@ -220,11 +243,7 @@ impl Slots {
         let index = u16::try_from(self.adopted.len()).expect("fewer than 65 536 buffers");
         let length = u32::try_from(bytes.len()).expect("less than 4 GiB");
         self.adopted.push(bytes);
-        Piece {
-            place: Place::Adopted(index),
-            start: 0,
-            length,
-        }
+        Piece::new(Place::Adopted(index), 0, length)
     }
 
     /// Gives back the buffer that was taken in last; pieces that lie there are good no more.
@@ -246,14 +265,36 @@ impl Slots {
         }
     }
 
+    /// Writes `header` right in front of a piece and names both as one, if there is room of which nobody needs the
+    /// bytes any more: what leaves from one place is copied once by the kernel, and a run from one place too.
+    ///
+    /// # Panics
+    /// If the piece lies in an outbox.
+    pub fn prepend(&mut self, header: &[u8], piece: Piece) -> Option<Piece> {
+        let room = usize::from(piece.room).checked_sub(header.len())?;
+        let whole = Piece {
+            start: piece.start - header.len() as u32,
+            length: piece.length + header.len() as u32,
+            room: room as u16,
+            place: piece.place,
+        };
+        let memory = match piece.place {
+            Place::Slots => &mut self.memory[whole.range()],
+            Place::Kept => &mut self.kept[whole.range()],
+            Place::Adopted(index) => &mut self.adopted[usize::from(index)][whole.range()],
+            Place::Scratch => panic!("this piece lies in an outbox"),
+        };
+        memory[..header.len()].copy_from_slice(header);
+        Some(whole)
+    }
+
     /// The datagrams of something received.
     #[must_use]
     pub fn segments(&self, received: &Received) -> Segments {
         let start = received.slot as usize * STRIDE + HEADROOM;
         let whole = Piece {
-            place: Place::Slots,
-            start: start as u32,
-            length: received.len as u32,
+            room: HEADROOM as u16,
+            ..Piece::new(Place::Slots, start as u32, received.len as u32)
         };
         whole.segments(received.stride)
     }
@@ -281,11 +322,7 @@ impl Slots {
             return Ok(None);
         }
         self.take(1);
-        Ok(Some(Piece {
-            place: Place::Slots,
-            start: start as u32,
-            length: length as u32,
-        }))
+        Ok(Some(Piece::new(Place::Slots, start as u32, length as u32)))
     }
 
     /// Points the headers of up to `max` free slots at their memory; returns which.

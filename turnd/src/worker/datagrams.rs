@@ -150,7 +150,7 @@ impl Worker {
                 bytes: data.len() * count,
             };
             let messages = last.messages.take(count);
-            let pieces = messages.map(|message| message.slice(data.clone()));
+            let pieces = messages.map(|message| message.unwrapped(data.clone()));
             self.turn_around(now, way, run, pieces);
         }
     }
@@ -252,14 +252,15 @@ impl Worker {
             let Some(wrapping) = hop.frame.around(self.slots.bytes(piece), nth) else {
                 continue;
             };
-            let prefix = self.outbox.scratch(wrapping.prefix());
-            if wrapping.suffix().is_empty() {
-                self.outbox.push(socket, to, source, &[prefix, piece]);
-            } else {
-                let suffix = self.outbox.scratch(wrapping.suffix());
-                self.outbox
-                    .push(socket, to, source, &[prefix, piece, suffix]);
-            }
+            let whole = self.slots.prepend(wrapping.prefix(), piece);
+            let (first, second) = match whole {
+                Some(whole) => (whole, None),
+                None => (self.outbox.scratch(wrapping.prefix()), Some(piece)),
+            };
+            let suffix = wrapping.suffix();
+            let last = (!suffix.is_empty()).then(|| self.outbox.scratch(suffix));
+            let pieces = [Some(first), second, last].into_iter().flatten();
+            self.outbox.push(socket, to, source, pieces);
         }
     }
 
@@ -291,7 +292,7 @@ impl Worker {
         let source = source(&self.listeners, socket, to);
         let bytes = self.outbox.scratch(bytes);
         self.outbox
-            .push(socket.number(), to.path.client, source, &[bytes]);
+            .push(socket.number(), to.path.client, source, [bytes]);
     }
 
     /// Makes sure that `count` datagrams can be received.
@@ -347,5 +348,5 @@ pub(super) fn source(
 pub(super) fn push_to_peer(outbox: &mut Outbox, hop: &PeerHop, datagram: Piece) {
     let data = datagram.slice(hop.data.clone());
     let relay = Socket::Relay(hop.relay).number();
-    outbox.push(relay, hop.peer.wire(), None, &[data]);
+    outbox.push(relay, hop.peer.wire(), None, [data]);
 }

@@ -52,7 +52,7 @@ impl Worker {
                 &mut self.plain,
                 |datagram| {
                     let piece = self.outbox.scratch(datagram);
-                    self.outbox.push(socket, path.client, from, &[piece]);
+                    self.outbox.push(socket, path.client, from, [piece]);
                 },
             );
             self.end_associations(now);
@@ -63,7 +63,7 @@ impl Worker {
                 };
                 next = dtls.next_message(now.instant, path, &mut self.plain, |datagram| {
                     let piece = self.outbox.scratch(datagram);
-                    self.outbox.push(socket, path.client, from, &[piece]);
+                    self.outbox.push(socket, path.client, from, [piece]);
                 });
                 self.end_associations(now);
             }
@@ -126,7 +126,7 @@ impl Worker {
         let sent = dtls.send(path, message, |datagram| {
             let piece = self.outbox.scratch(datagram);
             self.outbox
-                .push(socket.number(), path.client, from, &[piece]);
+                .push(socket.number(), path.client, from, [piece]);
         });
         self.dropped += u64::from(!sent);
         self.counts.send_drops.slow_reader += u64::from(!sent);
@@ -143,7 +143,7 @@ impl Worker {
         dtls.close(path, |datagram| {
             let piece = self.outbox.scratch(datagram);
             self.outbox
-                .push(socket.number(), path.client, from, &[piece]);
+                .push(socket.number(), path.client, from, [piece]);
         });
         self.end_associations(now);
     }
@@ -175,7 +175,7 @@ impl Worker {
                 };
                 let piece = outbox.scratch(datagram);
                 let from = source(listeners, socket, &client);
-                outbox.push(socket.number(), path.client, from, &[piece]);
+                outbox.push(socket.number(), path.client, from, [piece]);
             },
         );
         self.end_associations(now);

@@ -23,7 +23,7 @@ impl Worker {
     pub(super) fn send_to_peer(&mut self, now: Now, hop: &PeerHop, message: Piece) {
         match hop.hairpin {
             Some(way) => {
-                let data = message.slice(hop.data.clone());
+                let data = message.unwrapped(hop.data.clone());
                 let run = Run::one(data.len());
                 self.turn_around(now, way, run, std::iter::once(data));
             }
@@ -73,8 +73,9 @@ impl Worker {
         let mut at = 0;
         for passage in &passages {
             let run = passage.run;
-            let data = bytes.slice(at..at + run.bytes).segments(run.each);
-            at += run.bytes;
+            let end = at + passage.length();
+            let data = passage.datagrams(bytes.slice(at..end));
+            at = end;
             match passage.way {
                 Way::ToRelay { relay, from } => {
                     self.counts.hairpins += u64::from(run.datagrams);

@@ -336,7 +336,7 @@ fn a_run_arrives_whole_and_in_order() {
         let header = channel_data::header(CHANNEL, length);
         let message = [&header[..], &vec![number as u8; usize::from(length)]].concat();
         let piece = outbox.scratch(&message);
-        outbox.push(0, turnd.udp_v4(), None, &[piece]);
+        outbox.push(0, turnd.udp_v4(), None, [piece]);
     }
     let flushed = outbox.flush(&Slots::new(1), |_| Some(&socket));
     assert_eq!((flushed.datagrams, flushed.calls), (10, 1));

@@ -101,10 +101,7 @@ impl Messages {
                     Place::Scratch => queue.scratch_bytes(*piece),
                     Place::Slots | Place::Kept | Place::Adopted(_) => slots.bytes(*piece),
                 };
-                self.vectors.push(libc::iovec {
-                    iov_base: bytes.as_ptr().cast_mut().cast(),
-                    iov_len: bytes.len(),
-                });
+                self.add_bytes(message.first_vector, bytes);
             }
             message.datagrams += 1;
             message.bytes += length;
@@ -118,6 +115,22 @@ impl Messages {
             message.segment = u16::try_from(size).ok();
         }
         message
+    }
+
+    /// Adds bytes to the message whose vectors begin at `first_vector`. What lies right behind the bytes before it needs
+    /// no vector of its own.
+    fn add_bytes(&mut self, first_vector: usize, bytes: &[u8]) {
+        match self.vectors[first_vector..].last_mut() {
+            Some(last)
+                if bytes.as_ptr() == last.iov_base.cast::<u8>().wrapping_add(last.iov_len) =>
+            {
+                last.iov_len += bytes.len();
+            }
+            _ => self.vectors.push(libc::iovec {
+                iov_base: bytes.as_ptr().cast_mut().cast(),
+                iov_len: bytes.len(),
+            }),
+        }
     }
 
     /// Makes the headers of all messages. They point into this and the queue and the slots.

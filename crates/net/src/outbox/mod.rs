@@ -111,7 +111,13 @@ impl Outbox {
 
     /// Adds a datagram made of `pieces`, one after the other, for the socket with this number. `from`
     /// names the address it leaves from, where the socket is bound to none.
-    pub fn push(&mut self, socket: u64, to: SocketAddr, from: Option<IpAddr>, pieces: &[Piece]) {
+    pub fn push(
+        &mut self,
+        socket: u64,
+        to: SocketAddr,
+        from: Option<IpAddr>,
+        pieces: impl IntoIterator<Item = Piece>,
+    ) {
         self.queue.push(socket, to, from, pieces);
     }
 

@@ -30,11 +30,8 @@ impl Queue {
     pub(super) fn scratch(&mut self, bytes: &[u8]) -> Piece {
         let start = u32::try_from(self.scratch.len()).expect("less than 4 GiB waits");
         self.scratch.extend_from_slice(bytes);
-        Piece {
-            place: Place::Scratch,
-            start,
-            length: u32::try_from(bytes.len()).expect("less than 4 GiB"),
-        }
+        let length = u32::try_from(bytes.len()).expect("less than 4 GiB");
+        Piece::new(Place::Scratch, start, length)
     }
 
     pub(super) fn scratch_bytes(&self, piece: Piece) -> &[u8] {
@@ -46,18 +43,20 @@ impl Queue {
         socket: u64,
         to: SocketAddr,
         from: Option<IpAddr>,
-        pieces: &[Piece],
+        pieces: impl IntoIterator<Item = Piece>,
     ) {
+        let first = self.pieces.len();
+        self.pieces.extend(pieces);
+        let pieces = &self.pieces[first..];
         self.datagrams.push(Datagram {
             socket,
             to,
             from,
             direction: direction(to),
-            first_piece: self.pieces.len() as u32,
+            first_piece: first as u32,
             pieces: pieces.len() as u32,
             length: pieces.iter().map(|piece| piece.length).sum(),
         });
-        self.pieces.extend_from_slice(pieces);
     }
 
     pub(super) fn len(&self) -> usize {

@@ -34,7 +34,7 @@ fn inside() {
     let mut outbox = Outbox::new();
     let piece = outbox.scratch(&[1; 1000]);
     for _ in 0..5 {
-        outbox.push(0, two.local_addr(), None, &[piece]);
+        outbox.push(0, two.local_addr(), None, [piece]);
     }
     let flushed = outbox.flush(&Slots::new(1), |_| Some(&one));
     assert_eq!((flushed.gso_datagrams, flushed.calls), (5, 1));
@@ -42,7 +42,7 @@ fn inside() {
     // With DF, what is too long is dropped and said.
     one.set_dont_fragment(true).unwrap();
     let piece = outbox.scratch(&[1; 2000]);
-    outbox.push(0, two.local_addr(), None, &[piece]);
+    outbox.push(0, two.local_addr(), None, [piece]);
     let flushed = outbox.flush(&Slots::new(1), |_| Some(&one));
     assert_eq!((flushed.datagrams, flushed.dropped), (0, 1));
 }
@@ -101,7 +101,7 @@ fn two_destinations() {
 fn push_five(outbox: &mut Outbox, to: &UdpSocket) {
     let piece = outbox.scratch(&[1; 1200]);
     for _ in 0..5 {
-        outbox.push(0, to.local_addr(), None, &[piece]);
+        outbox.push(0, to.local_addr(), None, [piece]);
     }
 }
 

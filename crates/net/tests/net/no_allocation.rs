@@ -32,7 +32,7 @@ fn receiving_and_sending_allocate_nothing_in_the_long_run() {
             for segment in slots.segments(received) {
                 let header = outbox.scratch(b"head");
                 let socket = 1 - number as u64 % 2;
-                outbox.push(socket, peer.local_addr(), None, &[header, segment]);
+                outbox.push(socket, peer.local_addr(), None, [header, segment]);
             }
         }
         let flushed = outbox.flush(&slots, |_| Some(&server));

@@ -7,7 +7,7 @@ use turnd_net::{Flushed, Offload, Outbox, Slots, UdpOptions, UdpSocket};
 fn send_singles(outbox: &mut Outbox, sockets: &[UdpSocket], sinks: &[UdpSocket]) -> Flushed {
     for (number, sink) in (0..).zip(sinks) {
         let (head, tail) = (outbox.scratch(b"number "), outbox.scratch(&[number as u8]));
-        outbox.push(number, sink.local_addr(), None, &[head, tail]);
+        outbox.push(number, sink.local_addr(), None, [head, tail]);
     }
     outbox.flush(&Slots::new(1), |number| sockets.get(number as usize))
 }
@@ -79,7 +79,7 @@ fn both_families_and_runs_leave_together_and_order_is_kept_within_a_socket() {
                     let data = vec![nth as u8; length];
                     let piece = outbox.scratch(&data);
                     let to = sinks[number as usize].local_addr();
-                    outbox.push(number, to, None, &[piece]);
+                    outbox.push(number, to, None, [piece]);
                     expected[number as usize].push(data);
                 }
             }
@@ -106,7 +106,7 @@ fn an_answer_from_a_wildcard_leaves_from_the_address_it_is_told() {
     let from = |number: u64| std::net::IpAddr::from([127, 0, 0, 2 + number as u8]);
     for number in 0..5 {
         let piece = outbox.scratch(b"x");
-        outbox.push(number, sink.local_addr(), Some(from(number)), &[piece]);
+        outbox.push(number, sink.local_addr(), Some(from(number)), [piece]);
     }
     let flushed = outbox.flush(&Slots::new(1), |number| sockets.get(number as usize));
     assert_eq!(flushed.datagrams, 5);
@@ -134,12 +134,12 @@ fn each_failure_is_that_of_its_message_alone_and_is_counted_as_without_a_ring() 
             let small = outbox.scratch(b"x");
             let large = outbox.scratch(&[0; 60_000]);
             let unreachable = "[::1]:9".parse().unwrap();
-            outbox.push(0, unreachable, None, &[small]);
-            outbox.push(1, closed, None, &[small]);
+            outbox.push(0, unreachable, None, [small]);
+            outbox.push(1, closed, None, [small]);
             for number in [2, 3, 4, 9] {
-                outbox.push(number, sink.local_addr(), None, &[small]);
+                outbox.push(number, sink.local_addr(), None, [small]);
             }
-            outbox.push(5, closed, None, &[large]);
+            outbox.push(5, closed, None, [large]);
             let flushed = outbox.flush(&Slots::new(1), |number| sockets.get(number as usize));
             datagrams += flushed.datagrams;
             dropped += flushed.dropped;

@@ -49,7 +49,7 @@ pub(crate) fn send<'d>(
     let mut outbox = Outbox::new();
     for datagram in datagrams {
         let piece = outbox.scratch(datagram);
-        outbox.push(0, to, None, &[piece]);
+        outbox.push(0, to, None, [piece]);
     }
     let count = outbox.len() as u64;
     let flushed = outbox.flush(&Slots::new(1), |_| Some(socket));

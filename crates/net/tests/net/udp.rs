@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::support::{OFFLOADS, V4, V6, bind, receive, send};
-use turnd_net::{Offload, Outbox, Slots, UdpOptions, UdpSocket};
+use turnd_net::{HEADROOM, Offload, Outbox, Slots, UdpOptions, UdpSocket};
 
 #[test]
 fn a_datagram_goes_there_and_back_in_both_families() {
@@ -49,7 +49,7 @@ fn with_both_offloads_a_run_is_one_send_and_one_receive() {
     let mut outbox = Outbox::new();
     let piece = outbox.scratch(&[7; 500]);
     for _ in 0..40 {
-        outbox.push(0, two.local_addr(), None, &[piece]);
+        outbox.push(0, two.local_addr(), None, [piece]);
     }
     let flushed = outbox.flush(&Slots::new(1), |_| Some(&one));
     assert_eq!(
@@ -104,7 +104,7 @@ fn header_and_payload_are_gathered_from_where_they_lie() {
             for segment in inbox.slots.segments(received) {
                 let (head, tail) = (outbox.scratch(b"head"), outbox.scratch(b"tail"));
                 let middle = segment.slice(10..90);
-                outbox.push(3, client.local_addr(), None, &[head, middle, tail]);
+                outbox.push(3, client.local_addr(), None, [head, middle, tail]);
             }
         }
         let flushed = outbox.flush(&inbox.slots, |number| (number == 3).then_some(&server));
@@ -117,6 +117,53 @@ fn header_and_payload_are_gathered_from_where_they_lie() {
     }
 }
 
+/// One header in the place of another: what was received leaves from where it lies, a run in one stretch.
+#[test]
+fn a_header_is_written_over_the_one_that_is_needed_no_more() {
+    for offload in OFFLOADS {
+        let (client, server, peer) = (bind(V4, offload), bind(V4, offload), bind(V4, offload));
+        let sent: Vec<Vec<u8>> = (0..5).map(|n| vec![n; 100 - n as usize / 4]).collect();
+        send(&peer, server.local_addr(), sent.iter().map(Vec::as_slice));
+        let mut inbox = receive(&server, 5);
+        let mut outbox = Outbox::new();
+        for received in &inbox.received {
+            for segment in inbox.slots.segments(received) {
+                let data = segment.unwrapped(10..segment.len());
+                let whole = inbox.slots.prepend(b"head", data).unwrap();
+                // What is only looked past is somebody's still.
+                assert_eq!(inbox.slots.prepend(b"x", whole.slice(1..9)), None);
+                outbox.push(3, client.local_addr(), None, [whole]);
+            }
+        }
+        let flushed = outbox.flush(&inbox.slots, |number| (number == 3).then_some(&server));
+        assert_eq!((flushed.datagrams, flushed.bytes), (5, 469));
+        let expected: Vec<Vec<u8>> = sent
+            .iter()
+            .map(|it| [b"head", &it[10..]].concat())
+            .collect();
+        assert_eq!(receive(&client, 5).datagrams(), expected);
+    }
+}
+
+#[test]
+fn a_datagram_has_room_for_a_header_in_front_of_it_and_what_was_copied_has_none() {
+    let (server, peer) = (bind(V4, Offload::NONE), bind(V4, Offload::NONE));
+    send(&peer, server.local_addr(), [&b"data"[..]]);
+    let mut inbox = receive(&server, 1);
+    let data = inbox.slots.segments(&inbox.received[0]).next().unwrap();
+    let whole = inbox.slots.prepend(&[7; HEADROOM], data).unwrap();
+    assert_eq!(
+        inbox.slots.bytes(whole),
+        [&[7; HEADROOM][..], b"data"].concat()
+    );
+    assert_eq!(inbox.slots.prepend(b"x", whole), None);
+    let kept = inbox.slots.keep(b"kept");
+    assert_eq!(inbox.slots.prepend(b"x", kept), None);
+    let data = kept.unwrapped(2..4);
+    let whole = inbox.slots.prepend(b"x", data).unwrap();
+    assert_eq!(inbox.slots.bytes(whole), b"xpt");
+}
+
 #[test]
 fn order_is_kept_for_each_destination_when_sockets_and_destinations_mix() {
     for offload in OFFLOADS {
@@ -126,7 +173,7 @@ fn order_is_kept_for_each_destination_when_sockets_and_destinations_mix() {
         for n in 0..60_u8 {
             let piece = outbox.scratch(&[n; 20]);
             let to = receivers[usize::from(n % 3)].local_addr();
-            outbox.push(u64::from(n / 10 % 2), to, None, &[piece]);
+            outbox.push(u64::from(n / 10 % 2), to, None, [piece]);
         }
         let flushed = outbox.flush(&Slots::new(1), |number| {
             senders.get(usize::try_from(number).unwrap())
@@ -178,7 +225,7 @@ fn a_wildcard_socket_tells_the_address_and_answers_from_it() {
         let mut outbox = Outbox::new();
         let piece = outbox.scratch(b"answer");
         for _ in 0..3 {
-            outbox.push(0, received.from, received.local, &[piece]);
+            outbox.push(0, received.from, received.local, [piece]);
         }
         outbox.flush(&Slots::new(1), |_| Some(&server));
         let inbox = receive(&client, 3);
@@ -227,7 +274,7 @@ fn what_is_for_a_socket_that_is_gone_is_dropped_and_the_rest_leaves() {
     let mut outbox = Outbox::new();
     let piece = outbox.scratch(b"x");
     for socket in [1, 9, 1, 9, 9] {
-        outbox.push(socket, two.local_addr(), None, &[piece]);
+        outbox.push(socket, two.local_addr(), None, [piece]);
     }
     let flushed = outbox.flush(&Slots::new(1), |number| (number == 1).then_some(&one));
     assert_eq!((flushed.datagrams, flushed.dropped), (2, 3));
@@ -248,7 +295,7 @@ fn a_datagram_that_cannot_be_sent_does_not_stop_the_ones_behind_it() {
             unreachable,
             two.local_addr(),
         ] {
-            outbox.push(0, to, None, &[piece]);
+            outbox.push(0, to, None, [piece]);
         }
         let flushed = outbox.flush(&Slots::new(1), |_| Some(&one));
         assert_eq!((flushed.datagrams, flushed.dropped), (2, 3), "{offload:?}");
@@ -270,7 +317,7 @@ fn a_full_send_buffer_drops_and_does_not_wait() {
     let mut outbox = Outbox::new();
     let piece = outbox.scratch(&[1; 60_000]);
     for _ in 0..500 {
-        outbox.push(0, two.local_addr(), None, &[piece]);
+        outbox.push(0, two.local_addr(), None, [piece]);
     }
     let flushed = outbox.flush(&Slots::new(1), |_| Some(&one));
     assert_eq!(flushed.datagrams + flushed.dropped, 500);
@@ -321,7 +368,7 @@ fn kept_and_adopted_bytes_leave_with_what_was_received() {
         let kept = slots.keep(b"kk");
         let all = pieces.into_iter().flat_map(|piece| piece.segments(2));
         for piece in all.chain([kept]) {
-            outbox.push(0, two.local_addr(), None, &[piece]);
+            outbox.push(0, two.local_addr(), None, [piece]);
         }
         outbox.flush(&slots, |_| Some(&one));
         slots.clear();
@@ -345,7 +392,7 @@ fn datagrams_that_go_to_two_destinations_in_turn_leave_as_two_runs() {
         for number in 0..20_u8 {
             for receiver in &receivers {
                 let piece = outbox.scratch(&[number; 100]);
-                outbox.push(0, receiver.local_addr(), None, &[piece]);
+                outbox.push(0, receiver.local_addr(), None, [piece]);
             }
         }
         let flushed = outbox.flush(&Slots::new(1), |_| Some(&sender));

@@ -31,7 +31,7 @@ fn closed(like: &str) -> SocketAddr {
 fn push(outbox: &mut Outbox, socket: u64, to: SocketAddr, count: usize, length: usize) {
     let piece = outbox.scratch(&vec![7; length]);
     for _ in 0..count {
-        outbox.push(socket, to, None, &[piece]);
+        outbox.push(socket, to, None, [piece]);
     }
 }
 
