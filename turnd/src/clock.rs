@@ -49,6 +49,13 @@ impl Clock {
         turnd_proto::Instant::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
     }
 
+    /// When this clock will show that time; `None` if never.
+    #[must_use]
+    pub fn when(&self, shows: turnd_proto::Instant) -> Option<Instant> {
+        let since = Duration::from_millis(shows.as_millis()).saturating_sub(self.shown);
+        self.origin.checked_add(since)
+    }
+
     /// The same clock for a loop that asks tens of thousands of times a second.
     #[must_use]
     pub(crate) fn in_turns(self) -> TurnClock {

@@ -1,22 +1,36 @@
-//! Which sockets have something: epoll, level-triggered, with a wake-up from other threads.
+//! Which sockets have something: epoll, level-triggered, with a wake-up from other threads and an alarm.
+//!
+//! The alarm stays set from one wait to the next. A timeout for each wait would have the kernel start a timer before it and
+//! stop it after, of which a busy loop needs tens of thousands a second and hardly ever one that goes off.
 
 use std::{
+    cell::Cell,
     io,
     os::fd::{AsFd, OwnedFd},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use rustix::event::{
-    EventfdFlags, Timespec,
-    epoll::{self, CreateFlags, EventData, EventFlags},
-    eventfd,
+use rustix::{
+    event::{
+        EventfdFlags, Timespec,
+        epoll::{self, CreateFlags, EventData, EventFlags},
+        eventfd,
+    },
+    time::{
+        Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create,
+        timerfd_settime,
+    },
 };
 
-/// Longest wait; whoever has nothing to do may look around once an hour.
-const MAX_WAIT: Duration = Duration::from_secs(3600);
 /// The waker's own token. No caller can have it: its generation is never given out.
 const WAKER: u64 = u64::MAX;
+/// The alarm's, which nobody can have either.
+const ALARM: u64 = u64::MAX - 1;
+const NO_TIME: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 0,
+};
 
 /// Names a socket in events: a slot of the caller's, and the generation of what is in it, so that a
 /// late event for something that is gone names nobody else.
@@ -87,6 +101,9 @@ pub struct Readiness {
 pub struct Poller {
     epoll: OwnedFd,
     waker: Waker,
+    alarm: OwnedFd,
+    /// When the alarm goes off, if it is set.
+    set_for: Cell<Option<Instant>>,
 }
 
 /// Ends a wait from any thread. Waking several times before the wait ends is waking once.
@@ -115,7 +132,15 @@ impl Poller {
         let waker = Waker {
             eventfd: Arc::new(eventfd),
         };
-        Ok(Self { epoll, waker })
+        let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
+        let alarm = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+        epoll::add(&epoll, &alarm, EventData::new_u64(ALARM), EventFlags::IN)?;
+        Ok(Self {
+            epoll,
+            waker,
+            alarm,
+            set_for: Cell::new(None),
+        })
     }
 
     /// What wakes this poller.
@@ -172,32 +197,66 @@ impl Poller {
         Ok(epoll::delete(&self.epoll, source)?)
     }
 
-    /// Waits until a source is ready, somebody wakes, or `timeout` has passed: never before, up to a
-    /// millisecond later. `None` waits as long as it takes; a signal may end any wait early.
+    /// Waits until a source is ready, somebody wakes, or it is `until`; without that as long as it takes. Any wait may
+    /// end early, with nothing: by a signal, or by the alarm of an earlier wait.
     ///
     /// # Errors
-    /// Those of `epoll_wait`, which only a broken program gets.
-    pub fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
+    /// Those of `epoll_wait` and `timerfd_settime`, which only a broken program gets.
+    pub fn wait(&self, events: &mut Events, until: Option<Instant>) -> io::Result<()> {
+        if let Some(until) = until {
+            self.set_alarm(until)?;
+        }
+        self.gather(events, None)
+    }
+
+    /// Looks which sources are ready, and waits for none.
+    ///
+    /// # Errors
+    /// As of [`Self::wait`].
+    pub fn look(&self, events: &mut Events) -> io::Result<()> {
+        self.gather(events, Some(&NO_TIME))
+    }
+
+    /// An alarm that is set for an earlier time is left: it ends a wait for nothing, once, and whoever puts off what he
+    /// waits for again and again has no more to pay for it.
+    fn set_alarm(&self, at: Instant) -> io::Result<()> {
+        if self.set_for.get().is_some_and(|set| set <= at) {
+            return Ok(());
+        }
+        let left = at.saturating_duration_since(Instant::now());
+        // No time at all would unset it.
+        let left = left.max(Duration::from_nanos(1));
+        let alarm = Itimerspec {
+            it_interval: NO_TIME,
+            it_value: left.try_into().map_err(|_| io::ErrorKind::InvalidInput)?,
+        };
+        timerfd_settime(&self.alarm, TimerfdTimerFlags::empty(), &alarm)?;
+        self.set_for.set(Some(at));
+        Ok(())
+    }
+
+    fn gather(&self, events: &mut Events, timeout: Option<&Timespec>) -> io::Result<()> {
         events.woken = false;
         events.list.clear();
-        let timeout = timeout.unwrap_or(MAX_WAIT).min(MAX_WAIT);
-        let millis = timeout.as_nanos().div_ceil(1_000_000) as i64;
-        let timeout = Timespec {
-            tv_sec: millis / 1000,
-            tv_nsec: (millis % 1000) * 1_000_000,
-        };
         let spare = rustix::buffer::spare_capacity(&mut events.list);
-        match epoll::wait(&self.epoll, spare, Some(&timeout)) {
+        match epoll::wait(&self.epoll, spare, timeout) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-        let before = events.list.len();
-        events.list.retain(|event| event.data.u64() != WAKER);
-        if events.list.len() < before {
-            events.woken = true;
-            let mut count = [0; 8];
-            let _ = rustix::io::read(&*self.waker.eventfd, &mut count);
-        }
+        let mut count = [0; 8];
+        events.list.retain(|event| match event.data.u64() {
+            WAKER => {
+                events.woken = true;
+                let _ = rustix::io::read(&*self.waker.eventfd, &mut count);
+                false
+            }
+            ALARM => {
+                self.set_for.set(None);
+                let _ = rustix::io::read(&self.alarm, &mut count);
+                false
+            }
+            _ => true,
+        });
         Ok(())
     }
 }
@@ -252,15 +311,39 @@ mod tests {
 
     use super::*;
 
+    /// Waits until something is ready or the time has come, through waits that end early.
+    fn wait_until(poller: &Poller, until: Instant) -> Events {
+        let mut events = Events::with_capacity(4);
+        while Instant::now() < until && events.is_empty() {
+            poller.wait(&mut events, Some(until)).unwrap();
+        }
+        events
+    }
+
     #[test]
-    fn a_wait_is_never_shorter_than_asked() {
+    fn a_wait_ends_in_time_whatever_was_waited_for_before() {
+        let poller = Poller::new().unwrap();
+        let begin = Instant::now();
+        let after = |millis| begin + Duration::from_millis(millis);
+        // The alarm is set for later than what is waited for next, goes off, and is set again.
+        poller.waker().wake();
+        assert!(wait_until(&poller, after(3_600_000)).woken());
+        for until in [after(5), after(5), begin, after(20), after(10), after(30)] {
+            assert!(wait_until(&poller, until).is_empty());
+            assert!(Instant::now() >= until);
+        }
+        assert!(begin.elapsed() < Duration::from_secs(60));
+    }
+
+    #[test]
+    fn an_alarm_that_went_off_does_not_end_the_next_wait() {
         let poller = Poller::new().unwrap();
         let mut events = Events::with_capacity(4);
-        let start = Instant::now();
-        let timeout = Duration::from_micros(5300);
-        poller.wait(&mut events, Some(timeout)).unwrap();
-        assert!(start.elapsed() >= timeout);
-        assert!(!events.woken());
+        let begin = Instant::now();
+        poller.wait(&mut events, Some(begin)).unwrap();
+        let until = Instant::now() + Duration::from_millis(20);
+        poller.wait(&mut events, Some(until)).unwrap();
+        assert!(Instant::now() >= until);
     }
 
     #[test]
@@ -277,7 +360,7 @@ mod tests {
         poller.wait(&mut events, None).unwrap();
         assert!(events.woken());
         assert_eq!(events.iter().count(), 0);
-        poller.wait(&mut events, Some(Duration::ZERO)).unwrap();
+        poller.look(&mut events).unwrap();
         assert!(!events.woken());
     }
 

@@ -54,20 +54,20 @@ impl Coalescing {
         &mut self,
         poller: &Poller,
         events: &mut Events,
-        timeout: Option<Duration>,
+        until: Option<Instant>,
         now: Instant,
         received: u64,
     ) -> io::Result<()> {
         if self.pause.is_zero() || !self.is_worth_it(now, received) {
-            return poller.wait(events, timeout);
+            return poller.wait(events, until);
         }
-        poller.wait(events, Some(Duration::ZERO))?;
-        if !events.is_empty() || timeout.is_some_and(|timeout| timeout.is_zero()) {
+        poller.look(events)?;
+        let left = until.map_or(self.pause, |until| until.saturating_duration_since(now));
+        if !events.is_empty() || left.is_zero() {
             return Ok(());
         }
-        let pause = timeout.map_or(self.pause, |timeout| timeout.min(self.pause));
-        thread::sleep(pause);
-        poller.wait(events, timeout.map(|timeout| timeout - pause))
+        thread::sleep(left.min(self.pause));
+        poller.wait(events, until)
     }
 
     fn is_worth_it(&mut self, now: Instant, received: u64) -> bool {

@@ -205,9 +205,12 @@ impl Worker {
         }
         self.unpacked.more = true;
         loop {
-            let timeout = self.timeout(ended);
             let (poller, received) = (&self.parts.poller, self.counts.received);
-            coalescing.wait(poller, &mut events, timeout, ended, received)?;
+            if self.unpacked.more {
+                poller.look(&mut events)?;
+            } else {
+                coalescing.wait(poller, &mut events, self.next_due(ended), ended, received)?;
+            }
             let began = std::time::Instant::now();
             let now = self.clock.at(began);
             self.parts.pulse.beat(now.instant);
@@ -272,22 +275,18 @@ impl Worker {
         }
     }
 
-    /// How long nothing is due, at the end of a turn.
-    fn timeout(&self, ended: std::time::Instant) -> Option<Duration> {
-        if self.unpacked.more {
-            return Some(Duration::ZERO);
-        }
+    /// When something is due next, whatever comes, at the end of a turn.
+    fn next_due(&self, ended: std::time::Instant) -> Option<std::time::Instant> {
         let now = self.parts.clock.instant(ended);
-        let server = self.parts.server.next_timeout();
         let due = [
-            server,
+            self.parts.server.next_timeout(),
             self.next_stream_timeout(now),
             self.next_dtls_timeout(),
             self.next_retiring_timeout(),
             self.peers.paused.first().map(|&(due, _)| due),
         ];
         let due = due.into_iter().flatten().min()?;
-        Some(due.since(now))
+        self.parts.clock.when(due)
     }
 
     fn do_what_is_due(&mut self, now: Now) {

@@ -3,7 +3,7 @@
 use std::{
     io::{ErrorKind, Read, Write},
     net::SocketAddr,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use turnd_net::{
@@ -30,9 +30,8 @@ fn wait(source: impl std::os::fd::AsFd, interest: Interest) {
     let poller = Poller::new().unwrap();
     poller.add(source, TOKEN, interest).unwrap();
     let mut events = Events::with_capacity(1);
-    poller
-        .wait(&mut events, Some(Duration::from_secs(10)))
-        .unwrap();
+    let until = Instant::now() + Duration::from_secs(10);
+    poller.wait(&mut events, Some(until)).unwrap();
     assert_eq!(events.iter().count(), 1, "nothing within ten seconds");
 }
 

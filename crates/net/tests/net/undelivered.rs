@@ -1,6 +1,6 @@
 //! What comes back about datagrams that went nowhere, and that it costs no other datagram.
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 
 use crate::support::{OFFLOADS, V4, V6, bind, receive, run_in_namespace};
 use turnd_net::{
@@ -44,7 +44,7 @@ fn has_error(socket: &UdpSocket) -> bool {
     let poller = Poller::new().unwrap();
     poller.add(socket, TOKEN, Interest::READABLE).unwrap();
     let mut events = Events::with_capacity(1);
-    poller.wait(&mut events, Some(Duration::ZERO)).unwrap();
+    poller.look(&mut events).unwrap();
     let event = events.iter().next();
     event.is_some_and(|(_, readiness)| readiness.error && readiness.readable)
 }
