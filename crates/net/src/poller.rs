@@ -115,7 +115,7 @@ pub struct Waker {
 impl Waker {
     /// Ends the wait that goes on, or the next one.
     pub fn wake(&self) {
-        // Fails only when the counter is full, and then the wake-up is pending already.
+        // Fails only when the counter is full, which takes 2^64 - 1 of these.
         let _ = rustix::io::write(&*self.eventfd, &1_u64.to_ne_bytes());
     }
 }
@@ -128,13 +128,14 @@ impl Poller {
     pub fn new() -> io::Result<Self> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let eventfd = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        epoll::add(&epoll, &eventfd, EventData::new_u64(WAKER), EventFlags::IN)?;
+        let each_time = EventFlags::IN | EventFlags::ET;
+        epoll::add(&epoll, &eventfd, EventData::new_u64(WAKER), each_time)?;
         let waker = Waker {
             eventfd: Arc::new(eventfd),
         };
         let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
         let alarm = timerfd_create(TimerfdClockId::Monotonic, flags)?;
-        epoll::add(&epoll, &alarm, EventData::new_u64(ALARM), EventFlags::IN)?;
+        epoll::add(&epoll, &alarm, EventData::new_u64(ALARM), each_time)?;
         Ok(Self {
             epoll,
             waker,
@@ -243,16 +244,14 @@ impl Poller {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-        let mut count = [0; 8];
+        // Neither is read: each time that they are written or go off they are told of once.
         events.list.retain(|event| match event.data.u64() {
             WAKER => {
                 events.woken = true;
-                let _ = rustix::io::read(&*self.waker.eventfd, &mut count);
                 false
             }
             ALARM => {
                 self.set_for.set(None);
-                let _ = rustix::io::read(&self.alarm, &mut count);
                 false
             }
             _ => true,
