@@ -204,8 +204,15 @@ impl Poller {
     /// # Errors
     /// Those of `epoll_wait` and `timerfd_settime`, which only a broken program gets.
     pub fn wait(&self, events: &mut Events, until: Option<Instant>) -> io::Result<()> {
-        if let Some(until) = until {
-            self.set_alarm(until)?;
+        // An alarm that is set for an earlier time is left: it ends a wait for nothing, once, and whoever puts off what he
+        // waits for again and again has no more to pay for it.
+        let is_set = |until| self.set_for.get().is_some_and(|set| set <= until);
+        if let Some(until) = until.filter(|&until| !is_set(until)) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return self.look(events);
+            }
+            self.set_alarm(until, left)?;
         }
         self.gather(events, None)
     }
@@ -218,18 +225,11 @@ impl Poller {
         self.gather(events, Some(&NO_TIME))
     }
 
-    /// An alarm that is set for an earlier time is left: it ends a wait for nothing, once, and whoever puts off what he
-    /// waits for again and again has no more to pay for it.
-    fn set_alarm(&self, at: Instant) -> io::Result<()> {
-        if self.set_for.get().is_some_and(|set| set <= at) {
-            return Ok(());
-        }
-        let left = at.saturating_duration_since(Instant::now());
-        // No time at all would unset it.
-        let left = left.max(Duration::from_nanos(1));
+    fn set_alarm(&self, at: Instant, left: Duration) -> io::Result<()> {
+        let left = left.try_into().map_err(|_| io::ErrorKind::InvalidInput)?;
         let alarm = Itimerspec {
             it_interval: NO_TIME,
-            it_value: left.try_into().map_err(|_| io::ErrorKind::InvalidInput)?,
+            it_value: left,
         };
         timerfd_settime(&self.alarm, TimerfdTimerFlags::empty(), &alarm)?;
         self.set_for.set(Some(at));
@@ -338,8 +338,9 @@ mod tests {
     fn an_alarm_that_went_off_does_not_end_the_next_wait() {
         let poller = Poller::new().unwrap();
         let mut events = Events::with_capacity(4);
-        let begin = Instant::now();
-        poller.wait(&mut events, Some(begin)).unwrap();
+        let soon = Instant::now() + Duration::from_millis(1);
+        poller.wait(&mut events, Some(soon)).unwrap();
+        poller.wait(&mut events, Some(soon)).unwrap();
         let until = Instant::now() + Duration::from_millis(20);
         poller.wait(&mut events, Some(until)).unwrap();
         assert!(Instant::now() >= until);
