@@ -9,8 +9,7 @@ use std::{
 use turnd_wire::{Class, Method, attr};
 
 use crate::{
-    numbers::as_long,
-    support::turnd::Turnd,
+    support::{as_long, turnd::Turnd},
     ways::{Client, Way, message},
 };
 
@@ -37,7 +36,7 @@ fn c01_a_flood_of_strangers_takes_no_memory() {
     // The first ones touch every buffer.
     flood(100, 5_000);
     let before = turnd.resident();
-    let count = u32::try_from(as_long(20_000, 1_000_000)).unwrap();
+    let count = as_long(20_000_u32, 1_000_000);
     flood(10_000, count);
     let grown = turnd.resident().saturating_sub(before);
     assert!(grown <= 1024, "{grown} kB more after {count} strangers");

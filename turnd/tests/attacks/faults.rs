@@ -11,11 +11,11 @@ use turnd_wire::{Algorithm, Class, Integrity, Key, Method, attr};
 use crate::{
     namespace::in_own_network,
     scrape::scrape,
-    support::turnd::Turnd,
+    support::{as_long, blocks::free_block, turnd::Turnd},
     ways::{Client, Reply, Way, message},
 };
 
-const CONFIG: &str = "realm=example.org\nuser=alice:secret\nlistening-ip=127.0.0.1\nlistening-port=0\n\
+pub(crate) const CONFIG: &str = "realm=example.org\nuser=alice:secret\nlistening-ip=127.0.0.1\nlistening-port=0\n\
      allow-loopback-peers\nself-signed\ntls-listening-port=0\ndtls\nprometheus\n\
      prometheus-address=127.0.0.1\nprometheus-port=0\nfailed-logins=0\n";
 const UNLUCKY: &str = "mallory";
@@ -36,7 +36,7 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    fn new(way: Way, turnd: &Turnd) -> Self {
+    pub(crate) fn new(way: Way, turnd: &Turnd) -> Self {
         Self::of(Client::new(way, turnd))
     }
 
@@ -358,7 +358,7 @@ fn f14_calls_are_set_up_over_a_bad_network() {
             "realm=example.org\nuser=alice:secret\nlistening-ip=8.8.4.1\nrelay-ip=8.8.4.1\nlistening-port=0\n\
              relay-threads=2\nunanswered-challenges=0\n",
         );
-        let count = crate::numbers::as_long(200, 1000);
+        let count = as_long(200, 1000);
         let server = turnd.udp_v4();
         let mut setups: Vec<Setup> = (0..count).map(|_| Setup::new(server)).collect();
         let deadline = Instant::now() + Duration::from_secs(60);
@@ -388,7 +388,7 @@ fn f14_calls_are_set_up_over_a_bad_network() {
 #[test]
 fn f02_an_idle_server_ends_at_once() {
     let mut times = Vec::new();
-    for round in 0..crate::numbers::as_long(10, 100) {
+    for round in 0..as_long(10, 100) {
         let turnd = Turnd::start(CONFIG);
         let stopped = turnd.stop_by(if round % 2 == 0 { "TERM" } else { "INT" });
         assert_eq!(stopped.status.code(), Some(0), "round {round}");
@@ -403,7 +403,7 @@ fn f02_an_idle_server_ends_at_once() {
 /// F09: a full range costs nobody time, and a port that was freed is there at once.
 #[test]
 fn f09_a_full_range_is_told_at_once() {
-    let first = crate::support::blocks::free_block(100);
+    let first = free_block(100);
     let turnd = Turnd::start(&format!(
         "{CONFIG}relay-threads=1\nmin-port={first}\nmax-port={}\n",
         first + 99
@@ -461,13 +461,12 @@ fn f11_a_server_that_stood_still_goes_on_at_once() {
 
 /// F16: after kill -9 the next server has the ports at once, and clients are back after one round trip more.
 #[test]
-fn f16_clients_come_back_after_a_crash() {
-    let port = crate::support::blocks::free_block(2);
+fn f16_a_thousand_clients_come_back_after_a_crash() {
+    let port = free_block(2);
     let config = CONFIG.replace("listening-port=0", &format!("listening-port={port}"))
         + "relay-threads=2\nstateless-nonce-secret=north\n";
     let turnd = Turnd::start(&config);
-    let count = crate::numbers::as_long(200, 1000);
-    let mut clients: Vec<Client> = (0..count).map(|_| Client::new(Way::Udp, &turnd)).collect();
+    let mut clients: Vec<Client> = (0..1000).map(|_| Client::new(Way::Udp, &turnd)).collect();
     for client in &mut clients {
         assert_eq!(client.allocate(17, 1).error(), None);
     }
@@ -476,7 +475,6 @@ fn f16_clients_come_back_after_a_crash() {
     let began = Instant::now();
     let turnd = Turnd::start(&config);
     let ready = began.elapsed();
-    assert!(ready < Duration::from_secs(1), "{ready:?}");
     for client in &mut clients {
         let gone = client.request(Method::REFRESH, |writer| {
             writer.number32(attr::LIFETIME, 600)
@@ -484,10 +482,13 @@ fn f16_clients_come_back_after_a_crash() {
         assert_eq!(gone.error(), Some(437));
         assert_eq!(client.allocate(17, 1).error(), None);
     }
+    let all = began.elapsed();
+    println!("ready after {ready:?}, a thousand clients are back after {all:?}");
+    // The figures are 200 ms and three seconds where nothing else runs.
     assert!(
-        began.elapsed() < Duration::from_secs(3),
-        "{:?}",
-        began.elapsed()
+        ready <= Duration::from_millis(as_long(1000, 200)),
+        "{ready:?}"
     );
+    assert!(all <= Duration::from_secs(as_long(6, 3)), "{all:?}");
     assert!(!turnd.log().contains("in use"), "{}", turnd.log());
 }

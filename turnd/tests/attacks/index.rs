@@ -200,6 +200,9 @@ D15 a credentials endpoint as a tap: members of a room get theirs, so fast and n
     signaling/src/hub/tests/packets.rs turn_credentials_belong_to_a_member
     signaling/src/hub/tests/limits.rs too_fast_and_slower
 F01 the end while there are relays
+    turnd/tests/attacks/drain.rs f01_a_thousand_relays_lose_nothing_until_the_last_of_them_has_ended
+    turnd/tests/attacks/drain.rs f01_a_thousand_relays_lose_nothing_until_the_time_for_it_is_over
+    turnd/tests/attacks/drain.rs f01_a_second_signal_ends_a_thousand_relays_at_once
     turnd/tests/operating/drain.rs sigusr1_refuses_new_allocations_and_ends_with_the_last_old_one
     turnd/tests/operating/drain.rs drain_timeout_ends_it_whatever_is_left
     turnd/tests/operating/drain.rs sigterm_drains_if_a_time_is_given_for_it_and_a_second_one_ends_it_at_once
@@ -237,7 +240,7 @@ F15 addresses and routes that go and come
     turnd/tests/network/links.rs an_address_that_goes_takes_only_its_own_relays_along_and_may_come_back
     turnd/tests/network/links.rs a_route_that_is_gone_costs_datagrams_and_nothing_else
 F16 a crash
-    turnd/tests/attacks/faults.rs f16_clients_come_back_after_a_crash
+    turnd/tests/attacks/faults.rs f16_a_thousand_clients_come_back_after_a_crash
 F18 a hundred thousand allocations
     turnd/tests/operating/metrics_health.rs a_scrape_at_a_hundred_thousand_allocations_takes_less_than_five_milliseconds
 F19 coming and going for long

@@ -8,6 +8,7 @@ mod scrape;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod drain;
 mod exhaustion;
 mod faults;
 mod index;

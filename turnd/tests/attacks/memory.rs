@@ -14,8 +14,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use turnd_wire::{Class, Method, Writer, attr};
 
 use crate::{
-    numbers::{Numbers, as_long},
-    support::{is_root, turnd::Turnd},
+    numbers::Numbers,
+    support::{End, as_long, is_root, turnd::Turnd},
     ways::{Reply, message},
 };
 
@@ -310,15 +310,6 @@ fn junk(server: SocketAddr, is_over: &AtomicBool) {
     }
 }
 
-/// Ends the junk, also where the test fails.
-struct End<'a>(&'a AtomicBool);
-
-impl Drop for End<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
 /// F22: in a group with 128 MB it refuses what is new and is not killed; who is there is served, and when others have
 /// gone there is room again. For ten minutes in the long run, or as many seconds as TURND_TEST_SECONDS says.
 #[test]
@@ -348,7 +339,7 @@ fn f22_new_work_is_refused_before_memory_is_gone() {
     call.goes_on();
 
     let seconds = std::env::var("TURND_TEST_SECONDS").ok();
-    let seconds = seconds.map_or(as_long(15, 600) as u64, |it| it.parse().unwrap());
+    let seconds = seconds.map_or(as_long(15, 600), |it| it.parse().unwrap());
     let until = Instant::now() + Duration::from_secs(seconds);
     let mut flood = Flood::new(turnd.addresses("udp"));
     let is_over = AtomicBool::new(false);

@@ -10,9 +10,3 @@ impl Numbers {
         self.0
     }
 }
-
-/// `usual`, or `long` where the long runs are asked for.
-pub(crate) fn as_long(usual: usize, long: usize) -> usize {
-    let is_long = std::env::var_os("TURND_LONG_TESTS").is_some();
-    if is_long { long } else { usual }
-}

@@ -13,8 +13,8 @@ use turnd_wire::{
 
 use crate::{
     namespace::in_own_network,
-    numbers::{Numbers, as_long},
-    support::turnd::Turnd,
+    numbers::Numbers,
+    support::{as_long, turnd::Turnd},
     ways::{Reply, message},
 };
 
@@ -144,7 +144,7 @@ fn b03_a_flood_in_the_name_of_a_network_is_not_made_larger() {
             .collect();
         let client = stranger("203.0.113.250:0", server);
         client.set_nonblocking(true).unwrap();
-        let (seconds, request) = (as_long(4, 10) as u64, bare_allocate());
+        let (seconds, request) = (as_long(4_u64, 10), bare_allocate());
         let began = Instant::now();
         let (mut sent, mut received, mut nth) = (0, 0, 0);
         let mut buffer = [0; 2048];

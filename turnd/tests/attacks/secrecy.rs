@@ -10,9 +10,8 @@ use std::{
 use turnd_wire::{Class, Method, attr};
 
 use crate::{
-    numbers::as_long,
     scrape::{get, scrape},
-    support::{is_root, turnd::Turnd},
+    support::{as_long, is_root, turnd::Turnd},
     ways::{Client, Way, message},
 };
 

@@ -10,8 +10,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use turnd_wire::{Class, Integrity, Key, Method, Writer, attr};
 
 use crate::{
-    numbers::{Numbers, as_long},
-    support::turnd::Turnd,
+    numbers::Numbers,
+    support::{as_long, turnd::Turnd},
     ways::{Client, REALM, Reply, Way, message},
 };
 

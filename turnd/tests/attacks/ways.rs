@@ -69,8 +69,8 @@ impl Write for Datagrams {
     }
 }
 
-trait Carrier: Read + Write {}
-impl<T: Read + Write> Carrier for T {}
+trait Carrier: Read + Write + Send {}
+impl<T: Read + Write + Send> Carrier for T {}
 
 /// A client of alice's, whose password is `secret`.
 pub(crate) struct Client {

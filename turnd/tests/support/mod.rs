@@ -15,6 +15,8 @@ pub(crate) mod namespace;
 pub(crate) mod turn_client;
 pub(crate) mod turnd;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 /// Whether this test may do what only root may. Under CI it must.
 pub(crate) fn is_root() -> bool {
     let is_root = nix::unistd::geteuid().is_root();
@@ -26,4 +28,19 @@ pub(crate) fn is_root() -> bool {
         eprintln!("SKIPPED: only root can do this");
     }
     is_root
+}
+
+/// `usual`, or `long` where the long runs are asked for, of which none has another test beside it.
+pub(crate) fn as_long<T>(usual: T, long: T) -> T {
+    let is_long = std::env::var_os("TURND_LONG_TESTS").is_some();
+    if is_long { long } else { usual }
+}
+
+/// Tells threads that it is over, also where the test fails.
+pub(crate) struct End<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
