@@ -210,7 +210,7 @@ F01 the end while there are relays
 F02 the end of an idle server
     turnd/tests/attacks/faults.rs f02_an_idle_server_ends_at_once
 F03 reloads under load
-    turnd/tests/operating/reload_under_load.rs ten_reloads_under_load_lose_no_packet
+    turnd/tests/operating/reload_under_load.rs reloads_under_load_lose_no_packet_and_leave_nothing_behind
     turnd/tests/operating/reload_under_load.rs allocations_that_come_and_go_are_all_served_across_reloads
     turnd/tests/operating/reload.rs a_bad_file_changes_nothing_and_every_line_that_is_wrong_is_named
     turnd/tests/operating/reload.rs a_peer_that_is_denied_is_cut_off_at_once_and_others_are_not

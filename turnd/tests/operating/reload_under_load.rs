@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    net::UdpSocket,
+    net::{SocketAddr, UdpSocket},
     sync::atomic::{AtomicBool, AtomicU32, Ordering},
     thread,
     time::{Duration, Instant},
@@ -12,14 +12,19 @@ use turnd_wire::{ChannelData, channel_data};
 
 use crate::{
     client::{CHANNEL, Peer, free_port},
-    pki::Authority,
-    reload::{BASE, alice, must_reload, refresh},
+    pki::{Authority, Issued},
+    reload::{BASE, alice, echo, must_reload, refresh},
     session::Session,
-    support::turnd::Turnd,
+    support::{End, as_long, turnd::Turnd},
     tls::tls,
 };
 
 const RELOADS: u32 = 10;
+/// Of the long run, as many as five minutes have at a hundred a minute.
+const MANY_RELOADS: u32 = 500;
+const EVERY: Duration = Duration::from_millis(600);
+/// Longest until a peer is denied or a certificate is a new one.
+const SOON: Duration = Duration::from_secs(1);
 /// Datagrams a millisecond.
 const RATE: u32 = 4;
 /// Datagrams under way at a time: fewer than fit into the smallest buffer on their way.
@@ -34,17 +39,74 @@ fn config(round: u32, ports: &[u16]) -> String {
         ""
     };
     let first = 40_000 + 100 * (round % 3);
+    let kind = if is_denied(round) {
+        "denied"
+    } else {
+        "allowed"
+    };
     format!(
-        "{BASE}user=alice:secret\nuser=bob{round}:builder\nstatic-auth-secret=north{round}\nallow-loopback-peers\n\
-         denied-peer-ip=198.51.100.{round}\nuser-quota={}\nmax-allocate-lifetime={}\nstale-nonce={}\n{level}\
+        "{BASE}user=alice:secret\nuser=bob{round}:builder\nstatic-auth-secret=north{round}\nallowed-peer-ip=127.0.0.1\n\
+         denied-peer-ip=198.51.100.{}\n{kind}-peer-ip={DENIED}\nuser-quota={}\nmax-allocate-lifetime={}\n\
+         stale-nonce={}\npermission-lifetime={}\n{level}\
          min-port={first}\nmax-port={}\naux-server=127.0.0.1:{port}\nmax-connections={}\n\
          cert=cert.pem\npkey=key.pem\ntls-listening-port=0\ncipher-list=ECDHE+AESGCM\n",
+        round % 250,
         50 + round,
         3600 - round,
         600 + round,
+        // The long run takes longer than a permission lasts otherwise.
+        900 + round,
         first + 1999,
         1000 + round,
     )
+}
+
+/// Who is a peer of [`Witness`], and is denied by every other configuration.
+const DENIED: &str = "127.0.0.9";
+
+fn is_denied(round: u32) -> bool {
+    round % 2 == 1
+}
+
+/// One that has a channel to a peer which is denied and allowed by turns, and sees the certificates.
+struct Witness {
+    client: Session,
+    relayed: SocketAddr,
+    peer: Peer,
+}
+
+impl Witness {
+    fn new(turnd: &Turnd) -> Self {
+        let client = alice(turnd);
+        let relayed = client.allocate().relayed();
+        let socket = UdpSocket::bind((DENIED, 0)).unwrap();
+        let peer = Peer { socket };
+        assert_eq!(client.bind(peer.address()).error(), None);
+        echo(&client, &peer, b"before");
+        Self {
+            client,
+            relayed,
+            peer,
+        }
+    }
+
+    /// What has changed for it has done so.
+    fn look(&self, turnd: &Turnd, round: u32, authority: &Authority, files: &Issued) {
+        if is_denied(round) {
+            self.client.send_channel(b"denied");
+            let _ = self.peer.socket.send_to(b"denied", self.relayed);
+            // What a worker let through would be there before its answer to a later request.
+            assert!(self.client.hears_nothing());
+            self.peer.socket.set_nonblocking(true).unwrap();
+            assert!(self.peer.socket.recv(&mut [0; 16]).is_err(), "{round}");
+            self.peer.socket.set_nonblocking(false).unwrap();
+        } else {
+            assert_eq!(self.client.bind(self.peer.address()).error(), None);
+            echo(&self.client, &self.peer, &round.to_be_bytes());
+        }
+        let (_, agreed) = tls(turnd.address_of("tcp+tls"), authority).unwrap();
+        assert_eq!(agreed.certificate, files.der(), "round {round}");
+    }
 }
 
 /// Sends numbered datagrams through the channel to an echoing peer until told to end; returns how many were
@@ -94,7 +156,7 @@ fn flow(client: &UdpSocket, ends: &AtomicBool, turns: &AtomicU32) -> (u32, usize
 }
 
 /// Returns everything until told to end.
-fn echo(peer: &UdpSocket, ends: &AtomicBool) {
+fn return_all(peer: &UdpSocket, ends: &AtomicBool) {
     peer.set_read_timeout(Some(Duration::from_millis(100)))
         .unwrap();
     let mut buffer = [0; 200];
@@ -105,8 +167,54 @@ fn echo(peer: &UdpSocket, ends: &AtomicBool) {
     }
 }
 
+/// Reloads as many times; what the server had in memory after each, in kB.
+fn reload_again_and_again(
+    turnd: &Turnd,
+    ports: &[u16],
+    authority: &Authority,
+    turns: &AtomicU32,
+) -> Vec<usize> {
+    let witness = Witness::new(turnd);
+    let began = Instant::now();
+    let round = |round: u32| {
+        let before = turns.load(Ordering::Relaxed);
+        let files = authority.issue();
+        for (name, text) in files.files() {
+            turnd.write_file(name, text);
+        }
+        let asked = Instant::now();
+        let line = must_reload(turnd, &config(round, ports));
+        assert!(line.contains("changed: "), "{line}");
+        witness.look(turnd, round, authority, &files);
+        let took = asked.elapsed();
+        assert!(took < as_long(5 * SOON, SOON), "{took:?}");
+        // Each of them under load, and no more in a minute than there are to be.
+        while turns.load(Ordering::Relaxed) < before + 200 {
+            thread::yield_now();
+        }
+        let due = began + as_long(Duration::ZERO, EVERY) * round;
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+        turnd.resident()
+    };
+    (1..=as_long(RELOADS, MANY_RELOADS)).map(round).collect()
+}
+
+/// Once buffers and tables have their size, what comes is what goes.
+fn assert_no_growth(resident: &[usize]) {
+    let fifth = resident.len() / 5;
+    let mean = |part: &[usize]| part.iter().sum::<usize>() / part.len();
+    let (early, late) = (
+        mean(&resident[fifth..2 * fifth]),
+        mean(&resident[4 * fifth..]),
+    );
+    println!("{early} kB, and then {late} kB");
+    // 300 reloads lie between the two in the long run, and few in the usual one.
+    let most = as_long(4096, 512);
+    assert!(late.saturating_sub(early) <= most, "{resident:?}");
+}
+
 #[test]
-fn ten_reloads_under_load_lose_no_packet() {
+fn reloads_under_load_lose_no_packet_and_leave_nothing_behind() {
     let authority = Authority::new();
     let ports = [free_port(), free_port()];
     let files = authority.issue();
@@ -125,8 +233,9 @@ fn ten_reloads_under_load_lose_no_packet() {
         AtomicU32::new(0),
     );
     let began = Instant::now();
-    let ((sent, came), echoes) = thread::scope(|scope| {
-        scope.spawn(|| echo(&udp, &echo_ends));
+    let ((sent, came), echoes, resident) = thread::scope(|scope| {
+        let _end = (End(&ends), End(&echo_ends));
+        scope.spawn(|| return_all(&udp, &echo_ends));
         let socket = client.socket.try_clone().unwrap();
         let (ends, turns) = (&ends, &turns);
         let flow = scope.spawn(move || flow(&socket, ends, turns));
@@ -138,24 +247,17 @@ fn ten_reloads_under_load_lose_no_packet() {
             }
             echoes
         });
-        for round in 1..=RELOADS {
-            let before = turns.load(Ordering::Relaxed);
-            let line = must_reload(&turnd, &config(round, &ports));
-            assert!(line.contains("changed: "), "{line}");
-            // Each of them under load.
-            while turns.load(Ordering::Relaxed) < before + 200 {
-                thread::yield_now();
-            }
-        }
+        let resident = reload_again_and_again(&turnd, &ports, &authority, turns);
         ends.store(true, Ordering::Relaxed);
-        let sums = (flow.join().unwrap(), over_tls.join().unwrap());
+        let sums = (flow.join().unwrap(), over_tls.join().unwrap(), resident);
         echo_ends.store(true, Ordering::Relaxed);
         sums
     });
-    let took = began.elapsed();
-    println!("{sent} datagrams and {echoes} echoes over TLS in {took:?}, {RELOADS} reloads");
-    assert!(sent >= 200 * RELOADS && echoes > 0);
+    let (took, reloads) = (began.elapsed(), resident.len());
+    println!("{sent} datagrams and {echoes} echoes over TLS in {took:?}, {reloads} reloads");
+    assert!(sent as usize >= 200 * reloads && echoes > 0);
     assert_eq!(came, sent as usize, "datagrams were lost");
+    assert_no_growth(&resident);
     assert_eq!(refresh(&client).error(), None);
     assert_eq!(stream.binding().error(), None);
 }
