@@ -239,11 +239,7 @@ impl Turnd {
 
     /// Its memory, in kB.
     pub(crate) fn resident(&self) -> usize {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()));
-        let status = status.expect("it runs");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-        let digits = line.expect("VmRSS").chars().filter(char::is_ascii_digit);
-        digits.collect::<String>().parse().expect("a number")
+        resident(self.pid())
     }
 
     /// All that it has printed until now.
@@ -458,6 +454,14 @@ fn signal(name: &str, pid: u32) {
         .status()
         .expect("running sh");
     assert!(status.success(), "{command}: {status}");
+}
+
+/// Memory of a process, in kB.
+pub(crate) fn resident(pid: u32) -> usize {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let digits = line.expect("VmRSS").chars().filter(char::is_ascii_digit);
+    digits.collect::<String>().parse().expect("a number")
 }
 
 fn fresh_directory() -> PathBuf {

@@ -15,7 +15,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{session::Session, support::turnd::Turnd};
+use crate::{
+    session::Session,
+    support::turnd::{Turnd, resident},
+};
 
 const CONFIG: &str = "listening-ip=127.0.0.1\nlistening-port=0\nrealm=example.org\nuser=alice:wonderland\n\
                       relay-threads=1\nallow-loopback-peers\n";
