@@ -234,6 +234,7 @@ F12 one client at a hundred times the rate of others
     turnd/tests/serving/fairness.rs a_client_that_floods_leaves_every_other_client_its_turn
 F13 a client that does not read
     turnd/tests/ways_in/slow_readers.rs who_stops_reading_loses_what_does_not_fit_and_costs_nobody_else_anything
+    turnd/tests/ways_in/slow_readers.rs a_flood_toward_many_who_do_not_read_costs_a_megabyte_for_each
 F14 loss, disorder and copies
     turnd/tests/attacks/faults.rs f14_calls_are_set_up_over_a_bad_network
 F15 addresses and routes that go and come

@@ -1,12 +1,17 @@
 //! Clients that do not read what is sent to them: what it costs, and whom.
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
 
 use crate::{
     client::{CONFIG, Client, Peer, binding_request, channel_payload, expect_freed},
     encrypted::{Tls, both_ports, start, tls},
     pki::Authority,
-    support::turnd::Turnd,
+    support::{End, as_long, turnd::Turnd},
 };
 
 /// Datagrams of a burst: they fit the buffer of a relay's socket, so that none is lost before it is read.
@@ -136,6 +141,67 @@ fn who_stops_reading_loses_what_does_not_fit_and_costs_nobody_else_anything() {
         (1..=missing).contains(&told),
         "{told} of {missing} are told of"
     );
+}
+
+/// As much as this machine can send toward many who do not read: each costs a megabyte at most, and others have their
+/// answers as ever.
+#[test]
+fn a_flood_toward_many_who_do_not_read_costs_a_megabyte_for_each() {
+    const READERS: usize = 32;
+    let authority = Authority::new();
+    let turnd = start(&authority, "");
+    let [server, _] = both_ports(&turnd);
+    let config = Tls::trusting(authority.der()).config(None);
+    let reader = |nth: usize| {
+        Stopped::new(if nth.is_multiple_of(2) {
+            Client::tcp(server)
+        } else {
+            tls(server, &config).0
+        })
+    };
+    let mut stopped: Vec<Stopped> = (0..READERS).map(reader).collect();
+    let peer = Peer::new();
+    let mut other = Client::tcp(server);
+    other.set_up(&peer);
+    let before = turnd.resident();
+
+    // After half a minute they would be cut off.
+    let length = as_long(Duration::from_secs(3), Duration::from_secs(20));
+    let is_over = AtomicBool::new(false);
+    let began = Instant::now();
+    let mut times = thread::scope(|scope| {
+        let _end = End(&is_over);
+        for part in stopped.chunks_mut(READERS / 2) {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    part.iter_mut().for_each(Stopped::burst);
+                }
+            });
+        }
+        let mut times = Vec::new();
+        while began.elapsed() < length {
+            let asked = Instant::now();
+            other.echo(&peer, b"as ever");
+            times.push(asked.elapsed());
+        }
+        times
+    });
+    times.sort_unstable();
+    let grown = turnd.resident().saturating_sub(before);
+    let sent: u64 = stopped.iter().map(|one| u64::from(one.sent)).sum();
+    println!(
+        "{} Mbit/s toward {READERS}: {grown} kB more; others {:?}, 99 of 100 {:?}",
+        sent * SIZE as u64 * 8 / 1_000_000 / length.as_secs(),
+        times[times.len() / 2],
+        times[times.len() * 99 / 100],
+    );
+    assert!(left_out(&turnd) > 0);
+    assert!(grown <= READERS << 10, "{grown} kB more");
+    for one in &mut stopped {
+        let received = one.read_on();
+        assert!(received > 0 && received < one.sent, "{received}");
+        one.client.echo(&one.peer, b"awake");
+    }
 }
 
 /// A client that asks and asks and never reads an answer: it is cut off once its answers do not fit any
