@@ -16,6 +16,8 @@ use turnd_net::{TcpListener, TcpOptions, TcpStream, UdpOptions, UdpSocket};
 use turnd_proto::RelayRefusal;
 use turnd_wire::Family;
 
+use crate::process::limits::for_client;
+
 /// How often a port that turns out to be somebody else's is put aside for another before giving up.
 const TRIES: usize = 32;
 
@@ -425,7 +427,7 @@ impl RelayPorts {
         let mut sockets = Vec::with_capacity(leases.len());
         for lease in &leases {
             let address = SocketAddr::new(lease.ip, lease.port);
-            match UdpSocket::bind(address, &self.options) {
+            match UdpSocket::bind(address, &self.options).and_then(for_client) {
                 Ok(socket) => sockets.push(socket),
                 Err(error) => return Err((error, leases)),
             }
@@ -463,7 +465,7 @@ impl RelayPorts {
         // listens there.
         let bound = TcpListener::bind(address, &alone).and_then(|probe| {
             drop(probe);
-            TcpListener::bind(address, &shared)
+            for_client(TcpListener::bind(address, &shared)?)
         });
         match bound {
             Ok(socket) => Ok(RelayListener {

@@ -1,11 +1,40 @@
 //! What the system lets the process have.
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::{
+    io,
+    os::fd::{AsFd, AsRawFd},
+};
+
+use rustix::{
+    io::Errno,
+    process::{Resource, Rlimit, getrlimit, setrlimit},
+};
 
 use crate::config::Settings;
 
 /// Descriptors beside those of relays and connections: listeners, pollers, files.
 const OTHERS: u64 = 256;
+
+/// Descriptors that no client gets, or an eighth where there are few: when the others are used up, metrics, a changed
+/// configuration and this machine's addresses are to be read all the same.
+const KEPT: u64 = 32;
+
+/// A socket of a client, unless it has one of the last descriptors.
+///
+/// # Errors
+/// EMFILE, as if those were used up too.
+pub fn for_client<T: AsFd>(socket: T) -> io::Result<T> {
+    let Some(allowed) = getrlimit(Resource::Nofile).current else {
+        return Ok(socket);
+    };
+    // A new descriptor has the lowest number that is free.
+    let number = u64::try_from(socket.as_fd().as_raw_fd()).unwrap_or(0);
+    if number < allowed - KEPT.min(allowed / 8) {
+        Ok(socket)
+    } else {
+        Err(Errno::MFILE.into())
+    }
+}
 
 /// Lets the process open as many files as it may. Every allocation needs one. Not being allowed more is
 /// no reason not to start, but one to say so: clients will be refused with 508 before the ports run out.

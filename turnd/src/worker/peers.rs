@@ -24,6 +24,7 @@ use super::Worker;
 use crate::{
     mailbox::Letter,
     ports::RelayListener,
+    process::limits::for_client,
     sockets::Socket,
     streams::{PeerStreamId, Phase, StreamId},
 };
@@ -150,7 +151,8 @@ impl Worker {
             let Some(listener) = self.peers.relays.get(relay) else {
                 return;
             };
-            let socket = match listener.socket().accept() {
+            let accepted = listener.socket().accept();
+            let socket = match accepted.and_then(|socket| socket.map(for_client).transpose()) {
                 Ok(Some(socket)) => socket,
                 Ok(None) => return,
                 Err(error) => {
@@ -183,7 +185,7 @@ impl Worker {
             .peers
             .relays
             .get(relay)
-            .and_then(|listener| listener.connect(peer).ok())
+            .and_then(|listener| listener.connect(peer).and_then(for_client).ok())
             .map(|socket| PeerStream::new(socket, connection, PeerState::Connecting(ask)))
             .and_then(|peer| self.add_peer(peer, Interest::WRITABLE));
         if begun.is_none() {

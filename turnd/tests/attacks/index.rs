@@ -221,6 +221,7 @@ F06 a log that cannot be written
     turnd/tests/operating/logs/system.rs without_anyone_who_takes_them_lines_are_lost_there_only
 F07 no descriptors
     turnd/tests/serving/running_out.rs without_descriptors_new_allocations_get_508_and_the_others_go_on
+    turnd/tests/operating/metrics_health.rs clients_cannot_use_up_the_descriptors_that_metrics_and_a_reload_need
 F08 full buffers
     crates/net/tests/net/udp.rs a_full_send_buffer_drops_and_does_not_wait
 F09 no ports
@@ -243,7 +244,7 @@ F15 addresses and routes that go and come
 F16 a crash
     turnd/tests/attacks/faults.rs f16_a_thousand_clients_come_back_after_a_crash
 F18 a hundred thousand allocations
-    turnd/tests/operating/metrics_health.rs a_scrape_at_a_hundred_thousand_allocations_takes_less_than_five_milliseconds
+    turnd/tests/operating/metrics_health.rs a_scrape_takes_less_than_five_milliseconds_however_many_allocations_there_are
 F19 coming and going for long
     turnd/tests/program/soak.rs churn_gives_back_descriptors_ports_and_memory
 F20 counters that wrap

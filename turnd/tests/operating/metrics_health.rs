@@ -9,9 +9,11 @@ use std::{
 
 use crate::{
     metrics::CONFIG,
+    reload::{alice, must_reload},
     scrape::{get, scrape},
     session::Session,
     support::{
+        as_long,
         foreign::{foreign, script},
         turnd::Turnd,
     },
@@ -91,14 +93,35 @@ fn a_worker_that_stands_still_is_named_and_its_counters_do_not_fall() {
     scrape(&turnd).expect(&[("turnd_worker_up{worker=\"1\"}", 1.0)]);
 }
 
-/// With as many real allocations as there may be descriptors, a hundred thousand at most. What a worker
-/// answers has the same size however many it has.
+/// Of a small number of descriptors clients get no more than leaves some for whoever looks after the server.
 #[test]
-#[ignore = "long: makes as many allocations as it can"]
-fn a_scrape_at_a_hundred_thousand_allocations_takes_less_than_five_milliseconds() {
+fn clients_cannot_use_up_the_descriptors_that_metrics_and_a_reload_need() {
+    let turnd = Turnd::start_with_few_files(CONFIG, 80);
+    let clients: Vec<Session> = (0..80).map(|_| alice(&turnd)).collect();
+    let refused = clients
+        .iter()
+        .filter(|it| it.allocate().error() == Some(508));
+    assert!((1..80).contains(&refused.count()));
+    // Those of connections are the same.
+    let connections: Vec<_> = (0..80)
+        .map(|_| std::net::TcpStream::connect(turnd.address_of("tcp")).unwrap())
+        .collect();
+    assert_eq!(get(&turnd, "/healthz").status, 200);
+    let now = scrape(&turnd);
+    let allocations = now.value("turn_total_allocations{type=\"UDP\"}");
+    assert!(allocations > 5.0, "{allocations}");
+    let line = must_reload(&turnd, &format!("{CONFIG}user=carol:christmas\n"));
+    assert!(line.contains("changed: users"), "{line}");
+    drop(connections);
+}
+
+/// What a worker answers has the same size however many allocations it has. In the long run as many as there may be
+/// descriptors, a hundred thousand at most.
+#[test]
+fn a_scrape_takes_less_than_five_milliseconds_however_many_allocations_there_are() {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
     let descriptors = limit.maximum.unwrap_or(u64::MAX).saturating_sub(1000);
-    let allocations = u32::try_from(descriptors.min(100_000)).unwrap();
+    let allocations = as_long(1000, u32::try_from(descriptors.min(100_000)).unwrap());
     let relays = "relay-ip=127.0.0.2\nrelay-ip=127.0.0.3\nmin-port=1025\n";
     // One client address has too few ports for all.
     let listeners: String = (2..=5)
@@ -131,5 +154,7 @@ fn a_scrape_at_a_hundred_thousand_allocations_takes_less_than_five_milliseconds(
         times[19].as_micros(),
         times[10].as_micros()
     );
-    assert!(times[10] < Duration::from_millis(5), "{times:?}");
+    // Where nothing else runs.
+    let most = Duration::from_millis(as_long(50, 5));
+    assert!(times[10] < most, "{times:?}");
 }
