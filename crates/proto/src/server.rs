@@ -38,6 +38,9 @@ use crate::{
     timers::{Timer, Timers},
 };
 
+/// What is due at a time: whoever drives a server has packets that wait meanwhile.
+const TIMERS_AT_ONCE: usize = 32;
+
 /// One TURN server: the allocations of one worker.
 pub struct Server {
     pub(crate) settings: Arc<Settings>,
@@ -183,10 +186,14 @@ impl Server {
         self.table.uses(is_meant)
     }
 
-    /// Does what is due. Call it when [`Self::next_timeout`] has come.
+    /// Does what is due. Call it when [`Self::next_timeout`] has come. Of much that is due at once it does a part, and
+    /// the next timeout stays in the past until the rest is done.
     pub fn handle_timeout(&mut self, now: Now) {
         let now = now.instant;
-        while let Some(timer) = self.timers.take_due(now) {
+        for _ in 0..TIMERS_AT_ONCE {
+            let Some(timer) = self.timers.take_due(now) else {
+                return;
+            };
             match timer {
                 Timer::Allocation(id) => self.allocation_due(now, id),
                 Timer::Ask(id) => self.ask_due(now, id),

@@ -274,3 +274,25 @@ fn a_clock_that_jumps_far_ends_everything_once() {
     let ended = |event: &Event| matches!(event, Event::Deleted { .. });
     assert_eq!(net.events.iter().filter(|event| ended(event)).count(), 100);
 }
+
+#[test]
+fn of_many_that_end_at_once_some_end_at_a_time_and_none_is_served_meanwhile() {
+    let mut net = Network::open();
+    let client = |number| Client::new(&format!("192.0.2.1:4{number:03}"));
+    let mut clients: Vec<Client> = (0..200).map(client).collect();
+    for client in &mut clients {
+        client.allocate(&mut net);
+    }
+    net.wait_without_timers(601);
+    while net.allocations() > 0 {
+        let before = net.allocations();
+        let due = net.servers[0].next_timeout();
+        assert!(due.is_some_and(|due| due <= net.now.instant));
+        net.run_timers();
+        let ended = before - net.allocations();
+        assert!((1..=32).contains(&ended), "{ended}");
+        let mut late = clients.pop().expect("one whose allocation is over");
+        assert_eq!(late.refresh(&mut net, 600).code(), 437);
+    }
+    assert_eq!(net.servers[0].next_timeout(), None);
+}

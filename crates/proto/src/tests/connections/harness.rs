@@ -150,8 +150,11 @@ impl Harness {
             } => {
                 self.now.instant = self.now.instant + after(millis);
                 if and_run_timers {
-                    self.server.handle_timeout(self.now);
-                    self.drain(0);
+                    let now = self.now.instant;
+                    while self.server.next_timeout().is_some_and(|due| due <= now) {
+                        self.server.handle_timeout(self.now);
+                        self.drain(0);
+                    }
                 }
                 Outcome::Silence
             }

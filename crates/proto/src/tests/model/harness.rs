@@ -377,8 +377,11 @@ impl Harness {
     fn wait(&mut self, millis: u64, and_run_timers: bool) {
         self.now.instant = self.now.instant + Duration::from_millis(millis);
         if and_run_timers {
-            self.server.handle_timeout(self.now);
-            self.drain();
+            let now = self.now.instant;
+            while self.server.next_timeout().is_some_and(|due| due <= now) {
+                self.server.handle_timeout(self.now);
+                self.drain();
+            }
             self.replies.clear();
         }
     }
