@@ -224,6 +224,10 @@ F07 no descriptors
     turnd/tests/operating/metrics_health.rs clients_cannot_use_up_the_descriptors_that_metrics_and_a_reload_need
 F08 full buffers
     crates/net/tests/net/udp.rs a_full_send_buffer_drops_and_does_not_wait
+    turnd/tests/network/full_buffers.rs a_link_to_a_peer_that_is_full_costs_what_does_not_fit
+    turnd/tests/network/full_buffers.rs a_small_buffer_toward_a_peer_costs_what_does_not_fit
+    turnd/tests/network/full_buffers.rs a_link_to_a_client_that_is_full_costs_nobody_else_an_answer
+    turnd/tests/network/full_buffers.rs a_small_buffer_toward_a_client_costs_nobody_else_an_answer
 F09 no ports
     turnd/tests/attacks/faults.rs f09_a_full_range_is_told_at_once
 F10 steps of the wall clock

@@ -24,6 +24,7 @@ mod support;
 #[path = "../operating/tls.rs"]
 mod tls;
 
+mod full_buffers;
 mod ip_header;
 mod links;
 mod nobody;

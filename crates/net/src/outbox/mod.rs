@@ -4,8 +4,9 @@
 //! kernel cuts up (UDP_SEGMENT); what goes out through one socket enters the kernel together, and so do
 //! single messages of many sockets, where the system has an io_uring. Order is kept on the way from a socket to a
 //! destination.
-//! Nothing here waits or spins: what cannot be sent now is dropped.
+//! Nothing here waits or spins: what cannot be sent now is dropped. Only for answers part of a buffer is kept.
 
+mod answers;
 mod messages;
 mod queue;
 mod ring;
@@ -24,6 +25,7 @@ use crate::{
     udp::UdpSocket,
 };
 
+pub(crate) use answers::keep_room;
 use messages::{Message, Messages};
 use queue::Queue;
 use ring::{Entry, Outcome, Ring};
@@ -212,15 +214,16 @@ impl Outbox {
         // SAFETY: the headers point at addresses, vectors and control of `messages`, and those at memory of
         // the queue and the slots, all of which this and its caller borrow.
         flushed.calls += unsafe { self.ring.send(&self.entries, &mut self.outcomes) };
-        for (group, outcome) in singles.zip(&self.outcomes) {
-            let message = &self.messages.list[group.messages.start];
-            match outcome {
-                Outcome::Sent => count_sent(flushed, message),
-                Outcome::Blocked => count_blocked(flushed, message),
+        let mut groups = std::mem::take(&mut self.groups);
+        for (at, group) in groups.iter().filter(|group| is_single(group)).enumerate() {
+            match self.outcomes[at] {
+                Outcome::Sent => count_sent(flushed, &self.messages.list[group.messages.start]),
+                Outcome::Blocked => self.send_answers(group.fd, group.messages.clone(), flushed),
                 Outcome::Refused => self.again.push((group.socket, group.datagrams.clone())),
             }
         }
-        self.groups.retain(|group| !is_single(group));
+        groups.retain(|group| !is_single(group));
+        self.groups = groups;
     }
 
     fn send_groups(&mut self, flushed: &mut Flushed) {
@@ -281,10 +284,8 @@ impl Outbox {
                     retries += 1;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    // The socket's buffer is full; so it is for the rest.
-                    for message in &self.messages.list[next..messages.end] {
-                        count_blocked(flushed, message);
-                    }
+                    // So it is for the rest.
+                    self.send_answers(fd, next..messages.end, flushed);
                     return None;
                 }
                 Err(error) => {
