@@ -44,6 +44,7 @@ fn churn_gives_back_descriptors_ports_and_memory() {
         made += CLIENTS;
     }
     let after = (open_files(turnd.pid()), resident(turnd.pid()));
+    println!("{made} allocations: {before:?} files and bytes, and then {after:?}");
     assert_eq!(after.0, before.0, "descriptors");
     let grown = after.1.saturating_sub(before.1);
     assert!(
