@@ -9,12 +9,15 @@
 #[path = "../../crates/proto/tests/stories/support/mod.rs"]
 mod support;
 
-use std::{hint::black_box, time::Duration};
+use std::{
+    hint::black_box,
+    time::{Duration, Instant},
+};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use support::{Client, Network, OTHER_PEER, PEER, Request, at};
 use turnd_proto::{RelayId, Run};
-use turnd_wire::channel_data;
+use turnd_wire::{Family, channel_data};
 
 const CHANNEL: u16 = 0x4000;
 const DATA: [u8; 1200] = [0xA5; 1200];
@@ -127,11 +130,68 @@ fn allocation(criterion: &mut Criterion) {
     });
 }
 
+/// What a hundred thousand allocations make of another one, and how long packets wait for the server when all of those
+/// end at once.
+fn many(criterion: &mut Criterion) {
+    let mut net = Network::open();
+    let allocation = |net: &mut Network, criterion: &mut Criterion, beside: u32| {
+        net.ports.range = 65_000..=65_000;
+        let name = format!("challenge and allocation beside {beside}");
+        criterion.bench_function(&name, |bench| {
+            bench.iter_custom(|rounds| {
+                let mut time = Duration::ZERO;
+                for _ in 0..rounds {
+                    let mut client = Client::new("192.0.2.1:4001");
+                    let began = Instant::now();
+                    client.allocate(net);
+                    time += began.elapsed();
+                    // The network in memory looks through all sockets to close one.
+                    client.refresh(net, 0);
+                    net.events.clear();
+                }
+                time
+            });
+        });
+    };
+    allocation(&mut net, criterion, 0);
+    for number in 0..100_000_u32 {
+        let [_, high, middle, low] = number.to_be_bytes();
+        let mut client = Client::new(&format!("20.{high}.{middle}.{low}:4000"));
+        // Half of them for IPv6: no address has so many ports. The network in memory is not to look for one.
+        let port = 10_000 + (number / 2) as u16;
+        net.ports.range = port..=port;
+        let family = [Family::V4, Family::V6][number as usize % 2];
+        client.call(&mut net, &Request::allocate().family(family));
+    }
+    net.events.clear();
+    allocation(&mut net, criterion, 100_000);
+    net.wait_without_timers(601);
+    let (now, server) = (net.now, &mut net.servers[0]);
+    let mut turns = Vec::new();
+    while server.allocations() > 0 {
+        let began = Instant::now();
+        server.handle_timeout(now);
+        while let Some(output) = server.poll_output() {
+            black_box(output);
+        }
+        turns.push(began.elapsed());
+    }
+    turns.sort_unstable();
+    println!(
+        "100 000 that end at once: {} turns, half of them {:?}, 99 of 100 {:?}, the longest {:?}, all {:?}",
+        turns.len(),
+        turns[turns.len() / 2],
+        turns[turns.len() * 99 / 100],
+        turns[turns.len() - 1],
+        turns.iter().sum::<Duration>()
+    );
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default()
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(1));
-    targets = to_peer, to_client, lookup, allocation
+    targets = to_peer, to_client, lookup, allocation, many
 }
 criterion_main!(benches);

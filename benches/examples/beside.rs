@@ -1,22 +1,34 @@
-//! What one client does to others: how they fare alone, and beside it.
+//! What one client, or a fault, does to others: how they fare alone, and beside it.
 //!
 //! ```sh
 //! cargo run --release -p turnd-benches --example beside -- 127.0.0.1:3478 fairness
 //! cargo run --release -p turnd-benches --example beside -- 127.0.0.1:3478 forgeries
+//! cargo run --release -p turnd-benches --example beside -- 127.0.0.1:3478 hellos
+//! cargo run --release -p turnd-benches --example beside -- 127.0.0.1:3478 fault --command 'dd if=/dev/zero of=/disk/full'
 //! ```
 //!
 //! The server is to have processors of its own: what is measured is the time that its clients wait for it.
 
 use std::{
+    collections::VecDeque,
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
-    process::ExitCode,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    process::{self, ExitCode},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
 
 use clap::{Parser, ValueEnum};
+use rustix::{
+    net::{self, AddressFamily, SendFlags, SocketType},
+    process::setpriority_process,
+};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, crypto::aws_lc_rs};
+use rustls_pki_types::ServerName;
 use turnd_benches::load::{self, Load, Mode, Relayed, Report, Spacing, Transport};
 use turnd_wire::{Algorithm, Class, ErrorCode, Integrity, Key, Message, Method, Writer, attr};
 
@@ -46,6 +58,12 @@ struct Arguments {
     /// Forged requests a second
     #[arg(long, default_value_t = 100_000)]
     forged: u64,
+    /// TLS connections a second that are begun
+    #[arg(long, default_value_t = 1000)]
+    hellos: u64,
+    /// What makes the fault, for a shell; what it says and how it ends does not matter
+    #[arg(long, default_value = ":")]
+    command: String,
     /// Forge signatures behind a nonce that is good, and not the nonce too
     #[arg(long)]
     good_nonce: bool,
@@ -60,6 +78,10 @@ enum What {
     Fairness,
     /// One sends requests that are not signed with any key, and others allocate.
     Forgeries,
+    /// Somebody begins TLS again and again, from two hundred addresses, and leaves it at that.
+    Hellos,
+    /// A command makes a fault, while others come and go before it and after.
+    Fault,
 }
 
 fn main() -> ExitCode {
@@ -67,6 +89,8 @@ fn main() -> ExitCode {
     let done = match arguments.what {
         What::Fairness => fairness(&arguments),
         What::Forgeries => forgeries(&arguments),
+        What::Hellos => hellos(&arguments),
+        What::Fault => fault(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -81,6 +105,11 @@ impl Arguments {
     fn time(&self) -> Duration {
         // What is out of range becomes a time that the load refuses.
         Duration::try_from_secs_f64(self.seconds).unwrap_or(2 * load::LONGEST)
+    }
+
+    fn quiet(&self) -> Load {
+        let clients = self.quiet;
+        self.load(clients, self.rate * clients as u64, self.time())
     }
 
     fn load(&self, clients: usize, rate: u64, time: Duration) -> Load {
@@ -115,19 +144,19 @@ fn relayed(load: &Load) -> io::Result<Relayed> {
 
 // Fairness.
 
+fn tell(when: &str, it: &Relayed) {
+    println!(
+        "quiet {when:<7} {} of {} arrived, {:.3} % lost, p50 {:.0} us, p99 {:.0} us",
+        it.arrived,
+        it.sent,
+        it.loss() * 100.0,
+        it.latency.p50,
+        it.latency.p99
+    );
+}
+
 fn fairness(arguments: &Arguments) -> io::Result<()> {
-    let clients = arguments.quiet;
-    let quiet = arguments.load(clients, arguments.rate * clients as u64, arguments.time());
-    let tell = |when: &str, it: &Relayed| {
-        println!(
-            "quiet {when:<7} {} of {} arrived, {:.3} % lost, p50 {:.0} us, p99 {:.0} us",
-            it.arrived,
-            it.sent,
-            it.loss() * 100.0,
-            it.latency.p50,
-            it.latency.p99
-        );
-    };
+    let quiet = arguments.quiet();
     let alone = relayed(&quiet)?;
     tell("alone", &alone);
     // From before the quiet ones have their allocations until after their last datagram.
@@ -155,6 +184,101 @@ fn fairness(arguments: &Arguments) -> io::Result<()> {
     Ok(())
 }
 
+// Hellos.
+
+fn hellos(arguments: &Arguments) -> io::Result<()> {
+    let quiet = arguments.quiet();
+    let alone = relayed(&quiet)?;
+    tell("alone", &alone);
+    let (is_over, said) = (AtomicBool::new(false), AtomicU64::new(0));
+    let begun = Instant::now();
+    let beside = thread::scope(|scope| {
+        let flood = scope.spawn(|| say_hello(arguments, &is_over, &said));
+        let beside = relayed(&quiet);
+        is_over.store(true, Ordering::Relaxed);
+        flood.join().expect("it does not panic")?;
+        beside
+    })?;
+    tell("beside", &beside);
+    println!(
+        "hellos       {:.0} a second\np99 beside them is {:.2} times p99 alone",
+        said.load(Ordering::Relaxed) as f64 / begun.elapsed().as_secs_f64(),
+        beside.latency.p99 / alone.latency.p99
+    );
+    Ok(())
+}
+
+fn say_hello(arguments: &Arguments, is_over: &AtomicBool, said: &AtomicU64) -> io::Result<()> {
+    // What is measured must not wait for this thread here.
+    setpriority_process(Some(rustix::thread::gettid()), 19)?;
+    let hello = hello()?;
+    let mut open = VecDeque::new();
+    let begun = Instant::now();
+    for number in 0_u64.. {
+        while (begun.elapsed().as_secs_f64() * arguments.hellos as f64) < number as f64 {
+            thread::sleep(Duration::from_micros(200));
+        }
+        if is_over.load(Ordering::Relaxed) {
+            break;
+        }
+        let from = Ipv4Addr::new(127, 0, 1, (number % 200) as u8 + 1);
+        let socket = net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
+        net::bind(&socket, &SocketAddr::from((from, 0)))?;
+        net::connect(&socket, &arguments.server)?;
+        // The server may have closed it already.
+        let _ = net::send(&socket, &hello, SendFlags::NOSIGNAL);
+        open.push_back(socket);
+        if open.len() > 500 {
+            open.pop_front();
+        }
+        said.store(number, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+/// What a client of TLS says first.
+fn hello() -> io::Result<Vec<u8>> {
+    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth();
+    let name = ServerName::from(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let mut client = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
+    let mut bytes = Vec::new();
+    client.write_tls(&mut bytes)?;
+    Ok(bytes)
+}
+
+// Faults.
+
+/// Between those who come while there is a fault.
+const REST: Duration = Duration::from_millis(4);
+
+fn fault(arguments: &Arguments) -> io::Result<()> {
+    let quiet = arguments.quiet();
+    let while_others_come_and_go = || {
+        thread::scope(|scope| {
+            let others = scope.spawn(|| allocate_again_and_again(arguments, REST));
+            let relayed = relayed(&quiet);
+            let times = others.join().expect("it does not panic")?;
+            Ok::<_, io::Error>((relayed?, times.len()))
+        })
+    };
+    let (before, came) = while_others_come_and_go()?;
+    tell("before", &before);
+    process::Command::new("sh")
+        .args(["-c", &arguments.command])
+        .status()?;
+    let (during, come) = while_others_come_and_go()?;
+    tell("during", &during);
+    println!(
+        "others       {came} allocations before, {come} during\np99 during it is {:.2} times p99 before",
+        during.latency.p99 / before.latency.p99
+    );
+    Ok(())
+}
+
 // Forgeries.
 
 fn forgeries(arguments: &Arguments) -> io::Result<()> {
@@ -169,12 +293,15 @@ fn forgeries(arguments: &Arguments) -> io::Result<()> {
         );
         at(99) as f64
     };
-    let alone = tell("alone", &allocate_again_and_again(arguments)?);
+    let alone = tell(
+        "alone",
+        &allocate_again_and_again(arguments, Duration::ZERO)?,
+    );
     let (is_over, sent) = (AtomicBool::new(false), AtomicU64::new(0));
     let begun = Instant::now();
     let times = thread::scope(|scope| {
         let flood = scope.spawn(|| forge(arguments, &is_over, &sent));
-        let times = allocate_again_and_again(arguments);
+        let times = allocate_again_and_again(arguments, Duration::ZERO);
         is_over.store(true, Ordering::Relaxed);
         flood.join().expect("it does not panic")?;
         times
@@ -189,8 +316,8 @@ fn forgeries(arguments: &Arguments) -> io::Result<()> {
     Ok(())
 }
 
-/// How long each success took, in order of length.
-fn allocate_again_and_again(arguments: &Arguments) -> io::Result<Vec<Duration>> {
+/// How long each success took, in order of length. In between there is a rest.
+fn allocate_again_and_again(arguments: &Arguments, rest: Duration) -> io::Result<Vec<Duration>> {
     let mut client = Client::new(arguments)?;
     let until = Instant::now() + arguments.time();
     let mut times = Vec::new();
@@ -199,6 +326,7 @@ fn allocate_again_and_again(arguments: &Arguments) -> io::Result<Vec<Duration>> 
         client.ask(Method::ALLOCATE)?;
         times.push(begun.elapsed());
         client.ask(Method::REFRESH)?;
+        thread::sleep(rest);
     }
     times.sort_unstable();
     Ok(times)
