@@ -129,7 +129,7 @@ fn is_awaited(external: &External, relay: IpAddr) -> bool {
         None => named(None),
         own => own,
     };
-    !has_pair && name.is_some_and(|name| name.found.is_empty())
+    !has_pair && name.is_some_and(|name| name.is_awaited(relay))
 }
 
 /// Of one link only.

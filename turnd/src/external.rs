@@ -3,24 +3,19 @@
 use std::{
     collections::HashMap,
     fmt,
-    io::{self, ErrorKind},
-    net::{IpAddr, SocketAddr, ToSocketAddrs},
+    net::IpAddr,
     sync::mpsc,
     thread,
     time::{Duration, Instant},
 };
 
-use turnd_wire::{Family, Method};
+use turnd_wire::Family;
 
-use crate::{
-    addresses::{Addresses, is_link_local},
-    config::{External, ExternalName, PublicName, Settings},
-    listeners::Protocol,
-    stun_client::Question,
-};
+use crate::config::{External, ExternalName, Settings};
 
-/// How long the STUN server may take, which is asked three times meanwhile.
-const STUN: Duration = Duration::from_secs(3);
+mod finding;
+
+use finding::{Found, Why};
 
 /// Why a name of `external-ip` gives no address.
 #[derive(Debug)]
@@ -28,16 +23,6 @@ pub struct ExternalError {
     /// As it is written.
     name: String,
     why: Why,
-}
-
-#[derive(Debug)]
-enum Why {
-    Machine(io::Error),
-    Lookup(String, io::Error),
-    NoAnswer(SocketAddr, io::Error),
-    Late(Duration),
-    NoAddress(&'static str),
-    Useless(IpAddr),
 }
 
 impl fmt::Display for ExternalError {
@@ -58,42 +43,13 @@ impl fmt::Display for ExternalError {
 
 impl std::error::Error for ExternalError {}
 
-impl Why {
-    /// Whether nobody has said anything yet, so that it may be otherwise in a moment. Whatever is said is believed:
-    /// that there is no such name, too.
-    fn is_silence(&self) -> bool {
-        match self {
-            Self::Late(_) => true,
-            Self::Lookup(_, error) => !says_no(error),
-            Self::NoAnswer(_, error) => {
-                matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock)
-            }
-            Self::Machine(_) | Self::NoAddress(_) | Self::Useless(_) => false,
-        }
-    }
-}
-
-/// Whether the resolver has an answer, which is that there is nothing. The standard library has no number for it; the
-/// words are those of glibc and of musl for EAI_NONAME and EAI_NODATA.
-fn says_no(error: &io::Error) -> bool {
-    let said = error.to_string();
-    [
-        "Name or service not known",
-        "No address associated with",
-        "Name does not resolve",
-        "Name has no usable address",
-    ]
-    .iter()
-    .any(|words| said.contains(words))
-}
-
 /// What names were found to be.
 #[derive(Debug)]
 pub(crate) struct Resolved {
     /// With all that is known.
     pub(crate) external: External,
-    /// Of whom nobody has said anything in time, or, while running, anything good. They have the address that was told
-    /// before, if there was one.
+    /// Of whom nobody has said anything in time, or, while running, anything good; or not for both families. They have
+    /// the address that was told before, if there was one.
     pub(crate) late: Vec<ExternalError>,
 }
 
@@ -152,10 +108,12 @@ pub(crate) fn resolve_beside(
     let known = before.filter(|it| it.stun_server == settings.external.stun_server);
     let (sender, answers) = mpsc::channel();
     let mut asked = Vec::new();
+    let patience = occasion.patience();
+    let deadline = Instant::now() + patience;
     for (nth, name) in external.named.iter_mut().enumerate() {
         let known = known.and_then(|it| it.named.iter().find(|it| it.is_same(name)));
-        // One that has not answered yet is asked again.
-        if let Some(known) = known.filter(|known| !known.found.is_empty()) {
+        // One that has not answered yet, or not for both families, is asked again.
+        if let Some(known) = known.filter(|it| !it.found.is_empty() && it.missing.is_none()) {
             name.found.clone_from(&known.found);
             continue;
         }
@@ -164,7 +122,7 @@ pub(crate) fn resolve_beside(
         let begun = thread::Builder::new()
             .name("turnd-name".to_owned())
             .spawn(move || {
-                let found = find(&name, &settings, look_up, Question::ask);
+                let found = finding::find(&name, &settings, deadline);
                 // Nobody waits any more once it has taken too long.
                 let _ = sender.send((nth, found));
             });
@@ -172,8 +130,6 @@ pub(crate) fn resolve_beside(
         drop(begun);
     }
     drop(sender);
-    let patience = occasion.patience();
-    let deadline = Instant::now() + patience;
     let mut answered = HashMap::new();
     while answered.len() < asked.len() {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -185,143 +141,71 @@ pub(crate) fn resolve_beside(
     let mut late = Vec::new();
     for nth in asked {
         let name = &mut external.named[nth];
-        let why = match answered.remove(&nth).unwrap_or(Err(Why::Late(patience))) {
-            Ok(found) => {
-                name.found = found;
-                continue;
+        let written = name.name.to_string();
+        let error = |why| ExternalError { name: written, why };
+        match answered.remove(&nth).unwrap_or(Err(Why::Late(patience))) {
+            Ok(found) => late.extend(take(name, found, before).map(error)),
+            Err(why) if occasion == Occasion::Beginning && !why.is_silence() => {
+                return Err(error(why));
             }
-            Err(why) => why,
-        };
-        let is_fatal = occasion == Occasion::Beginning && !why.is_silence();
-        let error = ExternalError {
-            name: name.name.to_string(),
-            why,
-        };
-        if is_fatal {
-            return Err(error);
+            Err(why) => {
+                *name = told_before(before, name);
+                late.push(error(why));
+            }
         }
-        name.found = told_before(before, name);
-        late.push(error);
     }
     Ok(Resolved { external, late })
 }
 
-/// What clients were told of the same relay addresses until now, whoever said so.
-fn told_before(before: Option<&External>, name: &ExternalName) -> Vec<IpAddr> {
+/// Notes what was found, and returns why that is not all. For what is missing is told what was told before; before
+/// anything was, nothing.
+fn take(name: &mut ExternalName, found: Found, before: Option<&External>) -> Option<Why> {
+    let told = told_before(before, name);
+    name.found = found.addresses;
+    name.missing = None;
+    let (family, why) = found.missing?;
+    let mut same_family = told.found.iter().filter(|ip| Family::of(**ip) == family);
+    if let Some(&ip) = same_family.next() {
+        name.found.push(ip);
+        name.found.sort_unstable();
+    } else if told.found.is_empty() || told.missing == Some(family) {
+        name.missing = Some(family);
+    }
+    Some(why)
+}
+
+/// The name with what clients were told of the same relay addresses until now, whoever said so.
+fn told_before(before: Option<&External>, name: &ExternalName) -> ExternalName {
     let Some(before) = before else {
-        return name.found.clone();
+        return name.clone();
     };
     let named = before.named.iter().find(|it| it.private == name.private);
-    if let Some(named) = named {
-        return named.found.clone();
-    }
-    match name.private {
-        Some(private) => {
+    let (found, missing) = match (named, name.private) {
+        (Some(named), _) => (named.found.clone(), named.missing),
+        (None, Some(private)) => {
             let pairs = before.pairs.iter().filter(|it| it.private == private);
-            pairs.map(|it| it.public).collect()
+            (pairs.map(|it| it.public).collect(), None)
         }
-        None => {
-            let v4 = before.plain_v4.map(IpAddr::V4);
-            v4.into_iter()
-                .chain(before.plain_v6.map(IpAddr::V6))
-                .collect()
+        (None, None) => {
+            let v4 = before.plain_v4.map(IpAddr::V4).into_iter();
+            (v4.chain(before.plain_v6.map(IpAddr::V6)).collect(), None)
         }
-    }
-}
-
-/// The addresses of one name: at most one a family.
-fn find(
-    name: &ExternalName,
-    settings: &Settings,
-    look_up: impl Fn(&str, u16) -> io::Result<Vec<SocketAddr>>,
-    ask: impl Fn(Question) -> io::Result<crate::stun_client::Answer>,
-) -> Result<Vec<IpAddr>, Why> {
-    let look_up =
-        |host: &str, port| look_up(host, port).map_err(|error| Why::Lookup(host.to_owned(), error));
-    let wanted = |family| {
-        name.private
-            .is_none_or(|private| Family::of(private) == family)
     };
-    let families = [Family::V4, Family::V6]
-        .into_iter()
-        .filter(|it| wanted(*it));
-    let mut found = Vec::new();
-    match &name.name {
-        PublicName::Host(host) => {
-            let all = look_up(host, 0)?;
-            let first = |family| {
-                all.iter()
-                    .map(SocketAddr::ip)
-                    .find(|ip| Family::of(*ip) == family)
-            };
-            found.extend(families.filter_map(first));
-        }
-        PublicName::Auto => {
-            let (host, port) = settings
-                .external
-                .stun_server
-                .as_ref()
-                .map_or(("", 0), |it| (&it.0, it.1));
-            let servers = look_up(host, port)?;
-            let addresses = Addresses::find(settings).map_err(Why::Machine)?;
-            let relays = addresses.relay.iter().map(|it| it.0);
-            let relays: Vec<IpAddr> = relays.chain(addresses.awaited).collect();
-            for family in families {
-                let relay = relays.iter().copied().find(|ip| Family::of(*ip) == family);
-                let server = servers.iter().find(|it| Family::of(it.ip()) == family);
-                let (Some(from), Some(&server)) = (name.private.or(relay), server) else {
-                    continue;
-                };
-                let answer = ask(Question {
-                    protocol: Protocol::Udp,
-                    server,
-                    from: Some(from),
-                    method: Method::BINDING,
-                    patience: STUN,
-                });
-                let answer = answer.map_err(|error| Why::NoAnswer(server, error))?;
-                let no_address = io::Error::new(ErrorKind::InvalidData, "it tells no address");
-                let mapped = answer.mapped.filter(|it| Family::of(it.ip()) == family);
-                found.push(mapped.ok_or(Why::NoAnswer(server, no_address))?.ip());
-            }
-        }
+    ExternalName {
+        found,
+        missing,
+        ..name.clone()
     }
-    if let Some(&useless) = found.iter().find(|ip| !is_of_use(**ip)) {
-        return Err(Why::Useless(useless));
-    }
-    if found.is_empty() {
-        return Err(Why::NoAddress(match name.private {
-            Some(IpAddr::V4(_)) => "IPv4",
-            Some(IpAddr::V6(_)) => "IPv6",
-            None => "usable",
-        }));
-    }
-    Ok(found)
-}
-
-fn is_of_use(ip: IpAddr) -> bool {
-    let is_everybody = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
-    !(ip.is_loopback()
-        || ip.is_unspecified()
-        || ip.is_multicast()
-        || is_everybody
-        || is_link_local(ip))
-}
-
-/// The system's resolver. It may take longer than anybody waits.
-fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-    Ok((host, port).to_socket_addrs()?.collect())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::{
-        config::{Machine, Outcome, load_on},
-        stun_client::Answer,
-    };
+    use std::io;
 
-    fn settings(lines: &str) -> Settings {
+    use super::*;
+    use crate::config::{Machine, Outcome, load_on};
+
+    pub(super) fn settings(lines: &str) -> Settings {
         let text =
             format!("listening-port=3478\nrelay-ip=192.0.2.10\nuser=a:b\nrealm=r\n{lines}\n");
         let machine = Machine {
@@ -337,75 +221,6 @@ mod tests {
         }
     }
 
-    fn found(lines: &str, records: &[&str], seen: io::Result<&str>) -> Result<Vec<String>, String> {
-        let settings = settings(lines);
-        let seen = seen.map(|it| it.parse().unwrap());
-        let look_up = |host: &str, port| {
-            assert_eq!(host, "turn.example.org");
-            let records = records
-                .iter()
-                .map(|it| SocketAddr::new(it.parse().unwrap(), port));
-            Ok(records.collect())
-        };
-        let ask = |question: Question| {
-            assert_eq!(question.server.port(), 3478);
-            assert_eq!(question.from, Some("192.0.2.10".parse().unwrap()));
-            match &seen {
-                Ok(mapped) => Ok(Answer {
-                    is_error: false,
-                    mapped: Some(*mapped),
-                }),
-                Err(error) => Err(error.kind().into()),
-            }
-        };
-        let name = &settings.external.named[0];
-        let found = find(name, &settings, look_up, ask);
-        let found = found.map_err(|why| {
-            let name = name.name.to_string();
-            ExternalError { name, why }.to_string()
-        })?;
-        Ok(found.iter().map(ToString::to_string).collect())
-    }
-
-    const NOBODY: io::Result<&str> = Ok("198.51.100.1:1");
-
-    #[test]
-    fn a_name_is_one_address_of_each_family() {
-        let records = ["203.0.113.1", "203.0.113.2", "2001:db8::1"];
-        let plain = "external-ip=turn.example.org";
-        assert_eq!(
-            found(plain, &records, NOBODY).unwrap(),
-            ["203.0.113.1", "2001:db8::1"]
-        );
-        let of_one = "external-ip=turn.example.org/192.0.2.10";
-        assert_eq!(found(of_one, &records, NOBODY).unwrap(), ["203.0.113.1"]);
-        assert_eq!(
-            found(of_one, &records[2..], NOBODY).unwrap_err(),
-            "external-ip: turn.example.org: there is no IPv4 address"
-        );
-        assert_eq!(
-            found(plain, &["127.0.1.1"], NOBODY).unwrap_err(),
-            "external-ip: turn.example.org: it is 127.0.1.1, which no client can reach"
-        );
-    }
-
-    #[test]
-    fn auto_is_what_the_stun_server_sees_from_the_relay_address() {
-        for auto in ["auto", "auto/192.0.2.10"] {
-            let lines = format!("external-ip={auto}\nexternal-ip-stun-server=turn.example.org");
-            let records = ["198.51.100.1"];
-            let seen = found(&lines, &records, Ok("203.0.113.5:4711"));
-            assert_eq!(seen.unwrap(), ["203.0.113.5"]);
-            let silent = found(&lines, &records, Err(ErrorKind::TimedOut.into()));
-            assert_eq!(
-                silent.unwrap_err(),
-                "external-ip: auto: no answer from the STUN server 198.51.100.1:3478: timed out"
-            );
-            let other_family = found(&lines, &["2001:db8::1"], NOBODY).unwrap_err();
-            assert!(other_family.ends_with("address"), "{other_family}");
-        }
-    }
-
     /// What was told of the same relay addresses stays.
     #[test]
     fn a_name_that_is_not_answered_has_the_address_of_before() {
@@ -417,7 +232,7 @@ mod tests {
         );
         let told = |name: &ExternalName, before: &External| -> Vec<String> {
             let told = told_before(Some(before), name);
-            told.iter().map(ToString::to_string).collect()
+            told.found.iter().map(ToString::to_string).collect()
         };
         assert_eq!(
             told(&of_all, &before.external),
@@ -431,18 +246,35 @@ mod tests {
         assert!(told(&of_one, &other).is_empty());
     }
 
+    /// Nobody is told the relay's own address in place of one that is still to come.
     #[test]
-    fn silence_is_no_answer_and_everything_else_is() {
-        let lookup = |text: &str| Why::Lookup("a".to_owned(), io::Error::other(text));
-        let prefix = "failed to lookup address information: ";
-        assert!(lookup(&format!("{prefix}Temporary failure in name resolution")).is_silence());
-        assert!(lookup(&format!("{prefix}Try again")).is_silence());
-        assert!(!lookup(&format!("{prefix}Name or service not known")).is_silence());
-        assert!(!lookup(&format!("{prefix}Name does not resolve")).is_silence());
-        let answer = |kind: ErrorKind| Why::NoAnswer(([192, 0, 2, 1], 9).into(), kind.into());
-        assert!(answer(ErrorKind::TimedOut).is_silence());
-        assert!(!answer(ErrorKind::ConnectionRefused).is_silence());
-        assert!(!Why::NoAddress("IPv4").is_silence());
+    fn a_family_that_is_missing_has_the_address_of_before_or_is_awaited() {
+        let (v4, v6) = (
+            "203.0.113.1".parse().unwrap(),
+            "2001:db8::1".parse().unwrap(),
+        );
+        let auto = "external-ip=auto\nexternal-ip-stun-server=stun.example.org";
+        let taken = |before: Option<External>| {
+            let mut name = settings(auto).external.named.remove(0);
+            let why = Why::NoAnswer(([192, 0, 2, 1], 9).into(), io::ErrorKind::TimedOut.into());
+            let found = Found {
+                addresses: vec![v6],
+                missing: Some((Family::V4, why)),
+            };
+            assert!(take(&mut name, found, before.as_ref()).is_some());
+            (name.found, name.missing)
+        };
+        assert_eq!(taken(None), (vec![v6], Some(Family::V4)));
+        let before = settings("external-ip=203.0.113.1").external;
+        assert_eq!(taken(Some(before)), (vec![v4, v6], None));
+        // Clients were told the relay's own address, and are.
+        let before = settings("external-ip=2001:db8::7").external;
+        assert_eq!(taken(Some(before)), (vec![v6], None));
+        let mut before = settings(auto).external;
+        assert_eq!(taken(Some(before.clone())), (vec![v6], Some(Family::V4)));
+        before.named[0].found = vec![v6];
+        before.named[0].missing = Some(Family::V4);
+        assert_eq!(taken(Some(before)), (vec![v6], Some(Family::V4)));
     }
 
     #[test]

@@ -126,6 +126,7 @@ mod tests {
                 name: PublicName::Auto,
                 private: Some(ip("8.8.7.5")),
                 found: vec![ip("8.8.7.6")],
+                missing: None,
             }],
             ..External::default()
         };

@@ -142,6 +142,7 @@ fn external(raw: &Raw, findings: &mut Findings) -> External {
                     name: name.clone(),
                     private: at.value.private,
                     found: Vec::new(),
+                    missing: None,
                 };
                 add_name(&mut external, name, &at.origin, findings);
                 continue;

@@ -9,6 +9,7 @@ use std::{
 };
 
 use turnd_proto::{PeerRules, Redirects};
+use turnd_wire::Family;
 
 use super::{
     binding::Binding,
@@ -167,6 +168,8 @@ pub struct ExternalName {
     pub private: Option<IpAddr>,
     /// What it was found to be: at most one address a family. Empty until it is looked up.
     pub found: Vec<IpAddr>,
+    /// The family that is not known yet, though the other is.
+    pub missing: Option<Family>,
 }
 
 impl ExternalName {
@@ -181,6 +184,12 @@ impl ExternalName {
     pub fn public(&self, relay: IpAddr) -> Option<IpAddr> {
         let mut found = self.found.iter().copied();
         found.find(|ip| ip.is_ipv4() == relay.is_ipv4())
+    }
+
+    /// Whether it is not known yet what it is for a relay address.
+    #[must_use]
+    pub fn is_awaited(&self, relay: IpAddr) -> bool {
+        self.found.is_empty() || self.missing == Some(Family::of(relay))
     }
 }
 

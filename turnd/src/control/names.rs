@@ -100,7 +100,8 @@ impl Names {
 }
 
 fn interval(external: &External) -> Duration {
-    let is_awaited = external.named.iter().any(|name| name.found.is_empty());
+    let mut names = external.named.iter();
+    let is_awaited = names.any(|name| name.found.is_empty() || name.missing.is_some());
     if is_awaited {
         external.interval.min(AWAITED)
     } else {

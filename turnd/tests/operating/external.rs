@@ -25,6 +25,7 @@ shift 2
 ip link set lo up
 ip address add 192.0.2.10/32 dev lo
 ip address add 192.0.2.99/32 dev lo
+for host in 10 99; do ip address add 2001:db8::$host/128 dev lo; done
 mount --bind "$hosts" /etc/hosts
 if [ -n "$seen" ]; then
     mkfifo "$hosts.ready"
@@ -62,18 +63,36 @@ while os.getppid() == parent:
     time.sleep(0.1)
 "#;
 
-/// Answers one Binding request with an address that it was not sent from, as behind a NAT.
+/// Answers Binding requests with an address that they were not sent from, as behind a NAT; over IPv6 only once the list
+/// of hosts has a line about it. As long as whoever started it.
 const SERVER: &str = r#"
-import ipaddress, socket, struct, sys
-server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-server.bind(("192.0.2.99", 3478))
-server.settimeout(20)
+import ipaddress, os, select, socket, struct, sys
+def server(family, address):
+    server = socket.socket(family, socket.SOCK_DGRAM)
+    server.bind((address, 3478))
+    return server
+servers = [server(socket.AF_INET, "192.0.2.99"), server(socket.AF_INET6, "2001:db8::99")]
+parent = os.getppid()
 print("ready", flush=True)
-request, client = server.recvfrom(2000)
-assert client[0] == "192.0.2.10", client
-address = int(ipaddress.IPv4Address(sys.argv[1])) ^ 0x2112A442
-value = struct.pack("!BBHI", 0, 1, client[1] ^ 0x2112, address)
-server.sendto(struct.pack("!HHI", 0x0101, 12, 0x2112A442) + request[8:20] + struct.pack("!HH", 0x20, 8) + value, client)
+os.close(1)
+while os.getppid() == parent:
+    for server in select.select(servers, [], [], 0.1)[0]:
+        request, client = server.recvfrom(2000)
+        seen = sys.argv[1]
+        if server == servers[1]:
+            assert client[0] == "2001:db8::10", client
+            seen = [line.split()[0] for line in open("/etc/hosts") if "seen-over-ipv6" in line]
+            if not seen:
+                continue
+            seen = seen[0]
+        else:
+            assert client[0] == "192.0.2.10", client
+        address = ipaddress.ip_address(seen).packed
+        mask = struct.pack("!I", 0x2112A442) + request[8:20]
+        address = bytes(a ^ b for a, b in zip(address, mask))
+        value = struct.pack("!BBH", 0, 1 if len(address) == 4 else 2, client[1] ^ 0x2112) + address
+        value = struct.pack("!HH", 0x20, len(value)) + value
+        server.sendto(struct.pack("!HHI", 0x0101, len(value), 0x2112A442) + request[8:20] + value, client)
 "#;
 
 struct Hosts(TempDir);
@@ -117,27 +136,16 @@ impl Hosts {
 
 /// What a client is told as its relayed address.
 fn told_to_a_client(turnd: &Turnd) -> String {
+    told_to_a_client_of(turnd, "127.0.0.1")
+}
+
+/// The same, for a client of this peer, of whose family the relayed address is.
+fn told_to_a_client_of(turnd: &Turnd, peer: &str) -> String {
     let output = Command::new("nsenter")
         .arg(format!("--target={}", turnd.pid()))
-        .args([
-            "--net",
-            "timeout",
-            "5",
-            "turnutils_uclient",
-            "-v",
-            "-c",
-            "-n",
-            "1",
-        ])
-        .args([
-            "-u",
-            "alice",
-            "-w",
-            "wonderland",
-            "-e",
-            "127.0.0.1",
-            "127.0.0.1",
-        ])
+        .args(["--net", "timeout", "5", "turnutils_uclient"])
+        .args(["-v", "-c", "-n", "1", "-u", "alice", "-w", "wonderland"])
+        .args(["-e", peer, "127.0.0.1"])
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -291,6 +299,52 @@ fn auto_is_what_a_stun_server_sees() {
     );
     let told = told_to_a_client(&turnd);
     assert!(told.contains("203.0.113.5:"), "{told}");
+    turnd.stop();
+}
+
+/// The address that came is used, one line says what did not come, and nobody is told the relay's own address instead.
+#[test]
+fn a_stun_server_that_is_silent_over_one_family_does_not_discard_the_other() {
+    if !is_root() {
+        return;
+    }
+    const LIMIT: Duration = Duration::from_secs(5);
+    const SILENT: &str = "external-ip: auto: no answer from the STUN server [2001:db8::99]:3478: ";
+    const SERVERS: &str = "192.0.2.99 stun.test\n2001:db8::99 stun.test\n";
+    let hosts = Hosts::new(SERVERS);
+    let config = format!(
+        "{CONFIG}relay-ip=2001:db8::10\nlistening-port=3478\nexternal-ip=auto\n\
+         external-ip-stun-server=stun.test\n"
+    );
+    let began = Instant::now();
+    let turnd = Turnd::start_with(hosts.command("203.0.113.5"), &config, &[]);
+    let took = began.elapsed();
+    assert!(took <= LIMIT, "{took:?}");
+    let log = turnd.log();
+    assert!(log.contains("clients are told 203.0.113.5"), "{log}");
+    assert_eq!(log.matches("external-ip: auto: ").count(), 1, "{log}");
+    assert!(log.contains(SILENT), "{log}");
+    assert!(
+        log.contains("not relaying from 2001:db8::10 before"),
+        "{log}"
+    );
+    let told = told_to_a_client(&turnd);
+    assert!(told.contains("203.0.113.5:"), "{told}");
+
+    let seen = turnd.line_count();
+    turnd.write_file("turnserver.conf", &format!("{config}user=bob:builder\n"));
+    turnd.signal("HUP");
+    turnd.wait_for_line_after(seen, SILENT);
+    let line = turnd.wait_for_line_after(seen, "SIGHUP received: configuration read again");
+    assert!(line.contains("users"), "{line}");
+    let told = told_to_a_client(&turnd);
+    assert!(told.contains("203.0.113.5:"), "{told}");
+
+    let seen = turnd.line_count();
+    hosts.write(&format!("{SERVERS}2001:db8:5::1 seen-over-ipv6\n"));
+    turnd.wait_for_line_after(seen, "external-ip is another address");
+    let told = told_to_a_client_of(&turnd, "::1");
+    assert!(told.contains("2001:db8:5::1"), "{told}");
     turnd.stop();
 }
 
