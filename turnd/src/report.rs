@@ -68,6 +68,16 @@ counts! {
     }
 }
 
+counts! {
+    /// What was not taken because memory is short.
+    NotTaken {
+        /// Connections of clients, over TCP and TLS.
+        connections = "client-connection",
+        /// Datagrams that would begin a DTLS association.
+        dtls = "dtls-handshake",
+    }
+}
+
 /// Datagrams that one receive call brought, from 1 to 32.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BatchSize;
@@ -113,6 +123,8 @@ pub struct LoopCounters {
     pub connections: OpenConnections,
     /// Handshakes.
     pub handshakes: Handshakes,
+    /// What was not taken because memory is short.
+    pub memory_hits: NotTaken,
     /// New beginnings after a panic.
     pub restarts: u64,
     /// Turns of the loop.
@@ -137,6 +149,7 @@ impl AddAssign for LoopCounters {
         self.send_drops += other.send_drops;
         self.connections += other.connections;
         self.handshakes += other.handshakes;
+        self.memory_hits += other.memory_hits;
         self.restarts += other.restarts;
         self.turns += other.turns;
         self.turn_micros += other.turn_micros;

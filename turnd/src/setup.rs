@@ -237,6 +237,7 @@ impl Setup {
         Sources {
             reporter: reporter.clone(),
             ports: self.ports.clone(),
+            memory: self.lasting.memory.clone(),
             tls: self.encryption.as_ref().map(|it| it.tls.clone()),
             realm: settings.realm.clone(),
         }

@@ -102,7 +102,7 @@ impl Server {
         if self.refuses_allocations {
             return Err(Refusal::NO_CAPACITY);
         }
-        self.needs_memory()?;
+        self.needs_memory(|hits| &mut hits.allocations)?;
         let request = AllocateRequest::parse(message, &self.settings, &reply.client)?;
         self.refuse_own_relays(&reply.client)?;
         let (place, next_place) = self.places(&request.relay, owner.account())?;

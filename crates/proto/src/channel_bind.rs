@@ -57,7 +57,7 @@ impl Server {
         allocation
             .may_bind(request.channel, peer, now, limit)
             .map_err(|why| match why {
-                NoRoom::Full => Refusal::NO_CAPACITY,
+                NoRoom::Full => self.no_room(|hits| &mut hits.channels),
                 NoRoom::BoundElsewhere => Refusal::BAD_REQUEST,
             })?;
         let meets = self.settings.abuse.new_peers;

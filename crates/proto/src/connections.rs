@@ -100,7 +100,7 @@ impl Server {
         peer: SocketAddr,
         stage: Stage,
     ) -> Result<ConnectionId, Refusal> {
-        self.needs_memory()?;
+        self.needs_memory(|hits| &mut hits.peer_connections)?;
         let limits = self.settings.limits;
         let connections = &mut self.connections;
         // Names are 24 bits of chance. As long as most are free, one is found at once.

@@ -259,6 +259,20 @@ impl Drops {
 }
 
 counts! {
+    /// What was not begun because memory is short, by what it was.
+    MemoryHits {
+        /// An allocation (508).
+        allocations = "allocation",
+        /// A permission (508).
+        permissions = "permission",
+        /// A channel (508).
+        channels = "channel",
+        /// A connection with a peer (508), or from one, which is not taken.
+        peer_connections = "peer-connection",
+    }
+}
+
+counts! {
     /// What the allowance of 401 replies (`unauthorized-ratelimit`) did. Gauges are of this moment.
     ChallengeLimit {
         /// Replies that were not sent.
@@ -321,8 +335,8 @@ pub struct Counters {
     pub total_quota_hits: u64,
     /// 486 because `bps-capacity` is handed out.
     pub capacity_hits: u64,
-    /// 508 to an Allocate or Connect, and peers' connections that were not taken, because memory is short.
-    pub memory_hits: u64,
+    /// What was not begun because memory is short.
+    pub memory_hits: MemoryHits,
     /// Requests that did not show who sent them.
     pub auth_failures: AuthFailures,
     /// 401 replies that were not sent.

@@ -158,7 +158,7 @@ pub use allocation_kind::{AllocationKind, ByKind, RelayFamilies};
 pub use bandwidth::{Bandwidth, Grant, NothingLeft};
 pub use counters::{
     AllocationBytes, AllocationSeconds, AuthFailures, ByCode, ByEnding, ByMethod, ChallengeLimit,
-    Counters, Drops,
+    Counters, Drops, MemoryHits,
 };
 pub use denied_users::DeniedUsers;
 pub use discovery::{Discovery, Origin};

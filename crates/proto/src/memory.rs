@@ -3,7 +3,7 @@
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use crate::{refusal::Refusal, server::Server};
+use crate::{counters::MemoryHits, refusal::Refusal, server::Server};
 
 /// What all servers of a process know of its memory.
 #[derive(Debug, Default)]
@@ -26,12 +26,22 @@ impl Memory {
 
 impl Server {
     /// Refuses what would grow while memory is short (508). What is there is refreshed as ever.
-    pub(crate) fn needs_memory(&mut self) -> Result<(), Refusal> {
-        if !self.settings.memory.is_short() {
-            return Ok(());
+    pub(crate) fn needs_memory(
+        &mut self,
+        count: fn(&mut MemoryHits) -> &mut u64,
+    ) -> Result<(), Refusal> {
+        if self.settings.memory.is_short() {
+            return Err(self.no_room(count));
         }
-        self.counters.memory_hits += 1;
-        Err(Refusal::NO_CAPACITY)
+        Ok(())
+    }
+
+    /// What is said when [`Self::room`] was not enough (508).
+    pub(crate) fn no_room(&mut self, count: fn(&mut MemoryHits) -> &mut u64) -> Refusal {
+        if self.settings.memory.is_short() {
+            *count(&mut self.counters.memory_hits) += 1;
+        }
+        Refusal::NO_CAPACITY
     }
 
     /// How much of something an allocation may hold: none is added while memory is short.

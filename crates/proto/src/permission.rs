@@ -90,7 +90,7 @@ impl Server {
         // Also what is refused lets go of permissions that have expired.
         let after = allocation.held();
         self.counters.held(before, after);
-        permitted.map_err(|_| Refusal::NO_CAPACITY)?;
+        permitted.map_err(|_| self.no_room(|hits| &mut hits.permissions))?;
         self.counters.permissions_made += hosts.len() as u64;
         self.set_allocation_timer(id);
         Ok(())

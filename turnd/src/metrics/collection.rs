@@ -83,6 +83,7 @@ impl Collection {
         });
         coturn::add(&mut families, &sources.realm, &total, users.as_ref());
         server::add(&mut families, &total.server);
+        server::add_memory(&mut families, &total, &sources.memory);
         server::add_ports(&mut families, &sources.ports);
         worker::add(&mut families, &total.worker);
         worker::add_each(&mut families, &known);

@@ -23,6 +23,7 @@ use std::{
 };
 
 use tokio::sync::oneshot;
+use turnd_proto::Memory;
 
 use crate::{
     config,
@@ -40,6 +41,8 @@ pub struct Sources {
     pub reporter: Reporter,
     /// The relay ports.
     pub ports: Arc<RelayPorts>,
+    /// Whether there is memory for more work.
+    pub memory: Arc<Memory>,
     /// The certificate of TLS and DTLS, if they are offered.
     pub tls: Option<Arc<TlsServer>>,
     /// The realm that traffic is counted under.

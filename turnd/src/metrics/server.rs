@@ -1,10 +1,10 @@
 //! What the state machine counts: requests and their ends, allocations, what was not relayed; and the
 //! relay ports.
 
-use turnd_proto::{Counters, RelayProtocol};
+use turnd_proto::{Counters, Memory, RelayProtocol};
 
 use super::families::Families;
-use crate::ports::RelayPorts;
+use crate::{ports::RelayPorts, report::WorkerReport};
 
 pub(super) fn add(families: &mut Families, server: &Counters) {
     add_requests(families, server);
@@ -73,12 +73,6 @@ fn add_refusals(families: &mut Families, server: &Counters) {
         );
     families
         .counter(
-            "turnd_memory_hits_total",
-            "Allocations refused with 508 and connections with peers refused, because memory is nearly gone",
-        )
-        .sample(&[], server.memory_hits);
-    families
-        .counter(
             "turnd_peers_refused_total",
             "Peers refused with 403 because nobody may reach them",
         )
@@ -89,6 +83,23 @@ fn add_refusals(families: &mut Families, server: &Counters) {
             "Answers of NAT behaviour discovery that were not sent, because their source has had its share",
         )
         .sample(&[], server.discoveries_dropped);
+}
+
+/// Adds what nearly no memory does.
+pub(super) fn add_memory(families: &mut Families, total: &WorkerReport, memory: &Memory) {
+    families
+        .gauge(
+            "turnd_memory_short",
+            "1 while memory is nearly gone and nothing new is begun",
+        )
+        .sample(&[], u64::from(memory.is_short()));
+    let (server, worker) = (&total.server.memory_hits, &total.worker.memory_hits);
+    families
+        .counter(
+            "turnd_memory_hits_total",
+            "What was refused because memory is nearly gone, by what it was: requests with 508, connections and DTLS hellos",
+        )
+        .by("refused", server.each().chain(worker.each()));
 }
 
 fn add_allocations(families: &mut Families, server: &Counters) {

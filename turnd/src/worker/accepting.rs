@@ -89,6 +89,7 @@ impl Worker {
             return self.report(now, "take a connection with a PROXY header", &error);
         }
         if rules.memory.is_short() {
+            self.counts.memory_hits.connections += 1;
             return socket.abort_on_close();
         }
         let admitted = if behind_proxy {

@@ -41,6 +41,7 @@ impl Worker {
                 return;
             };
             if self.parts.stream_rules.memory.is_short() && !dtls.knows(path) {
+                self.counts.memory_hits.dtls += 1;
                 return;
             }
             let from = source(&self.listeners, Socket::Listener(at), &client);

@@ -26,6 +26,8 @@ mod external;
 mod hairpin;
 mod healthcheck;
 mod logs;
+#[cfg(feature = "dtls")]
+mod memory;
 mod metrics;
 mod metrics_access;
 mod metrics_documents;

@@ -1,6 +1,6 @@
 //! What clients can make grow has an end.
 
-use turnd_proto::Limits;
+use turnd_proto::{Limits, MemoryHits};
 use turnd_wire::attr;
 
 use crate::support::{Client, Network, OK, OTHER_PEER, PEER, Request, Setup, time_limited};
@@ -22,7 +22,13 @@ fn while_memory_is_short_nothing_new_is_begun_and_what_is_there_goes_on() {
     // New settings do not make more of it.
     net.reconfigure(Setup::default());
     assert_eq!(bob.call(&mut net, &Request::allocate()).code(), 508);
-    assert_eq!(net.servers[0].counters(net.now).memory_hits, 2);
+    let expected = MemoryHits {
+        allocations: 2,
+        permissions: 1,
+        channels: 1,
+        peer_connections: 0,
+    };
+    assert_eq!(net.servers[0].counters(net.now).memory_hits, expected);
 
     assert_eq!(alice.refresh(&mut net, 600).code(), OK);
     assert_eq!(alice.permit(&mut net, PEER), OK);
@@ -47,6 +53,8 @@ fn while_memory_is_short_no_peer_is_connected_to() {
     net.settings.memory.set_short(true);
     let connect = Request::new(turnd_wire::Method::CONNECT).peer(PEER);
     assert_eq!(alice.call(&mut net, &connect).code(), 508);
+    let hits = net.servers[0].counters(net.now).memory_hits;
+    assert_eq!((hits.peer_connections, hits.sum()), (1, 1));
     net.settings.memory.set_short(false);
     assert!(
         alice.try_call(&mut net, &connect).is_none(),
