@@ -179,6 +179,8 @@ struct Watched {
     place: Place,
     files: Vec<File>,
     more: Vec<Option<File>>,
+    /// Whether it was short when it was looked at last.
+    is_short: bool,
 }
 
 impl Watched {
@@ -187,17 +189,24 @@ impl Watched {
         let files: io::Result<Vec<File>> = place.files().iter().map(File::open).collect();
         let files = files.ok()?;
         let more = place.more().iter().map(|it| File::open(it).ok()).collect();
-        Some(Self { place, files, more })
+        Some(Self {
+            place,
+            files,
+            more,
+            is_short: false,
+        })
     }
 
-    fn look(&self) -> Option<Room> {
+    fn look(&mut self) -> Option<Room> {
         let texts: io::Result<Vec<String>> = self.files.iter().map(read).collect();
         let more = self.more.iter().map(|file| {
             let text = file.as_ref().and_then(|file| read(file).ok());
             text.unwrap_or_default()
         });
         let texts: Vec<String> = texts.ok()?.into_iter().chain(more).collect();
-        self.place.room(&texts)
+        let room = self.place.room(&texts)?;
+        self.is_short = room.is_short(self.is_short);
+        Some(room)
     }
 }
 
@@ -260,10 +269,13 @@ fn places(groups: &str, mounts: &str) -> Vec<Place> {
     places
 }
 
-/// The place where the least is left until memory is short.
-fn tightest(places: &[Watched]) -> Option<(&Place, Room)> {
-    let rooms = places.iter().filter_map(|it| Some((&it.place, it.look()?)));
-    rooms.min_by_key(|(_, room)| room.margin())
+/// Looks at every place, and returns the one where the least is left; of those that are short, if any is.
+fn tightest(places: &mut [Watched]) -> Option<(&Watched, Room)> {
+    let rooms = places.iter_mut().filter_map(|it| {
+        let room = it.look()?;
+        Some((&*it, room))
+    });
+    rooms.min_by_key(|(it, room)| (!it.is_short, room.margin()))
 }
 
 /// How long until it is looked again.
@@ -285,9 +297,9 @@ const fn megabytes(bytes: u64) -> u64 {
 pub fn watch(memory: &Arc<Memory>) -> io::Result<()> {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
     let places = places(&read("/proc/self/cgroup"), &read("/proc/self/mountinfo"));
-    let places: Vec<Watched> = places.into_iter().filter_map(Watched::new).collect();
-    match tightest(&places) {
-        Some((place, room)) => tracing::info!(
+    let mut places: Vec<Watched> = places.into_iter().filter_map(Watched::new).collect();
+    match tightest(&mut places) {
+        Some((Watched { place, .. }, room)) => tracing::info!(
             "memory: {} MB for {place}; while less than {} MB of them is left, new work is refused",
             megabytes(room.limit),
             megabytes(room.kept())
@@ -296,11 +308,11 @@ pub fn watch(memory: &Arc<Memory>) -> io::Result<()> {
     }
     let memory = Arc::downgrade(memory);
     let watcher = thread::Builder::new().name("turnd-memory".to_owned());
-    watcher.spawn(move || look_again_and_again(&places, &memory))?;
+    watcher.spawn(move || look_again_and_again(&mut places, &memory))?;
     Ok(())
 }
 
-fn look_again_and_again(places: &[Watched], memory: &Weak<Memory>) {
+fn look_again_and_again(places: &mut [Watched], memory: &Weak<Memory>) {
     let (started, mut lines) = (Instant::now(), LogLimit::new(LINES));
     let (mut was_told, mut given_back) = (false, None::<Instant>);
     let mut give_back = GIVE_BACK;
@@ -309,12 +321,12 @@ fn look_again_and_again(places: &[Watched], memory: &Weak<Memory>) {
             return;
         };
         let was_short = memory.is_short();
-        let Some((place, room)) = tightest(places) else {
+        let Some((tightest, room)) = tightest(places) else {
             drop(memory);
             thread::sleep(SELDOMEST);
             continue;
         };
-        let is_short = room.is_short(was_short);
+        let (place, is_short) = (&tightest.place, tightest.is_short);
         memory.set_short(is_short);
         if is_short && !was_short && lines.allow(started.elapsed()).is_some() {
             was_told = true;
@@ -343,120 +355,4 @@ fn look_again_and_again(places: &[Watched], memory: &Weak<Memory>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MOUNTS: &str = "\
-        24 1 0:22 / /proc rw - proc proc rw\n\
-        30 24 0:26 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755\n\
-        31 30 0:27 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n\
-        32 30 0:28 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n";
-
-    fn group(directory: &str, names: &'static Names) -> Place {
-        Place::Group(directory.into(), names)
-    }
-
-    #[test]
-    fn the_group_and_all_that_it_is_in_count() {
-        let v1 = places("4:memory:/a/b\n3:cpu:/c\n0::/\n", MOUNTS);
-        let expected = ["/a/b", "/a", ""].map(|it| format!("/sys/fs/cgroup/memory{it}"));
-        let expected = expected.iter().map(|it| group(it, &V1));
-        assert_eq!(v1[1..], expected.collect::<Vec<_>>());
-
-        let mounts = "30 24 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,nsdelegate\n";
-        let v2 = places("0::/system.slice/turnd.service\n", mounts);
-        let expected = ["/system.slice/turnd.service", "/system.slice", ""];
-        let expected = expected.map(|it| group(&format!("/sys/fs/cgroup{it}"), &V2));
-        assert_eq!(v2[1..], expected);
-        // A container that sees its own part of the tree, by the path of the whole one and by its own.
-        let part = mounts.replace(" / /sys", " /docker/7 /sys");
-        for own in ["0::/docker/7\n", "0::/\n"] {
-            assert_eq!(places(own, &part)[1..], [group("/sys/fs/cgroup", &V2)]);
-        }
-        assert_eq!(places("", ""), [Place::Machine]);
-    }
-
-    #[test]
-    fn what_can_be_dropped_is_left() {
-        let room = |names, texts: [&str; 3]| group("/g", names).room(&texts.map(str::to_owned));
-        let statistics = "anon 5\ninactive_file 1000000\nactive_file 2000000\n";
-        let told = room(&V2, ["134217728\n", "100000000\n", statistics]).unwrap();
-        assert_eq!((told.limit, told.left), (134_217_728, 37_217_728));
-        let told = room(&V1, ["134217728\n", "100000000\n", statistics]).unwrap();
-        assert_eq!(told.left, 34_217_728, "version 1 has other names");
-        let slab = format!("{statistics}slab_reclaimable 500000\n");
-        let told = room(&V2, ["134217728\n", "100000000\n", &slab]).unwrap();
-        assert_eq!(told.left, 37_717_728);
-        for limit in ["max\n", "9223372036854771712\n", ""] {
-            assert_eq!(room(&V2, [limit, "100000000\n", ""]), None);
-        }
-        let machine = "MemTotal: 8 kB\nMemFree: 1 kB\nMemAvailable: 2 kB\n".to_owned();
-        let told = Place::Machine.room(&[machine]).unwrap();
-        assert_eq!((told.limit, told.left), (8192, 2048));
-    }
-
-    /// A group is throttled above `memory.high`, and may live at its limit for long while it may swap.
-    #[test]
-    fn the_lower_limit_counts_and_so_does_what_may_be_swapped() {
-        let room = |texts: [&str; 7]| group("/g", &V2).room(&texts.map(str::to_owned));
-        let machine = "MemTotal: 8 kB\nSwapFree: 2 kB\n";
-        let left = |most, high, swap, used| {
-            let told = room([most, "900\n", "", high, swap, used, machine]);
-            told.map(|it| (it.limit, it.left))
-        };
-        assert_eq!(left("1000\n", "max\n", "0\n", "0\n"), Some((1000, 100)));
-        assert_eq!(left("1000\n", "950\n", "", ""), Some((950, 50)));
-        assert_eq!(left("max\n", "950\n", "", ""), Some((950, 50)));
-        assert_eq!(left("max\n", "max\n", "max\n", "0\n"), None);
-        assert_eq!(left("1000\n", "max\n", "700\n", "200\n"), Some((1000, 600)));
-        assert_eq!(
-            left("1000\n", "max\n", "max\n", "5\n"),
-            Some((1000, 100 + 2048))
-        );
-        for (swap, left) in [(1, 3072), (100, 8192)] {
-            let machine = format!("MemTotal: 8 kB\nMemAvailable: 2 kB\nSwapFree: {swap} kB\n");
-            assert_eq!(Place::Machine.room(&[machine]).unwrap().left, left);
-        }
-    }
-
-    #[test]
-    fn an_eighth_is_kept_and_a_little_more_ends_the_shortage() {
-        let room = |left: u64| Room {
-            limit: 128 << 20,
-            left: left << 20,
-        };
-        assert!(!room(16).is_short(false) && room(15).is_short(false));
-        assert!(room(19).is_short(true) && !room(20).is_short(true));
-        let large = Room {
-            limit: 1 << 40,
-            left: 1 << 30,
-        };
-        assert!(!large.is_short(false));
-    }
-
-    #[test]
-    fn the_less_is_left_the_oftener_it_is_looked() {
-        let room = |left: u64| Room {
-            limit: 128 << 20,
-            left: left << 20,
-        };
-        assert_eq!(pause(room(128)), Duration::from_millis(437));
-        assert_eq!(pause(room(17)), OFTENEST);
-        assert_eq!(pause(room(0)), OFTENEST);
-        let large = Room {
-            limit: 1 << 40,
-            left: 1 << 39,
-        };
-        assert_eq!(pause(large), SELDOMEST);
-    }
-
-    #[test]
-    fn this_machine_tells_again_and_again() {
-        let machine = [Watched::new(Place::Machine).unwrap()];
-        for _ in 0..3 {
-            let (_, room) = tightest(&machine).unwrap();
-            assert!(room.left > 0 && room.left <= room.limit, "{room:?}");
-        }
-        assert!(Watched::new(group("/no/such/group", &V2)).is_none());
-    }
-}
+mod tests;
