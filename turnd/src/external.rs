@@ -180,7 +180,7 @@ fn told_before(before: Option<&External>, name: &ExternalName) -> ExternalName {
         return name.clone();
     };
     let named = before.named.iter().find(|it| it.private == name.private);
-    let (found, missing) = match (named, name.private) {
+    let (mut found, missing) = match (named, name.private) {
         (Some(named), _) => (named.found.clone(), named.missing),
         (None, Some(private)) => {
             let pairs = before.pairs.iter().filter(|it| it.private == private);
@@ -191,11 +191,36 @@ fn told_before(before: Option<&External>, name: &ExternalName) -> ExternalName {
             (v4.chain(before.plain_v6.map(IpAddr::V6)).collect(), None)
         }
     };
+    if named.is_none() && found.is_empty() {
+        found = found_elsewhere(before, name);
+    }
     ExternalName {
         found,
         missing,
         ..name.clone()
     }
+}
+
+/// What the same name was found to be, that was for all relay addresses and is for one now, or the other way round.
+fn found_elsewhere(before: &External, name: &ExternalName) -> Vec<IpAddr> {
+    let is_it = |it: &&ExternalName| {
+        it.name == name.name && (it.private.is_none() || name.private.is_none())
+    };
+    let found = before.named.iter().filter(is_it).flat_map(|it| &it.found);
+    let mut found: Vec<IpAddr> = found.copied().collect();
+    found.sort_unstable();
+    found.dedup();
+    // Of `auto` each relay address may have found its own.
+    let is_only = |ip: &IpAddr| {
+        found
+            .iter()
+            .filter(|it| it.is_ipv4() == ip.is_ipv4())
+            .count()
+            == 1
+    };
+    let is_of_use = |ip: &IpAddr| name.private.is_none_or(|it| it.is_ipv4() == ip.is_ipv4());
+    let useful = found.iter().copied().filter(is_only).filter(is_of_use);
+    useful.collect()
 }
 
 #[cfg(test)]
@@ -244,6 +269,37 @@ mod tests {
         other.named[0].found = vec!["203.0.113.7".parse().unwrap()];
         assert_eq!(told(&of_all, &other), ["203.0.113.7"]);
         assert!(told(&of_one, &other).is_empty());
+    }
+
+    #[test]
+    fn a_name_that_becomes_a_pair_or_is_one_no_more_keeps_its_address() {
+        let external = |lines: &str| settings(lines).external;
+        let (plain, pair) = (
+            "external-ip=turn.example.org",
+            "external-ip=turn.example.org/192.0.2.10",
+        );
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        let both = [ip("203.0.113.1"), ip("2001:db8::1")];
+        let mut before = external(plain);
+        before.named[0].found = both.to_vec();
+        let told = |before: &External, lines: &str| {
+            let name = external(lines).named.remove(0);
+            told_before(Some(before), &name).found
+        };
+        assert_eq!(told(&before, pair), both[..1]);
+        let other = "external-ip=other.example.org/192.0.2.10";
+        assert!(told(&before, other).is_empty());
+        let mut before = external(pair);
+        before.named[0].found = both[..1].to_vec();
+        assert_eq!(told(&before, plain), both[..1]);
+
+        let stun = "external-ip-stun-server=stun.example.org\nexternal-ip=auto";
+        let pairs = format!("{stun}/192.0.2.10\nexternal-ip=auto/192.0.2.11");
+        let mut before = external(&pairs);
+        before.named[0].found = both[..1].to_vec();
+        assert_eq!(told(&before, stun), both[..1]);
+        before.named[1].found = vec![ip("203.0.113.2")];
+        assert!(told(&before, stun).is_empty(), "nobody knows which");
     }
 
     /// Nobody is told the relay's own address in place of one that is still to come.
