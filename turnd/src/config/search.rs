@@ -64,10 +64,11 @@ impl Machine {
     #[must_use]
     pub fn this() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let host_name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+        // Not from /proc, of which a unit may hide all that is not about processes.
+        let system = rustix::system::uname();
         Self {
             cores,
-            host_name: host_name.map(|name| name.trim().to_owned()),
+            host_name: system.nodename().to_str().ok().map(str::to_owned),
             read: Box::new(read),
             environment: Box::new(|name| std::env::var_os(name)),
         }

@@ -11,7 +11,10 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{session::Session, support::turnd::Turnd};
+use crate::{
+    session::Session,
+    support::{is_root, turnd::Turnd},
+};
 
 const CONFIG: &str = "listening-ip=127.0.0.1\nlistening-port=0\nuser=alice:wonderland\nrealm=example.org\nrelay-threads=2\n";
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -257,4 +260,24 @@ fn the_unit_lets_turnd_see_how_much_memory_is_left() {
     let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/turnd.service");
     let text = fs::read_to_string(unit).expect("the unit");
     assert!(!text.lines().any(|line| line.starts_with("ProcSubset=")));
+}
+
+/// A unit may hide the rest of /proc all the same (a drop-in with ProcSubset=pid).
+#[test]
+fn the_realm_is_the_machines_name_also_where_proc_hides_it() {
+    if !is_root() {
+        return;
+    }
+    const MACHINE: &str = "mount -t proc -o subset=pid proc /proc && ! test -e /proc/sys && hostname turn.example.net && exec \"$0\" \"$@\"";
+    let mut command = Command::new("unshare");
+    command
+        .args(["--mount", "--uts", "sh", "-c", MACHINE])
+        .arg(env!("CARGO_BIN_EXE_turnd"));
+    let turnd = Turnd::start_with(command, &CONFIG.replace("realm=example.org\n", ""), &[]);
+    let log = turnd.log();
+    assert!(
+        log.contains("there is no realm, so \"example.net\" is used"),
+        "{log}"
+    );
+    turnd.stop();
 }
