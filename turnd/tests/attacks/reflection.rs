@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use turnd_wire::{
     Class, Method, Writer,
     attr::{self, AttributeType},
@@ -126,6 +127,78 @@ fn b02_no_option_makes_answers_to_strangers_long() {
             assert!(reply.0.len() <= 3 * with_fingerprint.len());
         }
     }
+}
+
+/// The longest name that a realm may be.
+const LONGEST: &str = "a-realm-as-long-as-it-may-be.with-many-labels-in-it.that-nobody-types.because-it-is-the-name-of-a-machine.somewhere.example.org";
+
+/// B02: what makes an answer longer than three times its request, which is a long realm, the name of an authorization
+/// server, or the other address of NAT discovery, makes such answers fewer: in sum they are no longer than that.
+#[test]
+fn b02_no_option_makes_answers_to_strangers_many_and_long() {
+    assert_eq!(LONGEST.len(), 127);
+    in_own_network(|| {
+        let key = STANDARD.encode([7; 32]);
+        let tokens = format!("oauth\nserver-name={LONGEST}\noauth-key=north:{key}\n");
+        let discovery =
+            "rfc5780\nalt-listening-port=3479\nlistening-ip=8.8.4.2\nlistening-ip=2a00:1450::2\n";
+        for options in [
+            String::new(),
+            format!("realm={LONGEST}\n"),
+            tokens.clone(),
+            discovery.to_owned(),
+            format!("realm={LONGEST}\n{tokens}{discovery}software-attribute\n"),
+        ] {
+            let turnd = Turnd::start(&format!(
+                "realm=turn.org\nuser=alice:wonderland\nlistening-port=3478\nrelay-threads=1\n\
+                 listening-ip=8.8.4.1\nlistening-ip=2a00:1450::1\n{options}"
+            ));
+            let request =
+                |method, fill: fn(&mut Writer<'_>)| message(Class::Request, method, fill).1;
+            let requests = [
+                bare_allocate(),
+                request(Method::BINDING, |_| ()),
+                request(Method::REFRESH, |writer| writer.number32(attr::LIFETIME, 0)),
+                request(Method::CREATE_PERMISSION, |writer| {
+                    writer.xor_address(attr::XOR_PEER_ADDRESS, ([8, 8, 8, 8], 9).into());
+                }),
+            ];
+            for (nth, bytes) in requests.iter().enumerate() {
+                // Networks that have been sent nothing yet.
+                for (from, server) in [
+                    (format!("203.0.{nth}.7:0"), turnd.udp_v4()),
+                    (format!("[2001:db8:{nth}::7]:0"), turnd.udp_v6()),
+                ] {
+                    let answers = flood(&stranger(&from, server), bytes);
+                    let (sent, received) = (FLOOD * bytes.len(), answers.iter().sum::<usize>());
+                    assert!(
+                        received <= 3 * sent,
+                        "{options}: {received} bytes for {sent} from {from}: {bytes:?}"
+                    );
+                    assert!(
+                        answers.len() >= 10,
+                        "{options}: some may be honest: {answers:?}"
+                    );
+                }
+            }
+        }
+    });
+}
+
+/// How often a request is sent at once.
+const FLOOD: usize = 200;
+
+/// The lengths of what a request is answered with that comes many times.
+fn flood(socket: &UdpSocket, request: &[u8]) -> Vec<usize> {
+    let mut lengths = Vec::new();
+    for _ in 0..FLOOD / 20 {
+        for _ in 0..20 {
+            socket.send(request).unwrap();
+        }
+        // So that all of it has been read.
+        lengths.extend(answers_until_now(socket).iter().map(Vec::len));
+    }
+    lengths
 }
 
 /// B02 and B03: ten thousand requests a second in the names of a /24 bring it no more bytes than they are, and a
