@@ -185,6 +185,19 @@ impl Server {
         }
     }
 
+    /// The requests of a client who is gone need no keys: another may have his path when they come.
+    pub(crate) fn forget_keys_for(&mut self, path: &FiveTuple) {
+        // Questions to peers may be many, and they alone are not looked through.
+        if self.waiting.len() == self.connects {
+            return;
+        }
+        let is_his = |waiting: &Waiting| matches!(waiting, Waiting::Keys { client, .. } if client.path == *path);
+        let his = self.waiting.iter().filter(|(_, it)| is_his(it));
+        for id in his.map(|(id, _)| id).collect::<Vec<_>>() {
+            self.take_waiting(id);
+        }
+    }
+
     fn give_up(&mut self, now: Instant, waiting: Waiting) {
         match waiting {
             // As if the request had been lost on the way.

@@ -140,8 +140,9 @@ impl Server {
     /// section 3.1 ties an allocation to its five-tuple, and nobody else can come back with this one),
     /// unless its client has a ticket.
     pub fn handle_closed(&mut self, now: Now, path: &FiveTuple) {
-        // One that is on its way finds nobody when it comes.
+        // One that is on its way finds nobody when it comes, and so do keys.
         self.opening.remove(path);
+        self.forget_keys_for(path);
         let Some(id) = self.table.find(path) else {
             return;
         };

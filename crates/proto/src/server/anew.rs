@@ -4,7 +4,7 @@ use super::Server;
 use crate::{
     allocation_kind::ByKind,
     counters::Counters,
-    io::{Ending, Event},
+    io::{Ending, Event, Output},
     time::Now,
     timers::Timers,
 };
@@ -12,10 +12,11 @@ use crate::{
 impl Server {
     /// Ends every allocation and forgets every question, connection and reserved port, however they may be left:
     /// for whoever has caught a panic and goes on. No socket is asked to be closed; they are all the caller's to
-    /// drop. Names are not given a second time, so that what is still under way to somebody who was there
+    /// drop. Only other servers are told which paths are not for this one any more. Names are not given a second time, so that what is still under way to somebody who was there
     /// reaches nobody else, and what was counted stays counted.
     pub fn begin_anew(&mut self, now: Now) {
-        self.outputs.clear();
+        self.outputs
+            .retain(|output| matches!(output, Output::PathLeft(_)));
         self.waiting.clear();
         self.connects = 0;
         self.opening.clear();
@@ -30,6 +31,10 @@ impl Server {
             let (traffic, life) = (allocation.total(), now.instant.since(allocation.made));
             self.counters.allocation_bytes.observe(traffic.relayed());
             self.counters.allocation_seconds.observe(life.as_secs());
+            if allocation.mobility.is_some() {
+                self.outputs
+                    .extend(allocation.paths().map(Output::PathLeft));
+            }
             self.event(Event::Deleted {
                 allocation: id,
                 user: allocation.owner.name().to_owned(),

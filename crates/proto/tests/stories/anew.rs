@@ -87,6 +87,31 @@ fn what_waits_for_an_answer_waits_in_vain() {
     alice.allocate(&mut net);
 }
 
+/// Whoever hears a client that had moved is told that he is not to be handed on any more.
+#[test]
+fn a_client_that_had_moved_is_served_where_he_is_heard() {
+    let mut net = Network::with(Setup {
+        mobility: true,
+        servers: 2,
+        ..Setup::default()
+    });
+    let mut alice = net.client("alice");
+    let mobile = Request::allocate().with(attr::MOBILITY_TICKET, &[]);
+    let reply = alice.call(&mut net, &mobile);
+    let ticket = reply.value(attr::MOBILITY_TICKET).expect("a ticket");
+    let mut there = alice.clone().on_server(1);
+    there.from.path.client.set_port(5005);
+    there.nonce = None;
+    let resume = Request::refresh().with(attr::MOBILITY_TICKET, &ticket);
+    assert_eq!(there.call(&mut net, &resume).code(), OK);
+    assert!(!net.forwarded.is_empty());
+    net.begin_anew(0);
+    assert!(net.forwarded.is_empty(), "{:?}", net.forwarded);
+    there.allocate(&mut net);
+    let allocations = net.servers.iter().map(|it| it.allocations());
+    assert_eq!(allocations.collect::<Vec<_>>(), [0, 1]);
+}
+
 #[test]
 fn a_ticket_of_before_matches_nothing() {
     let mut net = Network::with(Setup {

@@ -1,6 +1,6 @@
 //! What lasts how long (RFC 8656 sections 3.2, 9 and 12), and that data prolongs nothing.
 
-use turnd_proto::{Ending, Event};
+use turnd_proto::{Ending, Event, Transport};
 use turnd_wire::Family;
 
 use crate::support::{
@@ -202,6 +202,32 @@ fn an_allocation_may_end_while_a_request_waits_for_its_key() {
     net.answer_asks();
     let reply = Reply::to(&bytes, net.take_reply().unwrap());
     assert_eq!(reply.code(), 437);
+}
+
+/// Another client may come by the same path before its keys do.
+#[test]
+fn a_request_that_waits_for_its_key_ends_with_the_connection_that_brought_it() {
+    let mut net = Network::new();
+    let over_tcp = |client: Client| client.over(Transport::Tcp);
+    let (mut alice, mut bob) = (over_tcp(net.client("alice")), over_tcp(net.client("bob")));
+    bob.from = alice.from;
+    net.hold = true;
+    assert_eq!(alice.try_call(&mut net, &Request::allocate()), None);
+    assert_eq!(net.asks.len(), 1, "{:?}", net.asks);
+    net.client_disconnects(&alice);
+    assert_eq!(net.servers[0].next_timeout(), None);
+    net.answer_asks();
+    assert_eq!(net.take_reply(), None);
+    assert_eq!((net.allocations(), net.ports.in_use()), (0, 0));
+    // The next one's goes on.
+    net.hold = true;
+    assert_eq!(bob.try_call(&mut net, &Request::allocate()), None);
+    let mut carol = over_tcp(net.client("carol"));
+    assert_eq!(carol.try_call(&mut net, &Request::allocate()), None);
+    net.client_disconnects(&carol);
+    net.answer_asks();
+    assert!(net.take_reply().is_some());
+    assert_eq!((net.allocations(), net.take_reply()), (1, None));
 }
 
 #[test]

@@ -320,7 +320,6 @@ impl Network {
             self.ports.close(address);
         }
         self.refused.retain(|(server, _)| *server != index);
-        self.forwarded.retain(|_, server| *server != index);
         self.drain(index);
     }
 
