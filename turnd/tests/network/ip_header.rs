@@ -14,7 +14,10 @@ use crate::{
     client::{self, CHANNEL, Client},
     routed::{PEER, PEER_V6, at, inside, peer, receive, start},
     session::Session,
-    support::namespace::{sh, within},
+    support::{
+        namespace::{sh, within},
+        turnd::Turnd,
+    },
 };
 
 /// DSCP EF and ECT(0), and as it were after congestion: nothing that a default is.
@@ -120,13 +123,25 @@ fn mark(socket: &impl std::os::fd::AsFd, family: SocketAddr, class: u32, hops: u
     }
 }
 
-fn allocate(session: &Session, peer: SocketAddr) -> SocketAddr {
+/// From each family to each: where the server listens, and the peer.
+fn ways(turnd: &Turnd) -> [(SocketAddr, &'static str); 4] {
+    let (v4, v6) = (turnd.udp_v4(), turnd.udp_v6());
+    [(v4, PEER), (v4, PEER_V6), (v6, PEER), (v6, PEER_V6)]
+}
+
+/// The relay of a session that has a channel to the peer, or else a permission.
+fn allocate(session: &Session, peer: SocketAddr, by_channel: bool) -> SocketAddr {
     let reply = if peer.is_ipv4() {
         session.allocate()
     } else {
         session.allocate_v6()
     };
-    assert_eq!(session.bind(peer).error(), None);
+    let opened = if by_channel {
+        session.bind(peer)
+    } else {
+        session.permit(peer)
+    };
+    assert_eq!(opened.error(), None);
     reply.relayed()
 }
 
@@ -137,15 +152,10 @@ fn datagrams_to_peers_have_default_headers_and_df_where_it_was_asked_for() {
     }
     let turnd = start();
     let mut capture = within("peer", Capture::new);
-    for (server, address) in [
-        (turnd.udp_v4(), PEER),
-        (turnd.udp_v4(), PEER_V6),
-        (turnd.udp_v6(), PEER),
-        (turnd.udp_v6(), PEER_V6),
-    ] {
+    for (server, address) in ways(&turnd) {
         let (receiver, peer) = (peer(address), at(address));
         let session = Session::new(server, "alice", "secret");
-        allocate(&session, peer);
+        allocate(&session, peer, true);
         // Linux sets DF on these itself.
         mark(&session.socket, server, EF_ECT0, 9);
         let keeps_df = server.is_ipv4() && peer.is_ipv4();
@@ -178,27 +188,12 @@ fn datagrams_to_clients_have_default_headers() {
     }
     let turnd = start();
     let mut capture = Capture::new();
-    for (server, address) in [
-        (turnd.udp_v4(), PEER),
-        (turnd.udp_v4(), PEER_V6),
-        (turnd.udp_v6(), PEER),
-        (turnd.udp_v6(), PEER_V6),
-    ] {
+    for (server, address) in ways(&turnd) {
         let sender = peer(address);
         mark(&sender, at(address), EF_CE, 7);
         for by_channel in [true, false] {
             let session = Session::new(server, "alice", "secret");
-            let relayed = if by_channel {
-                allocate(&session, at(address))
-            } else {
-                let reply = if at(address).is_ipv4() {
-                    session.allocate()
-                } else {
-                    session.allocate_v6()
-                };
-                assert_eq!(session.permit(at(address)).error(), None);
-                reply.relayed()
-            };
+            let relayed = allocate(&session, at(address), by_channel);
             // Four bytes more would be padded in an indication.
             let data = format!("{:-<60}", format!("{server} {address} {by_channel}"));
             sender.send_to(data.as_bytes(), relayed).unwrap();
@@ -222,31 +217,16 @@ fn what_our_overhead_makes_too_long_is_cut_up_and_no_peer_is_told() {
     sh("ip link set lo mtu 1280");
     let turnd = start();
     let mut capture = within("peer", Capture::new);
-    for (server, address) in [
-        (turnd.udp_v4(), PEER),
-        (turnd.udp_v4(), PEER_V6),
-        (turnd.udp_v6(), PEER),
-        (turnd.udp_v6(), PEER_V6),
-    ] {
+    for (server, address) in ways(&turnd) {
         let sender = peer(address);
         for by_channel in [true, false] {
             let session = Session::new(server, "alice", "secret");
-            let reply = if at(address).is_ipv4() {
-                session.allocate()
-            } else {
-                session.allocate_v6()
-            };
-            let opened = if by_channel {
-                session.bind(at(address))
-            } else {
-                session.permit(at(address))
-            };
-            assert_eq!(opened.error(), None);
+            let relayed = allocate(&session, at(address), by_channel);
             // As long as the way takes it, which adds 28 or 48 bytes of headers.
             let headers = if at(address).is_ipv4() { 28 } else { 48 };
             let long: Vec<u8> = (0..1280 - headers).map(|at| (at % 251) as u8).collect();
             for _ in 0..3 {
-                sender.send_to(&long, reply.relayed()).unwrap();
+                sender.send_to(&long, relayed).unwrap();
                 assert_eq!(session.receive(), long);
             }
             let end = format!("the end of {server} {address} {by_channel}");
