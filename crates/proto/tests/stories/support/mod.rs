@@ -7,13 +7,15 @@ mod network;
 mod ports;
 mod reply;
 mod request;
+mod setup;
 
 pub(crate) use client::Client;
 pub(crate) use keys::{Keys, time_limited};
-pub(crate) use network::{ClientGets, Network, PeerGets, Setup};
+pub(crate) use network::{ClientGets, Network, PeerGets};
 pub(crate) use ports::Ports;
 pub(crate) use reply::{OK, Reply, peer_of};
 pub(crate) use request::Request;
+pub(crate) use setup::Setup;
 
 use core::net::SocketAddr;
 
