@@ -3,6 +3,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod floods;
+mod polling;
+
 use std::{
     fs,
     io::{Read, Write},

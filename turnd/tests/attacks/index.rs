@@ -63,6 +63,7 @@ B01 Binding requests in somebody else's name
 B02 challenges in somebody else's name
     turnd/tests/attacks/reflection.rs b01_answers_to_strangers_are_short
     turnd/tests/attacks/reflection.rs b02_no_option_makes_answers_to_strangers_long
+    turnd/tests/attacks/reflection.rs b02_no_option_makes_answers_to_strangers_many_and_long
     crates/proto/tests/stories/bad_input.rs no_option_makes_answers_to_strangers_long
     crates/proto/tests/stories/abuse.rs longer_challenges_are_fewer
     turnd/tests/attacks/reflection.rs b03_a_flood_in_the_name_of_a_network_is_not_made_larger
@@ -112,6 +113,7 @@ C07 permissions, channels, peers
 C08 connections that say nothing whole
     turnd/tests/ways_in/floods.rs ten_thousand_half_open_connections_cost_little_and_are_closed
     turnd/tests/ways_in/limits.rs a_connection_that_says_nothing_whole_is_closed_in_time
+    signaling/tests/server/floods.rs two_hundred_upgrades_that_nobody_finishes_are_given_up
 C09 descriptors
     turnd/tests/ways_in/floods.rs without_descriptors_the_server_rests_and_recovers
     turnd/tests/program/resources.rs without_descriptors_it_rests_between_refusals_and_relays_both_ways
@@ -119,6 +121,10 @@ C10 lengths that are not true
     turnd/tests/attacks/exhaustion.rs c10_an_announced_length_is_not_believed
     turnd/tests/ways_in/framing.rs channel_data_that_announces_65535_bytes_ends_the_connection_and_nobody_elses
     crates/wire/tests/properties/any_bytes.rs no_attributes_panic
+    signaling/tests/server/floods.rs a_body_above_the_limit_is_refused_before_it_is_read
+    signaling/tests/server/floods.rs a_hundred_thousand_packets_at_once_hold_up_nobody
+    signaling/tests/server/floods.rs packets_of_no_kind_are_answered_and_end_no_more_than_their_session
+    signaling/tests/server/floods.rs frames_that_break_the_rules_end_their_connection
 C11 TLS handshakes
     turnd/tests/ways_in/limits.rs an_address_begins_as_many_handshakes_as_it_may
     turnd/tests/ways_in/limits.rs handshakes_beyond_what_a_second_may_have_wait_their_turn
@@ -258,11 +264,14 @@ F21 a panic
     turnd/tests/attacks/faults.rs f21_a_panic_is_one_workers_and_soon_over
     turnd/tests/attacks/faults.rs f21_a_worker_falls_again_and_again_and_leaves_nothing_behind
     crates/proto/tests/stories/anew.rs everything_has_ended_and_everybody_may_come_back_at_once
+    crates/proto/tests/stories/anew.rs a_client_that_had_moved_is_served_where_he_is_heard
 F22 no memory
     turnd/tests/attacks/memory.rs f22_new_work_is_refused_before_memory_is_gone
     crates/proto/tests/stories/limits.rs while_memory_is_short_nothing_new_is_begun_and_what_is_there_goes_on
+    turnd/tests/operating/memory.rs each_refusal_for_want_of_memory_is_counted_by_what_was_refused
 F23 a DNS that is silent
     turnd/tests/operating/external.rs a_dns_that_is_silent_holds_up_neither_the_start_nor_a_reload
+    turnd/tests/operating/external.rs a_stun_server_that_is_silent_over_one_family_does_not_discard_the_other
 F24 certificates that are missing, over, or of another key
     turnd/tests/ways_in/certificates.rs without_a_certificate_that_can_be_used_there_is_no_start
     turnd/tests/operating/check.rs a_certificate_that_does_not_fit_its_key_is_found
