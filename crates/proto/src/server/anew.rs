@@ -12,8 +12,9 @@ use crate::{
 impl Server {
     /// Ends every allocation and forgets every question, connection and reserved port, however they may be left:
     /// for whoever has caught a panic and goes on. No socket is asked to be closed; they are all the caller's to
-    /// drop. Only other servers are told which paths are not for this one any more. Names are not given a second time, so that what is still under way to somebody who was there
-    /// reaches nobody else, and what was counted stays counted.
+    /// drop. Only other servers are told which paths are not for this one any more. Names are not given a second time,
+    /// so that what is still under way to somebody who was there reaches nobody else, and what was counted stays
+    /// counted.
     pub fn begin_anew(&mut self, now: Now) {
         self.outputs
             .retain(|output| matches!(output, Output::PathLeft(_)));
