@@ -48,8 +48,8 @@ complete -c turnd -n "__fish_turnd_needs_command" -l stream-queue-bytes -d 'byte
 complete -c turnd -n "__fish_turnd_needs_command" -l stream-queue-time -d 'milliseconds that relayed data waits (not in coturn)' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -s E -l relay-ip -d 'address to open relay ports on' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -s X -l external-ip -d 'address, name or auto, behind 1:1 NAT; or PUBLIC/PRIVATE' -r -f
-complete -c turnd -n "__fish_turnd_needs_command" -l external-ip-stun-server -d 'HOST[:PORT] that external-ip=auto asks; not in coturn' -r -f
-complete -c turnd -n "__fish_turnd_needs_command" -l external-ip-interval -d 'seconds between lookups of names; not in coturn' -r -f
+complete -c turnd -n "__fish_turnd_needs_command" -l external-ip-stun-server -d 'HOST[:PORT] that external-ip=auto asks' -r -f
+complete -c turnd -n "__fish_turnd_needs_command" -l external-ip-interval -d 'seconds between lookups of names (not in coturn)' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l min-port -d 'lowest relay port' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l max-port -d 'highest relay port' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -s A -l allocation-default-address-family -d 'if a client names none: ipv4, ipv6, or keep for its own' -r -f
@@ -247,8 +247,8 @@ complete -c turnd -n "__fish_turnd_using_subcommand check" -l stream-queue-bytes
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l stream-queue-time -d 'milliseconds that relayed data waits (not in coturn)' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -s E -l relay-ip -d 'address to open relay ports on' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -s X -l external-ip -d 'address, name or auto, behind 1:1 NAT; or PUBLIC/PRIVATE' -r -f
-complete -c turnd -n "__fish_turnd_using_subcommand check" -l external-ip-stun-server -d 'HOST[:PORT] that external-ip=auto asks; not in coturn' -r -f
-complete -c turnd -n "__fish_turnd_using_subcommand check" -l external-ip-interval -d 'seconds between lookups of names; not in coturn' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l external-ip-stun-server -d 'HOST[:PORT] that external-ip=auto asks' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l external-ip-interval -d 'seconds between lookups of names (not in coturn)' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l min-port -d 'lowest relay port' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l max-port -d 'highest relay port' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -s A -l allocation-default-address-family -d 'if a client names none: ipv4, ipv6, or keep for its own' -r -f
@@ -445,8 +445,8 @@ complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l stream-queue
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l stream-queue-time -d 'milliseconds that relayed data waits (not in coturn)' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -s E -l relay-ip -d 'address to open relay ports on' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -s X -l external-ip -d 'address, name or auto, behind 1:1 NAT; or PUBLIC/PRIVATE' -r -f
-complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l external-ip-stun-server -d 'HOST[:PORT] that external-ip=auto asks; not in coturn' -r -f
-complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l external-ip-interval -d 'seconds between lookups of names; not in coturn' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l external-ip-stun-server -d 'HOST[:PORT] that external-ip=auto asks' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l external-ip-interval -d 'seconds between lookups of names (not in coturn)' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l min-port -d 'lowest relay port' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l max-port -d 'highest relay port' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -s A -l allocation-default-address-family -d 'if a client names none: ipv4, ipv6, or keep for its own' -r -f

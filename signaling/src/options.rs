@@ -203,6 +203,22 @@ mod tests {
     }
 
     #[test]
+    fn what_the_document_names_there_is() {
+        let text = include_str!("../../docs/SIGNALING.md");
+        let words = text.split(|it: char| !(it.is_ascii_lowercase() || it == '-'));
+        let named = words.filter_map(|word| word.strip_prefix("--"));
+        let named: Vec<_> = named
+            .filter(|name| !name.trim_matches('-').is_empty())
+            .collect();
+        assert!(named.len() > 3, "{named:?}");
+        let command = Options::command();
+        for name in named {
+            let mut options = command.get_arguments();
+            assert!(options.any(|it| it.get_long() == Some(name)), "{name}");
+        }
+    }
+
+    #[test]
     fn addresses_are_masked() {
         let masked = |text: &str| LogAddresses::Masked.show(text.parse().unwrap());
         assert_eq!(masked("192.0.2.77"), "192.0.2.0/24");

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::options::{Opt, Status, TABLE, all};
+use super::options::{Opt, Status, TABLE, all, coturn};
 
 const HEAD: &str = "\
 A STUN/TURN server that takes coturn's place.
@@ -47,13 +47,16 @@ pub(super) fn text() -> String {
             let _ = write!(help, "\n{}:\n{lines}", topic.heading);
         }
     }
-    names(&mut help, "Not done yet; each says so at start", |status| {
-        matches!(status, Status::NotYet(_))
+    names(&mut help, "turnd's own: no coturn knows them", |option| {
+        !coturn::knows(option.name) && option.status == Status::Obeyed
+    });
+    names(&mut help, "Not done yet; each says so at start", |option| {
+        matches!(option.status, Status::NotYet(_))
     });
     names(
         &mut help,
         "Taken from coturn's files without effect, because it is so anyway or has lost its meaning",
-        |status| matches!(status, Status::Accepted(_) | Status::Ignored(_)),
+        |option| matches!(option.status, Status::Accepted(_) | Status::Ignored(_)),
     );
     help
 }
@@ -88,10 +91,10 @@ fn line(option: &Opt) -> String {
 }
 
 /// The names of all options that `which` picks, as a paragraph.
-fn names(help: &mut String, heading: &str, which: fn(Status) -> bool) {
+fn names(help: &mut String, heading: &str, which: fn(&Opt) -> bool) {
     let _ = write!(help, "\n{heading}:");
     let mut width = WIDTH;
-    for option in all().filter(|option| which(option.status)) {
+    for option in all().filter(|option| which(option)) {
         if width + 1 + option.name.len() > WIDTH {
             help.push_str("\n ");
             width = 1;

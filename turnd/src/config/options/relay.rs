@@ -31,12 +31,12 @@ pub(super) static TOPIC: Topic = Topic {
         obeyed(
             "external-ip-stun-server",
             Text(to!(external_ip_stun_server)),
-            "HOST[:PORT] that external-ip=auto asks; not in coturn",
+            "HOST[:PORT] that external-ip=auto asks",
         ),
         obeyed(
             "external-ip-interval",
             Number(1..=86_400, to!(external_ip_interval)),
-            "seconds between lookups of names; not in coturn",
+            "seconds between lookups of names (not in coturn)",
         )
         .default("60"),
         obeyed("min-port", Port(to!(min_port)), "lowest relay port").default("49152"),
