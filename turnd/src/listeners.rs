@@ -340,7 +340,7 @@ impl<'a> Attempt<'a> {
         let alone = UdpOptions {
             device: self.device.clone(),
             packet_info: ip.is_unspecified(),
-            answers: true,
+            keeps_room: true,
             ..self.udp.clone()
         };
         if is_shared {

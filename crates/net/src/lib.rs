@@ -9,6 +9,7 @@
 
 mod cmsg;
 mod interfaces;
+mod kept_room;
 mod log_limit;
 mod memory;
 mod offload;

@@ -11,8 +11,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::{
     cmsg,
+    kept_room::KeptRoom,
     offload::Offload,
-    outbox,
     slots::{Received, Slots},
     sys,
 };
@@ -31,8 +31,8 @@ pub struct UdpOptions {
     pub receive_buffer: Option<usize>,
     /// Bytes the kernel should keep for datagrams not sent yet. It may give less.
     pub send_buffer: Option<usize>,
-    /// Keep part of the send buffer for datagrams that are no data of others ([`crate::Outbox`]).
-    pub answers: bool,
+    /// Keep part of the send buffer for answers ([`crate::Outbox::push_answer`]).
+    pub keeps_room: bool,
     /// Keep ICMP messages about datagrams that were sent ([`UdpSocket::recv_undelivered`]).
     pub hears_errors: bool,
     /// Only this network interface.
@@ -48,7 +48,7 @@ impl Default for UdpOptions {
             packet_info: false,
             receive_buffer: None,
             send_buffer: None,
-            answers: false,
+            keeps_room: false,
             hears_errors: false,
             device: None,
             offload: Offload::NONE,
@@ -63,6 +63,7 @@ pub struct UdpSocket {
     local: SocketAddr,
     sends_runs: bool,
     hears_errors: bool,
+    kept_room: KeptRoom,
 }
 
 impl UdpSocket {
@@ -87,13 +88,10 @@ impl UdpSocket {
             socket.bind_device(Some(device.as_bytes()))?;
         }
         if let Some(size) = options.receive_buffer {
-            set_buffer(socket.as_fd(), libc::SO_RCVBUFFORCE, libc::SO_RCVBUF, size);
+            set_buffer(&socket, libc::SO_RCVBUFFORCE, libc::SO_RCVBUF, size);
         }
         if let Some(size) = options.send_buffer {
-            set_send_buffer(socket.as_fd(), size);
-        }
-        if options.answers {
-            outbox::keep_room(socket.as_fd());
+            set_buffer(&socket, libc::SO_SNDBUFFORCE, libc::SO_SNDBUF, size);
         }
         if options.packet_info {
             let (level, name) = match address {
@@ -118,11 +116,17 @@ impl UdpSocket {
             0 => socket.local_addr()?.as_socket().unwrap_or(address),
             _ => address,
         };
+        let kept_room = if options.keeps_room {
+            KeptRoom::of(&socket)?
+        } else {
+            KeptRoom::default()
+        };
         let mut socket = Self {
             socket,
             local,
             sends_runs: options.offload.gso,
             hears_errors: false,
+            kept_room,
         };
         socket.set_dont_fragment(false)?;
         socket.hears_errors = options.hears_errors;
@@ -251,6 +255,11 @@ impl UdpSocket {
         Err(last)
     }
 
+    /// What is kept of its buffer.
+    pub(crate) const fn kept_room(&self) -> &KeptRoom {
+        &self.kept_room
+    }
+
     /// Whether datagrams may be sent in runs; else one by one.
     pub(crate) const fn sends_runs(&self) -> bool {
         self.sends_runs
@@ -281,13 +290,9 @@ fn receive(fd: RawFd, headers: &mut [libc::mmsghdr]) -> Result<usize, TryFromInt
 }
 
 /// Asks for a buffer of this size, past the system's limit where we may, else up to it.
-fn set_buffer(socket: BorrowedFd<'_>, force: libc::c_int, ask: libc::c_int, size: usize) {
+fn set_buffer(socket: &Socket, force: libc::c_int, ask: libc::c_int, size: usize) {
     let size = libc::c_int::try_from(size).unwrap_or(libc::c_int::MAX);
-    if sys::set_option(socket, libc::SOL_SOCKET, force, size).is_err() {
-        let _ = sys::set_option(socket, libc::SOL_SOCKET, ask, size);
+    if sys::set_option(socket.as_fd(), libc::SOL_SOCKET, force, size).is_err() {
+        let _ = sys::set_option(socket.as_fd(), libc::SOL_SOCKET, ask, size);
     }
-}
-
-pub(crate) fn set_send_buffer(socket: BorrowedFd<'_>, size: usize) {
-    set_buffer(socket, libc::SO_SNDBUFFORCE, libc::SO_SNDBUF, size);
 }

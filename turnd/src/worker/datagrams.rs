@@ -290,9 +290,8 @@ impl Worker {
     /// Sends an answer through a socket for datagrams.
     pub(super) fn push_reply(&mut self, socket: Socket, to: &Client, bytes: &[u8]) {
         let source = source(&self.listeners, socket, to);
-        let bytes = self.outbox.scratch(bytes);
         self.outbox
-            .push(socket.number(), to.path.client, source, [bytes]);
+            .push_answer(socket.number(), to.path.client, source, bytes);
     }
 
     /// Makes sure that `count` datagrams can be received.

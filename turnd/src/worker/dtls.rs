@@ -1,8 +1,8 @@
 //! DTLS: datagrams of clients that are decrypted before and encrypted after everything else.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use turnd_net::{Piece, Received};
+use turnd_net::{Outbox, Piece, Received};
 use turnd_proto::{
     Client, ClientHop, FiveTuple, Instant, ListenerId, Now, Transport, may_be_answered,
 };
@@ -17,6 +17,9 @@ use crate::{
 
 /// First bytes of DTLS records (RFC 7983 section 7).
 const FIRST_BYTES: std::ops::RangeInclusive<u8> = 20..=63;
+
+/// A way into the outbox.
+type Push = fn(&mut Outbox, u64, SocketAddr, Option<IpAddr>, &[u8]);
 
 /// Whether a datagram is of DTLS and not of STUN or a channel.
 pub(super) fn is_dtls(datagram: &[u8]) -> bool {
@@ -52,8 +55,7 @@ impl Worker {
                 self.slots.bytes(segment),
                 &mut self.plain,
                 |datagram| {
-                    let piece = self.outbox.scratch(datagram);
-                    self.outbox.push(socket, path.client, from, [piece]);
+                    self.outbox.push_answer(socket, path.client, from, datagram);
                 },
             );
             self.end_associations(now);
@@ -63,8 +65,7 @@ impl Worker {
                     return;
                 };
                 next = dtls.next_message(now.instant, path, &mut self.plain, |datagram| {
-                    let piece = self.outbox.scratch(datagram);
-                    self.outbox.push(socket, path.client, from, [piece]);
+                    self.outbox.push_answer(socket, path.client, from, datagram);
                 });
                 self.end_associations(now);
             }
@@ -103,13 +104,13 @@ impl Worker {
                 self.message.extend_from_slice(part);
             }
             let message = std::mem::take(&mut self.message);
-            self.encrypt(now, &hop.to, &message);
+            self.encrypt(now, &hop.to, &message, Outbox::push_copy);
             self.message = message;
         }
     }
 
-    /// Encrypts one message for a client.
-    pub(super) fn encrypt(&mut self, now: Now, to: &Client, message: &[u8]) {
+    /// Encrypts one message for a client, which `push` then puts in line: as data, or as an answer.
+    pub(super) fn encrypt(&mut self, now: Now, to: &Client, message: &[u8], push: Push) {
         let socket = Socket::of(to.listener.0);
         if let Socket::Foreign { worker, .. } = socket {
             let (way, messages) = (Way::ToClient(*to), std::iter::once(message));
@@ -124,10 +125,9 @@ impl Worker {
             client: to.path.client,
             server: to.path.server,
         };
+        let outbox = &mut self.outbox;
         let sent = dtls.send(path, message, |datagram| {
-            let piece = self.outbox.scratch(datagram);
-            self.outbox
-                .push(socket.number(), path.client, from, [piece]);
+            push(outbox, socket.number(), path.client, from, datagram);
         });
         self.dropped += u64::from(!sent);
         self.counts.send_drops.slow_reader += u64::from(!sent);
@@ -142,9 +142,8 @@ impl Worker {
         };
         let path = path(client.path.client, client.path.server);
         dtls.close(path, |datagram| {
-            let piece = self.outbox.scratch(datagram);
             self.outbox
-                .push(socket.number(), path.client, from, [piece]);
+                .push_answer(socket.number(), path.client, from, datagram);
         });
         self.end_associations(now);
     }
@@ -174,9 +173,8 @@ impl Worker {
                     listener: ListenerId(socket.number()),
                     path: five_tuple(path),
                 };
-                let piece = outbox.scratch(datagram);
                 let from = source(listeners, socket, &client);
-                outbox.push(socket.number(), path.client, from, [piece]);
+                outbox.push_answer(socket.number(), path.client, from, datagram);
             },
         );
         self.end_associations(now);

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
-use turnd_net::{Interest, Piece};
+use turnd_net::{Interest, Outbox, Piece};
 use turnd_proto::{Client, FiveTuple, ListenerId, Now, Transport};
 use turnd_wire::{Class, Message, Method};
 
@@ -155,7 +155,7 @@ impl Worker {
             let mut message = std::mem::take(&mut self.message);
             message.clear();
             message.extend_from_slice(self.slots.bytes(piece));
-            self.encrypt(now, &to, &message);
+            self.encrypt(now, &to, &message, Outbox::push_copy);
             self.message = message;
         }
     }

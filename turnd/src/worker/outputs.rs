@@ -1,6 +1,6 @@
 //! What the state machine wants done, and letters from other threads.
 
-use turnd_net::Interest;
+use turnd_net::{Interest, Outbox};
 use turnd_proto::{
     Answer, Ask, AskId, Client, Now, OpenedRelay, Output, PortWish, RelayId, RelayProtocol,
     RelayRefusal, Transport,
@@ -116,7 +116,9 @@ impl Worker {
     fn reply(&mut self, now: Now, to: &Client, bytes: &[u8]) {
         match Socket::of(to.listener.0) {
             Socket::Stream(id) => self.reply_on_stream(now, id, bytes),
-            _ if to.path.transport == Transport::Dtls => self.encrypt(now, to, bytes),
+            _ if to.path.transport == Transport::Dtls => {
+                self.encrypt(now, to, bytes, Outbox::push_answer);
+            }
             socket => self.push_reply(socket, to, bytes),
         }
     }

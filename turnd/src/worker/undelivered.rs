@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use turnd_net::Undelivered;
+use turnd_net::{Outbox, Undelivered};
 use turnd_proto::{Icmp, IcmpHop, Now, RelayId, Transport};
 
 use super::{Worker, relays::Relay};
@@ -59,7 +59,7 @@ impl Worker {
                 self.send_staged(now);
             }
             _ if hop.to.path.transport == Transport::Dtls => {
-                self.encrypt(now, &hop.to, &hop.bytes);
+                self.encrypt(now, &hop.to, &hop.bytes, Outbox::push_copy);
             }
             socket => self.push_reply(socket, &hop.to, &hop.bytes),
         }

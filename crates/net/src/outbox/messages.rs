@@ -88,6 +88,7 @@ impl Messages {
             let length = next.length as usize;
             let fits = message.datagrams == 0
                 || (may_run
+                    && next.kind == head.kind
                     && next.to == head.to
                     && next.from == head.from
                     && (1..=size).contains(&length)

@@ -4,9 +4,8 @@
 //! kernel cuts up (UDP_SEGMENT); what goes out through one socket enters the kernel together, and so do
 //! single messages of many sockets, where the system has an io_uring. Order is kept on the way from a socket to a
 //! destination.
-//! Nothing here waits or spins: what cannot be sent now is dropped. Only for answers part of a buffer is kept.
+//! Nothing here waits or spins: what cannot be sent now is dropped, and data before answers.
 
-mod answers;
 mod messages;
 mod queue;
 mod ring;
@@ -25,9 +24,8 @@ use crate::{
     udp::UdpSocket,
 };
 
-pub(crate) use answers::keep_room;
 use messages::{Message, Messages};
-use queue::Queue;
+use queue::{Kind, Queue};
 use ring::{Entry, Outcome, Ring};
 
 /// From so many single messages on, one entry by the ring costs less than one `sendto` each: where entering the kernel
@@ -57,6 +55,8 @@ pub struct Outbox {
     groups: Vec<Group>,
     /// What is left of groups in which a message was refused.
     again: Vec<(u64, Range<usize>)>,
+    /// Sockets whose buffers were full.
+    full: Vec<u64>,
     ring: Ring,
     entries: Vec<Entry>,
     outcomes: Vec<Outcome>,
@@ -111,7 +111,7 @@ impl Outbox {
         self.queue.scratch(bytes)
     }
 
-    /// Adds a datagram made of `pieces`, one after the other, for the socket with this number. `from`
+    /// Adds a datagram of data made of `pieces`, one after the other, for the socket with this number. `from`
     /// names the address it leaves from, where the socket is bound to none.
     pub fn push(
         &mut self,
@@ -120,7 +120,26 @@ impl Outbox {
         from: Option<IpAddr>,
         pieces: impl IntoIterator<Item = Piece>,
     ) {
-        self.queue.push(socket, to, from, pieces);
+        self.queue.push(socket, to, from, pieces, Kind::Data);
+    }
+
+    /// Adds a copy of data.
+    ///
+    /// # Panics
+    /// If 4 GiB wait already.
+    pub fn push_copy(&mut self, socket: u64, to: SocketAddr, from: Option<IpAddr>, bytes: &[u8]) {
+        let piece = self.queue.scratch(bytes);
+        self.push(socket, to, from, [piece]);
+    }
+
+    /// Adds a copy of what is no data of others: for this room is kept in the buffers of sockets that say so
+    /// ([`crate::UdpOptions::keeps_room`]).
+    ///
+    /// # Panics
+    /// If 4 GiB wait already.
+    pub fn push_answer(&mut self, socket: u64, to: SocketAddr, from: Option<IpAddr>, bytes: &[u8]) {
+        let piece = self.queue.scratch(bytes);
+        self.queue.push(socket, to, from, [piece], Kind::Answer);
     }
 
     /// Whether nothing waits.
@@ -158,6 +177,11 @@ impl Outbox {
                 self.send_again(slots, socket, range, &mut flushed);
             }
         }
+        while let Some(number) = self.full.pop() {
+            if let Some(socket) = socket(number) {
+                socket.kept_room().was_full();
+            }
+        }
         self.queue.clear();
         flushed
     }
@@ -172,15 +196,27 @@ impl Outbox {
         self.groups.clear();
         self.messages.clear();
         let mut next = 0;
-        while next < self.queue.len() {
+        while next < self.queue.in_order() {
             let number = self.queue.at(next).socket;
-            let datagrams = next..next + self.queue.group(next);
-            next = datagrams.end;
+            let mut datagrams = next..next + self.queue.group(next);
             let Some(socket) = socket(number) else {
+                next = datagrams.end;
                 flushed.dropped += datagrams.len() as u64;
                 flushed.closed += datagrams.len() as u64;
                 continue;
             };
+            if let Some(left) = socket.kept_room().left(socket.as_fd()) {
+                let dropped = self.queue.drop_data_beyond(&datagrams, left);
+                datagrams.end -= dropped;
+                if dropped > 0 {
+                    self.full.push(number);
+                    blocked(flushed, dropped);
+                }
+            }
+            next = datagrams.end;
+            if datagrams.is_empty() {
+                continue;
+            }
             let messages = self.messages.add(
                 &self.queue,
                 slots,
@@ -214,23 +250,29 @@ impl Outbox {
         // SAFETY: the headers point at addresses, vectors and control of `messages`, and those at memory of
         // the queue and the slots, all of which this and its caller borrow.
         flushed.calls += unsafe { self.ring.send(&self.entries, &mut self.outcomes) };
-        let mut groups = std::mem::take(&mut self.groups);
-        for (at, group) in groups.iter().filter(|group| is_single(group)).enumerate() {
-            match self.outcomes[at] {
-                Outcome::Sent => count_sent(flushed, &self.messages.list[group.messages.start]),
-                Outcome::Blocked => self.send_answers(group.fd, group.messages.clone(), flushed),
+        for (group, outcome) in singles.zip(&self.outcomes) {
+            let message = &self.messages.list[group.messages.start];
+            match outcome {
+                Outcome::Sent => count_sent(flushed, message),
+                Outcome::Blocked => {
+                    self.full.push(group.socket);
+                    blocked(flushed, message.datagrams);
+                }
                 Outcome::Refused => self.again.push((group.socket, group.datagrams.clone())),
             }
         }
-        groups.retain(|group| !is_single(group));
-        self.groups = groups;
+        self.groups.retain(|group| !is_single(group));
     }
 
     fn send_groups(&mut self, flushed: &mut Flushed) {
         let groups = std::mem::take(&mut self.groups);
         for group in &groups {
+            let was_blocked = flushed.blocked;
             if let Some(first) = self.send_messages(group.fd, group.messages.clone(), flushed) {
                 self.again.push((group.socket, first..group.datagrams.end));
+            }
+            if flushed.blocked > was_blocked {
+                self.full.push(group.socket);
             }
         }
         self.groups = groups;
@@ -284,8 +326,10 @@ impl Outbox {
                     retries += 1;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    // So it is for the rest.
-                    self.send_answers(fd, next..messages.end, flushed);
+                    // The socket's buffer is full; so it is for the rest.
+                    for message in &self.messages.list[next..messages.end] {
+                        blocked(flushed, message.datagrams);
+                    }
                     return None;
                 }
                 Err(error) => {
@@ -321,9 +365,9 @@ fn count_sent(flushed: &mut Flushed, message: &Message) {
     }
 }
 
-fn count_blocked(flushed: &mut Flushed, message: &Message) {
-    flushed.dropped += message.datagrams as u64;
-    flushed.blocked += message.datagrams as u64;
+fn blocked(flushed: &mut Flushed, datagrams: usize) {
+    flushed.dropped += datagrams as u64;
+    flushed.blocked += datagrams as u64;
     flushed.last_error = Some(io::ErrorKind::WouldBlock.into());
 }
 

@@ -1,8 +1,23 @@
 //! Datagrams that wait, in the order they leave in.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    ops::Range,
+};
 
-use crate::slots::{Piece, Place};
+use crate::{
+    kept_room::Left,
+    slots::{Piece, Place},
+};
+
+/// What a datagram is to whoever sends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Somebody else's.
+    Data,
+    /// His own.
+    Answer,
+}
 
 /// One datagram that waits.
 #[derive(Clone, Copy)]
@@ -11,6 +26,7 @@ pub(super) struct Datagram {
     pub(super) to: SocketAddr,
     pub(super) from: Option<IpAddr>,
     pub(super) length: u32,
+    pub(super) kind: Kind,
     /// The same for equal destinations.
     direction: u32,
     first_piece: u32,
@@ -44,6 +60,7 @@ impl Queue {
         to: SocketAddr,
         from: Option<IpAddr>,
         pieces: impl IntoIterator<Item = Piece>,
+        kind: Kind,
     ) {
         let first = self.pieces.len();
         self.pieces.extend(pieces);
@@ -52,6 +69,7 @@ impl Queue {
             socket,
             to,
             from,
+            kind,
             direction: direction(to),
             first_piece: first as u32,
             pieces: pieces.len() as u32,
@@ -91,6 +109,24 @@ impl Queue {
     /// The datagram at a place of the order.
     pub(super) fn at(&self, place: usize) -> &Datagram {
         &self.datagrams[self.order[place] as usize]
+    }
+
+    /// How many have a place in the order.
+    pub(super) fn in_order(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Leaves out of a range of the order the data that there is no room for; returns how much.
+    pub(super) fn drop_data_beyond(&mut self, range: &Range<usize>, mut left: Left) -> usize {
+        let mut kept = range.start;
+        for place in range.clone() {
+            let datagram = self.at(place);
+            if datagram.kind == Kind::Answer || left.take(datagram.length as usize) {
+                self.order.swap(kept, place);
+                kept += 1;
+            }
+        }
+        self.order.drain(kept..range.end).count()
     }
 
     pub(super) fn pieces(&self, datagram: &Datagram) -> &[Piece] {
