@@ -237,9 +237,11 @@ impl RelayListener {
     /// Begins to connect to a peer from the relayed transport address (RFC 6062 section 5.2).
     ///
     /// # Errors
-    /// Those of [`TcpStream::connect`].
+    /// Those of [`TcpStream::connect`], and of [`for_client`] before the peer hears of it.
     pub fn connect(&self, peer: SocketAddr) -> io::Result<TcpStream> {
-        TcpStream::connect(self.socket.local_addr(), peer, &self.options)
+        TcpStream::connect(self.socket.local_addr(), peer, &self.options, |socket| {
+            for_client(socket).map(drop)
+        })
     }
 }
 

@@ -48,7 +48,9 @@ impl Streams {
             let name = ServerName::IpAddress(server.ip().into());
             let tls = with_tls.then(|| ClientConnection::new(Arc::clone(&config), name));
             Ok(Stream {
-                tcp: TcpStream::connect((from, 0).into(), server, &TcpOptions::default())?,
+                tcp: TcpStream::connect((from, 0).into(), server, &TcpOptions::default(), |_| {
+                    Ok(())
+                })?,
                 tls: tls.transpose().map_err(io::Error::other)?,
                 incoming: Vec::new(),
                 outgoing: Vec::new(),

@@ -111,10 +111,19 @@ impl TcpStream {
     /// Begins to connect to `to` from the address `from`, which a listener with `reuse_port` may have
     /// too. When the stream becomes writable, [`Self::connected`] tells how it went.
     ///
+    /// `may_have` is shown the socket before anything is sent, and may refuse it.
+    ///
     /// # Errors
-    /// Those of `socket`, `setsockopt`, `bind` and `connect`, except that it is still going on.
-    pub fn connect(from: SocketAddr, to: SocketAddr, options: &TcpOptions) -> io::Result<Self> {
+    /// Those of `socket`, `setsockopt`, `bind` and `connect`, except that it is still going on, and that of
+    /// `may_have`.
+    pub fn connect(
+        from: SocketAddr,
+        to: SocketAddr,
+        options: &TcpOptions,
+        may_have: impl FnOnce(BorrowedFd<'_>) -> io::Result<()>,
+    ) -> io::Result<Self> {
         let socket = new_socket(from, options)?;
+        may_have(socket.as_fd())?;
         socket.bind(&from.into())?;
         let stream = Self {
             socket,

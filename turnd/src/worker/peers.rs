@@ -185,7 +185,7 @@ impl Worker {
             .peers
             .relays
             .get(relay)
-            .and_then(|listener| listener.connect(peer).and_then(for_client).ok())
+            .and_then(|listener| listener.connect(peer).ok())
             .map(|socket| PeerStream::new(socket, connection, PeerState::Connecting(ask)))
             .and_then(|peer| self.add_peer(peer, Interest::WRITABLE));
         if begun.is_none() {

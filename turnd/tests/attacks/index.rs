@@ -116,6 +116,7 @@ C08 connections that say nothing whole
     signaling/tests/server/floods.rs two_hundred_upgrades_that_nobody_finishes_are_given_up
 C09 descriptors
     turnd/tests/ways_in/floods.rs without_descriptors_the_server_rests_and_recovers
+    turnd/tests/ways_in/tcp_relaying.rs without_descriptors_no_peer_is_called
     turnd/tests/program/resources.rs without_descriptors_it_rests_between_refusals_and_relays_both_ways
 C10 lengths that are not true
     turnd/tests/attacks/exhaustion.rs c10_an_announced_length_is_not_believed

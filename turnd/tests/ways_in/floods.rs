@@ -44,7 +44,8 @@ fn ten_thousand_half_open_connections_cost_little_and_are_closed() {
             let [high, low] = u16::try_from(number / 500 + 256).unwrap().to_be_bytes();
             let from = SocketAddr::from((Ipv4Addr::new(127, high, low, 7), 0));
             let server = servers[number % servers.len()];
-            let stream = TcpStream::connect(from, server, &TcpOptions::default()).unwrap();
+            let options = TcpOptions::default();
+            let stream = TcpStream::connect(from, server, &options, |_| Ok(())).unwrap();
             write(&stream, beginnings[number % 3]).then_some(stream)
         })
         .collect();

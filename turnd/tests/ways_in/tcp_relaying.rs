@@ -11,7 +11,10 @@ use std::{
 use turnd_wire::{Class, Method, Writer, attr};
 
 use crate::{
-    client::{CONFIG, Client, PATIENCE, Stream, binding_request, connect, message},
+    client::{
+        CONFIG, Client, PATIENCE, Stream, binding_request, connect, connect_unless_refused,
+        eventually, message,
+    },
     support::turnd::Turnd,
 };
 
@@ -270,6 +273,27 @@ fn the_end_of_one_side_is_the_end_of_the_other() {
         TcpStream::connect(setup.relayed).is_err(),
         "and so is its port"
     );
+}
+
+#[test]
+fn without_descriptors_no_peer_is_called() {
+    let mut setup = Setup::on(Turnd::start_with_few_files(&config(""), 64));
+    let peer = TcpListener::bind((LOCALHOST, 0)).unwrap();
+    let other = TcpListener::bind((LOCALHOST, 0)).unwrap();
+    let (_, _connected) = setup.connect(&peer);
+    let _idle: Vec<TcpStream> = (0..100)
+        .filter_map(|_| connect_unless_refused(server(&setup.turnd)))
+        .collect();
+    eventually("descriptors run out", || {
+        setup.turnd.log().contains("cannot accept a connection")
+    });
+    let reply = setup.control.request(Method::CONNECT, |writer| {
+        writer.xor_address(attr::XOR_PEER_ADDRESS, other.local_addr().unwrap());
+    });
+    assert_eq!(reply.error(), Some(447));
+    other.set_nonblocking(true).unwrap();
+    let nobody = other.accept().unwrap_err();
+    assert_eq!(nobody.kind(), ErrorKind::WouldBlock);
 }
 
 /// T6062-5.3-3

@@ -3,6 +3,7 @@
 use std::{
     io::{ErrorKind, Read, Write},
     net::SocketAddr,
+    os::fd::BorrowedFd,
     time::{Duration, Instant},
 };
 
@@ -45,7 +46,7 @@ fn connect(from: SocketAddr, to: SocketAddr, reuse_port: bool) -> TcpStream {
         reuse_port,
         ..TcpOptions::default()
     };
-    let stream = TcpStream::connect(from, to, &options).unwrap();
+    let stream = TcpStream::connect(from, to, &options, |_| Ok(())).unwrap();
     wait(&stream, Interest::WRITABLE);
     stream
 }
@@ -82,6 +83,19 @@ fn a_connection_can_start_at_the_address_that_a_listener_has() {
     let stream = connect(relay.local_addr(), peer.local_addr(), true);
     stream.connected().unwrap();
     assert_eq!(accept(&peer).peer_addr(), relay.local_addr());
+}
+
+#[test]
+fn nobody_hears_of_a_connection_whose_socket_is_refused() {
+    let peer = listen(V4, false);
+    let options = TcpOptions::default();
+    let refuse = |_: BorrowedFd<'_>| Err(ErrorKind::QuotaExceeded.into());
+    let refused = TcpStream::connect(V4.parse().unwrap(), peer.local_addr(), &options, refuse);
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::QuotaExceeded);
+    let client = connect(V4.parse().unwrap(), peer.local_addr(), false);
+    client.connected().unwrap();
+    accept(&peer);
+    assert!(peer.accept().unwrap().is_none(), "one has connected");
 }
 
 #[test]
