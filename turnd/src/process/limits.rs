@@ -9,6 +9,7 @@ use rustix::{
     io::Errno,
     process::{Resource, Rlimit, getrlimit, setrlimit},
 };
+use turnd_net::{TcpListener, TcpStream};
 
 use crate::config::Settings;
 
@@ -33,6 +34,24 @@ pub fn for_client<T: AsFd>(socket: T) -> io::Result<T> {
         Ok(socket)
     } else {
         Err(Errno::MFILE.into())
+    }
+}
+
+/// The next client's connection that waits, if one does. One that gets one of the last descriptors is reset, as
+/// whatever else is refused: nothing of it is to stay in the kernel.
+///
+/// # Errors
+/// Those of [`TcpListener::accept`] and of [`for_client`].
+pub fn accept(listener: &TcpListener) -> io::Result<Option<TcpStream>> {
+    let Some(socket) = listener.accept()? else {
+        return Ok(None);
+    };
+    match for_client(&socket) {
+        Ok(_) => Ok(Some(socket)),
+        Err(error) => {
+            socket.abort_on_close();
+            Err(error)
+        }
     }
 }
 

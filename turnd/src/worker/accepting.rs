@@ -6,7 +6,7 @@ use turnd_net::{Interest, TcpListener, TcpStream};
 use turnd_proto::{Instant, Now};
 
 use super::{Worker, streams::FIRST_MESSAGE};
-use crate::{process::limits::for_client, sockets::Socket, streams::Connection};
+use crate::{process::limits, sockets::Socket, streams::Connection};
 
 /// Connections taken from one acceptor in one turn.
 const ACCEPT_BATCH: usize = 32;
@@ -19,8 +19,7 @@ impl Worker {
             let Some(acceptor) = self.acceptors.get(at) else {
                 return;
             };
-            let accepted = acceptor.socket.accept();
-            match accepted.and_then(|socket| socket.map(for_client).transpose()) {
+            match limits::accept(&acceptor.socket) {
                 Ok(Some(socket)) => self.admit(now, at, socket),
                 Ok(None) => return,
                 Err(error) => {

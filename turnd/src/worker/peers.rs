@@ -24,7 +24,7 @@ use super::Worker;
 use crate::{
     mailbox::Letter,
     ports::RelayListener,
-    process::limits::for_client,
+    process::limits,
     sockets::Socket,
     streams::{PeerStreamId, Phase, StreamId},
 };
@@ -151,8 +151,7 @@ impl Worker {
             let Some(listener) = self.peers.relays.get(relay) else {
                 return;
             };
-            let accepted = listener.socket().accept();
-            let socket = match accepted.and_then(|socket| socket.map(for_client).transpose()) {
+            let socket = match limits::accept(listener.socket()) {
                 Ok(Some(socket)) => socket,
                 Ok(None) => return,
                 Err(error) => {

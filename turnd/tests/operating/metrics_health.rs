@@ -102,9 +102,9 @@ fn clients_cannot_use_up_the_descriptors_that_metrics_and_a_reload_need() {
         .iter()
         .filter(|it| it.allocate().error() == Some(508));
     assert!((1..80).contains(&refused.count()));
-    // Those of connections are the same.
+    // Those of connections are the same. Some are reset before this end knows that there is one.
     let connections: Vec<_> = (0..80)
-        .map(|_| std::net::TcpStream::connect(turnd.address_of("tcp")).unwrap())
+        .map(|_| std::net::TcpStream::connect(turnd.address_of("tcp")))
         .collect();
     assert_eq!(get(&turnd, "/healthz").status, 200);
     let now = scrape(&turnd);

@@ -11,7 +11,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use turnd_net::{TcpOptions, TcpStream};
 
 use crate::{
-    client::{Client, eventually},
+    client::{Client, connect_unless_refused, eventually},
     support::{
         certificates::{Certificates, KeyKind},
         turnd::Turnd,
@@ -118,9 +118,9 @@ fn without_descriptors_the_server_rests_and_recovers() {
                   relay-threads=1\n";
     let turnd = Turnd::start_with_few_files(config, 64);
     let server = turnd.address("tcp", SocketAddr::is_ipv4);
-    // The first ones get in and stay; the others wait in the kernel.
+    // The first ones get in and stay; the others wait in the kernel, and are reset one by one.
     let waiting: Vec<std::net::TcpStream> = (0..100)
-        .map(|_| std::net::TcpStream::connect(server).expect("room in the kernel's queue"))
+        .filter_map(|_| connect_unless_refused(server))
         .collect();
     eventually("descriptors run out", || {
         turnd.log().contains("cannot accept a connection")
@@ -132,6 +132,12 @@ fn without_descriptors_the_server_rests_and_recovers() {
     assert!(used < Duration::from_millis(50), "{used:?} of a second");
     let complaints = turnd.log().matches("cannot accept").count();
     assert_eq!(complaints, 1, "{}", turnd.log());
+    let is_reset = |mut socket: &std::net::TcpStream| {
+        socket.set_nonblocking(true).unwrap();
+        let read = socket.read(&mut [0]);
+        read.is_err_and(|error| error.kind() == ErrorKind::ConnectionReset)
+    };
+    assert!(waiting.len() < 100 || waiting.iter().any(is_reset));
 
     drop(waiting);
     let freed = Instant::now();
