@@ -69,7 +69,7 @@ counts! {
 }
 
 counts! {
-    /// What was not taken because memory is short.
+    /// What was not taken while memory was short.
     NotTaken {
         /// Connections of clients, over TCP and TLS.
         connections = "client-connection",
@@ -123,7 +123,7 @@ pub struct LoopCounters {
     pub connections: OpenConnections,
     /// Handshakes.
     pub handshakes: Handshakes,
-    /// What was not taken because memory is short.
+    /// What was not taken while memory was short.
     pub memory_hits: NotTaken,
     /// New beginnings after a panic.
     pub restarts: u64,

@@ -259,7 +259,7 @@ impl Drops {
 }
 
 counts! {
-    /// What was not begun because memory is short, by what it was.
+    /// What was not begun while memory was short, by what it was; also what would not have been begun anyway.
     MemoryHits {
         /// An allocation (508).
         allocations = "allocation",

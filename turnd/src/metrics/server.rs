@@ -97,7 +97,7 @@ pub(super) fn add_memory(families: &mut Families, total: &WorkerReport, memory: 
     families
         .counter(
             "turnd_memory_hits_total",
-            "What was refused because memory is nearly gone, by what it was: requests with 508, connections and DTLS hellos",
+            "What was refused while memory was nearly gone, by what it was: requests with 508, connections and DTLS hellos; also what would have been refused anyway",
         )
         .by("refused", server.each().chain(worker.each()));
 }
