@@ -25,7 +25,8 @@
 //!   all that comes by that path between [`Output::PathTaken`] and [`Output::PathLeft`] there.
 //! * [`Output::Event`] may be logged or dropped.
 //!
-//! Whoever drives a server comes back at [`Server::next_timeout`], or whenever it likes.
+//! Whoever drives a server comes back at [`Server::next_timeout`], or whenever it likes. One
+//! [`Server::handle_timeout`] may leave work that is due: the next timeout then stays in the past.
 //!
 //! ```
 //! use std::sync::Arc;
