@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { CLOSED, closeAll } from "./clients.mjs";
 import {
-  hearsBye, hearsMessage, hearsNewcomer, isDisconnected, join, memberHeardNothing, newRoom, refused,
+  hearsBye, hearsMessage, hearsNewcomer, isDisconnected, join, judgeError, memberHeardNothing, newRoom, refused,
 } from "./expect.mjs";
 import { fact, sleep, until } from "./report.mjs";
 import { pair } from "./table.mjs";
@@ -51,8 +51,18 @@ function kept(open, { spellings, notice, grace, overflow, pace, capacity }) {
       }
     }
     assert.equal(missed.size, 0, `${missed.size} still there after ${sent} messages`);
-    await refused(sender, "no_peer", "message", room); // The one that was too much has nobody to take it.
-    return sent;
+    // The one that was too much has nobody to take it, nor have those that were on their way by then.
+    const elsewhere = newRoom();
+    sender.send("message", elsewhere, note(sent));
+    await refused(sender, "no_peer", "message", room);
+    for (;;) {
+      const error = await sender.expect("sig_error");
+      if (error[0]?.code === "not_in_room") {
+        judgeError(error, "not_in_room", "message", elsewhere);
+        return sent;
+      }
+      judgeError(error, "no_peer", "message", room);
+    }
   };
 
   /** Bob is back. `number` is that of the last packet he does not get again. */
