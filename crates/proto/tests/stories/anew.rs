@@ -87,23 +87,32 @@ fn what_waits_for_an_answer_waits_in_vain() {
     alice.allocate(&mut net);
 }
 
-/// Whoever hears a client that had moved is told that he is not to be handed on any more.
-#[test]
-fn a_client_that_had_moved_is_served_where_he_is_heard() {
+/// A client with an allocation, and himself after he has moved to another server that hears him, with what he resumed by.
+fn moved() -> (Network, Client, Client, Request) {
     let mut net = Network::with(Setup {
         mobility: true,
         servers: 2,
         ..Setup::default()
     });
     let mut alice = net.client("alice");
-    let mobile = Request::allocate().with(attr::MOBILITY_TICKET, &[]);
-    let reply = alice.call(&mut net, &mobile);
+    let reply = alice.call(&mut net, &mobile());
     let ticket = reply.value(attr::MOBILITY_TICKET).expect("a ticket");
+    let resume = Request::refresh().with(attr::MOBILITY_TICKET, &ticket);
     let mut there = alice.clone().on_server(1);
     there.from.path.client.set_port(5005);
     there.nonce = None;
-    let resume = Request::refresh().with(attr::MOBILITY_TICKET, &ticket);
     assert_eq!(there.call(&mut net, &resume).code(), OK);
+    (net, alice, there, resume)
+}
+
+fn mobile() -> Request {
+    Request::allocate().with(attr::MOBILITY_TICKET, &[])
+}
+
+/// Whoever hears a client that had moved is told that he is not to be handed on any more.
+#[test]
+fn a_client_that_had_moved_is_served_where_he_is_heard() {
+    let (mut net, _, mut there, _) = moved();
     assert!(!net.forwarded.is_empty());
     net.begin_anew(0);
     assert!(net.forwarded.is_empty(), "{:?}", net.forwarded);
@@ -114,25 +123,12 @@ fn a_client_that_had_moved_is_served_where_he_is_heard() {
 
 #[test]
 fn a_ticket_of_before_matches_nothing() {
-    let mut net = Network::with(Setup {
-        mobility: true,
-        servers: 2,
-        ..Setup::default()
-    });
-    let mut alice = net.client("alice");
-    let mobile = Request::allocate().with(attr::MOBILITY_TICKET, &[]);
-    let reply = alice.call(&mut net, &mobile);
-    let ticket = reply.value(attr::MOBILITY_TICKET).expect("a ticket");
-    let resume = Request::refresh().with(attr::MOBILITY_TICKET, &ticket);
-    let mut there = alice.clone().on_server(1);
-    there.from.path.client.set_port(5005);
-    there.nonce = None;
-    assert_eq!(there.call(&mut net, &resume).code(), OK);
+    let (mut net, mut alice, mut there, resume) = moved();
     net.begin_anew(0);
     assert_eq!((net.allocations(), net.ports.in_use()), (0, 0));
     assert_eq!(there.call(&mut net, &resume).code(), 437);
     // Nor that of whoever has its place now.
-    alice.call(&mut net, &mobile);
+    alice.call(&mut net, &mobile());
     assert_eq!(there.call(&mut net, &resume).code(), 437);
     assert_eq!(net.settings.quotas.total(), 1);
 }
