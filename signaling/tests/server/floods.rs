@@ -38,6 +38,12 @@ impl Server {
         self.status("VmRSS:")
     }
 
+    /// What it has in memory is about what it had before.
+    fn must_have_kept(&self, before: usize) {
+        let grown = self.resident().saturating_sub(before);
+        assert!(grown <= GROWTH, "{grown} kB");
+    }
+
     fn connect(&self) -> TcpStream {
         connect(self.0.address)
     }
@@ -77,8 +83,7 @@ fn a_body_above_the_limit_is_refused_before_it_is_read() {
         rest(&mut stream);
         call.goes_on();
     }
-    let grown = server.resident().saturating_sub(before);
-    assert!(grown <= GROWTH, "{grown} kB");
+    server.must_have_kept(before);
 }
 
 #[test]
@@ -111,8 +116,7 @@ fn a_hundred_thousand_packets_at_once_hold_up_nobody() {
             call.goes_on();
         }
     }
-    let grown = server.resident().saturating_sub(before);
-    assert!(grown <= GROWTH, "{grown} kB");
+    server.must_have_kept(before);
 }
 
 #[test]
@@ -277,8 +281,7 @@ fn frames_that_break_the_rules_end_their_connection() {
         rest(&mut stream);
         call.goes_on();
     }
-    let grown = server.resident().saturating_sub(before);
-    assert!(grown <= GROWTH, "{grown} kB");
+    server.must_have_kept(before);
 }
 
 #[test]
@@ -321,6 +324,5 @@ fn two_hundred_upgrades_that_nobody_finishes_are_given_up() {
     }
     assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
     call.goes_on();
-    let grown = server.resident().saturating_sub(before);
-    assert!(grown <= GROWTH, "{grown} kB");
+    server.must_have_kept(before);
 }
