@@ -61,6 +61,9 @@ struct Arguments {
     /// TLS connections a second that are begun
     #[arg(long, default_value_t = 1000)]
     hellos: u64,
+    /// Where to begin TLS instead of at the server, to see what making the hellos does to the measure
+    #[arg(long)]
+    elsewhere: Option<SocketAddr>,
     /// What makes the fault, for a shell; what it says and how it ends does not matter
     #[arg(long, default_value = ":")]
     command: String,
@@ -212,6 +215,7 @@ fn say_hello(arguments: &Arguments, is_over: &AtomicBool, said: &AtomicU64) -> i
     // What is measured must not wait for this thread here.
     setpriority_process(Some(rustix::thread::gettid()), 19)?;
     let hello = hello()?;
+    let to = arguments.elsewhere.unwrap_or(arguments.server);
     let mut open = VecDeque::new();
     let begun = Instant::now();
     for number in 0_u64.. {
@@ -224,7 +228,7 @@ fn say_hello(arguments: &Arguments, is_over: &AtomicBool, said: &AtomicU64) -> i
         let from = Ipv4Addr::new(127, 0, 1, (number % 200) as u8 + 1);
         let socket = net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
         net::bind(&socket, &SocketAddr::from((from, 0)))?;
-        net::connect(&socket, &arguments.server)?;
+        net::connect(&socket, &to)?;
         // The server may have closed it already.
         let _ = net::send(&socket, &hello, SendFlags::NOSIGNAL);
         open.push_back(socket);
