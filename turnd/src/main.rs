@@ -18,9 +18,12 @@ fn main() -> ExitCode {
             print!("{text}");
             ExitCode::SUCCESS
         }
-        config::Outcome::Invalid(errors) => {
+        config::Outcome::Invalid(errors, notes) => {
             for error in errors {
                 eprintln!("turnd: {error}");
+            }
+            for note in notes {
+                eprintln!("turnd: warning: {note}");
             }
             ExitCode::from(CONFIGURATION_ERROR)
         }

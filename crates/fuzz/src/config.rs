@@ -39,7 +39,7 @@ fn check(name: &'static str, text: &[u8]) -> bool {
     let errors = match config::load_on(&machine(name, text.to_vec()), args) {
         Outcome::Run(_) => return true,
         Outcome::Print(_) => return false,
-        Outcome::Invalid(errors) => errors,
+        Outcome::Invalid(errors, _) => errors,
     };
     assert!((1..=200).contains(&errors.len()));
     for error in errors {

@@ -115,7 +115,7 @@ fn of_configuration(args: Vec<OsString>) -> Result<(Protocol, SocketAddr, Method
     let settings = match config::load(args) {
         Outcome::Run(loaded) => loaded.settings,
         Outcome::Print(_) => return Err("this is no command line of a server".to_owned()),
-        Outcome::Invalid(errors) => {
+        Outcome::Invalid(errors, _) => {
             let first = errors.first().map(ToString::to_string);
             return Err(first.unwrap_or_default());
         }

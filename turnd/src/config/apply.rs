@@ -28,7 +28,18 @@ pub(super) fn apply(
     raw: &mut Raw,
     findings: &mut Findings,
 ) {
-    match take(option, text, origin, raw) {
+    let taken = take(option, text, origin, raw);
+    let value = match taken {
+        Ok(Taken::Off) => "off",
+        _ => text,
+    };
+    if taken.is_ok()
+        && let Some(before) = raw.written.said_before(option, value, origin)
+    {
+        let text = format!("{}: {} counts instead", option.name, place(origin));
+        findings.warn_of(About::NoEffect, before, text);
+    }
+    match taken {
         Err(bad) => findings.error(origin, refusal(option, text, &bad)),
         Ok(Taken::Default) => {
             let default = match option.default {
@@ -108,6 +119,14 @@ impl Destination<'_> {
             slot.clear();
         }
         Taken::Default
+    }
+}
+
+/// Where, in a sentence about another line of the same file.
+fn place(origin: &Origin) -> String {
+    match origin {
+        Origin::File { line, .. } | Origin::Toml { line, .. } => format!("line {line}"),
+        other => other.to_string(),
     }
 }
 

@@ -108,6 +108,8 @@ impl fmt::Display for Note {
 pub(super) struct Findings {
     errors: Vec<ConfigError>,
     notes: Vec<Note>,
+    /// Notes on what was read, before anything was concluded from it.
+    of_reading: usize,
     more_errors: usize,
     more_notes: usize,
     accepted: Vec<(Origin, &'static str)>,
@@ -172,8 +174,13 @@ impl Findings {
         });
     }
 
-    /// All notes if there is no error, else all errors in the order of the lines.
-    pub(super) fn finish(mut self) -> Result<Vec<Note>, Vec<ConfigError>> {
+    /// What is noted from here on is concluded from what was read, and says nothing if that has errors.
+    pub(super) fn all_is_read(&mut self) {
+        self.of_reading = self.notes.len();
+    }
+
+    /// All notes if there is no error, else all errors in the order of the lines, and the warnings about what was read.
+    pub(super) fn finish(mut self) -> Result<Vec<Note>, (Vec<ConfigError>, Vec<Note>)> {
         self.errors.sort_by(|a, b| a.origin.cmp(&b.origin));
         if self.more_errors > 0 {
             self.errors.push(ConfigError {
@@ -182,7 +189,9 @@ impl Findings {
             });
         }
         if !self.errors.is_empty() {
-            return Err(self.errors);
+            self.notes.truncate(self.of_reading);
+            self.notes.retain(|note| note.severity == Severity::Warning);
+            return Err((self.errors, self.notes));
         }
         self.tell_accepted();
         if self.more_notes > 0 {

@@ -1,7 +1,11 @@
 //! From what was written to what is to be done: defaults, and the rules that bind several options.
 //! Whatever is contradictory or would open more than the file asks for is an error.
 
-use std::{net::IpAddr, ops::RangeInclusive, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    ops::RangeInclusive,
+    time::Duration,
+};
 
 use turnd_proto::PeerRules;
 
@@ -21,7 +25,7 @@ use super::{
     settings::{DefaultFamily, External, ExternalName, ExternalPair, PublicName, Settings},
     third_party::third_party,
     tls,
-    value::{self, Mapping, Public},
+    value::{self, IpRange, Mapping, Public},
 };
 
 /// Most worker threads, as in coturn.
@@ -87,7 +91,7 @@ pub(super) fn lower(
         max_allocate_lifetime: max_allocate_lifetime(raw, findings),
         channel_lifetime: seconds(raw.channel_lifetime.or(600)),
         permission_lifetime: seconds(raw.permission_lifetime.or(300)),
-        peers: peers(raw),
+        peers: peers(raw, findings),
         legacy_channels: raw.legacy_channels.is_on(),
         default_family: default_family(raw),
         socket_buffer: socket_buffer(raw),
@@ -317,7 +321,20 @@ fn limit(number: i64) -> Option<u32> {
     u32::try_from(number).ok().filter(|number| *number > 0)
 }
 
-fn peers(raw: &Raw) -> PeerRules {
+fn peers(raw: &Raw, findings: &mut Findings) -> PeerRules {
+    let is_v4 = |at: &At<IpRange>| at.value.start().is_ipv4();
+    let denies_all = |at: &&At<IpRange>| {
+        *at.value.start() == Ipv4Addr::UNSPECIFIED && *at.value.end() == Ipv4Addr::BROADCAST
+    };
+    if let Some(all) = raw.denied_peers.all().find(denies_all)
+        && !raw.allowed_peers.all().any(is_v4)
+        && !raw.stun_only.is_on()
+    {
+        findings.warn(
+            &all.origin,
+            "denied-peer-ip: no peer with an IPv4 address can be reached; allowed-peer-ip opens some of them",
+        );
+    }
     PeerRules {
         allowed: raw.allowed_peers.all().map(|at| at.value.clone()).collect(),
         denied: raw.denied_peers.all().map(|at| at.value.clone()).collect(),

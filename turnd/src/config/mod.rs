@@ -77,8 +77,9 @@ pub enum Outcome {
     Run(Box<Loaded>),
     /// To print this text, which ends in a newline, and exit with 0.
     Print(String),
-    /// Something that cannot be done. To be printed, one a line; coturn's exit code for it is 255.
-    Invalid(Vec<ConfigError>),
+    /// Something that cannot be done, and warnings about what else was read, so that nobody has to mend the one to see
+    /// the other. To be printed, one a line; coturn's exit code for it is 255.
+    Invalid(Vec<ConfigError>, Vec<Note>),
 }
 
 /// A configuration to serve with.
@@ -149,7 +150,7 @@ fn read(
     }
     let command_line = match CommandLine::parse(args) {
         Ok(command_line) => command_line,
-        Err(error) => return Outcome::Invalid(vec![error]),
+        Err(error) => return Outcome::Invalid(vec![error], Vec::new()),
     };
     // Applied once to learn which file is meant, and again behind the file, because it wins.
     let (mut first, mut findings) = (Raw::default(), Findings::default());
@@ -163,11 +164,12 @@ fn read(
         read_file(path, bytes, raw, &mut findings);
     }
     command_line.apply(raw, &mut findings);
+    findings.all_is_read();
     secrets::gather(raw, machine, &mut findings);
     let settings = lower::lower(raw, found.is_some(), machine, &mut findings);
     *file = found.map(|found| found.path);
     match findings.finish() {
-        Err(errors) => Outcome::Invalid(errors),
+        Err((errors, notes)) => Outcome::Invalid(errors, notes),
         Ok(notes) => Outcome::Run(Box::new(Loaded {
             settings,
             notes,

@@ -385,9 +385,11 @@ fn ends(address: IpAddr, prefix: u32) -> (IpAddr, IpAddr) {
 }
 
 /// IPv4 written as IPv4-mapped IPv6 becomes IPv4, because peers are compared in that form. A range
-/// that only begins or ends in the mapped block stays as it is.
+/// that only begins or ends in the mapped block stays as it is, and so does the whole of it: lists that
+/// go round deny it, and mean the notation, which no peer has here, and not every peer with an IPv4 address.
 fn canonical_ends(first: IpAddr, last: IpAddr) -> (IpAddr, IpAddr) {
     match (first.to_canonical(), last.to_canonical()) {
+        (IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V4(Ipv4Addr::BROADCAST)) => (first, last),
         (IpAddr::V6(_), _) | (_, IpAddr::V6(_)) => (first, last),
         ends => ends,
     }

@@ -57,6 +57,25 @@ impl Trail {
         });
     }
 
+    /// Where a file already says something else of an option that has one value. The command line is meant to replace
+    /// what a file says.
+    pub(super) fn said_before(
+        &self,
+        option: &'static Opt,
+        text: &str,
+        origin: &Origin,
+    ) -> Option<&Origin> {
+        if option.repeatable || *origin == Origin::CommandLine {
+            return None;
+        }
+        let marks = self.0.iter().rev();
+        let before = marks
+            .map(|mark| &mark.written)
+            .find(|it| it.name == option.name)?;
+        let says_the_same = !before.is_secret && before.value == shown(&option.kind, text);
+        (!says_the_same).then_some(&before.origin)
+    }
+
     /// The options whose secrets stood on the command line, in force or not, each once.
     pub(super) fn secrets_on_the_command_line(&self) -> BTreeSet<&'static str> {
         let written = self.0.iter().map(|mark| &mark.written);

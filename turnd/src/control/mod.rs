@@ -237,7 +237,10 @@ impl Control {
         file.map_err(|error| vec![error])?;
         let loaded = match config::load(self.arguments.iter().cloned()) {
             Outcome::Run(loaded) => loaded,
-            Outcome::Invalid(errors) => {
+            Outcome::Invalid(errors, notes) => {
+                for note in notes {
+                    tracing::warn!("{note}");
+                }
                 return Err(errors.iter().map(ToString::to_string).collect());
             }
             Outcome::Print(_) => {

@@ -16,7 +16,7 @@ proptest! {
     ) {
         let lines = text.split(|byte| *byte == b'\n').count();
         let machine = machine_with(text, &[]);
-        if let Outcome::Invalid(errors) = load(&machine, &["-c", FILE]) {
+        if let Outcome::Invalid(errors, _) = load(&machine, &["-c", FILE]) {
             for error in errors {
                 match error.origin {
                     Origin::File { line, .. } => prop_assert!((1..=lines).contains(&line)),

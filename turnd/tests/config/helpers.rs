@@ -103,7 +103,7 @@ pub(crate) fn expect_run(outcome: Outcome) -> Loaded {
 
 pub(crate) fn messages(outcome: Outcome) -> Vec<String> {
     match outcome {
-        Outcome::Invalid(errors) => errors.iter().map(ToString::to_string).collect(),
+        Outcome::Invalid(errors, _) => errors.iter().map(ToString::to_string).collect(),
         other => panic!("{other:?}"),
     }
 }

@@ -84,3 +84,46 @@ fn help_and_version_are_printed_whatever_else_is_wrong() {
     };
     assert_eq!(version, format!("turnd {}\n", env!("CARGO_PKG_VERSION")));
 }
+
+#[test]
+fn of_two_lines_of_an_option_that_has_one_value_the_first_is_told() {
+    let text = "realm=a\nlistening-port=1111\nverbose\nuser=a:b\nrealm=b\nlistening-port=1111\nuser=c:d\n\
+                static-auth-secret-file=x\npkey-pwd=1\npkey-pwd=1\nrealm=c\n";
+    let counts = |line: u8, name: &str, other: u8| {
+        format!("{FILE}:{line}: {name}: line {other} counts instead")
+    };
+    let loaded = expect_run(outcome_beside(&["x"], text, &["--realm=d", "-v"]));
+    let told: Vec<_> = notes(&loaded)
+        .into_iter()
+        .filter(|note| note.ends_with("counts instead"))
+        .collect();
+    // What says the same again is no matter, as far as that may be shown; the command line is meant to win.
+    assert_eq!(
+        told,
+        [
+            counts(1, "realm", 5),
+            counts(9, "pkey-pwd", 10),
+            counts(5, "realm", 11),
+        ]
+    );
+    assert_eq!(loaded.settings.realm, "d");
+}
+
+#[test]
+fn what_else_was_read_is_told_beside_the_errors() {
+    let text = "min-port=x\ndenied-peer-ips=10.0.0.0-10.255.255.255\nstale-nonce\nfingerprint\n";
+    let Outcome::Invalid(errors, notes) = outcome(text, &[]) else {
+        panic!("a port is a number");
+    };
+    assert_eq!(errors.len(), 1);
+    let notes: Vec<_> = notes.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        notes,
+        [
+            format!(
+                "{FILE}:2: there is no option \"denied-peer-ips\" (did you mean denied-peer-ip?); the line has no effect"
+            ),
+            format!("{FILE}:3: stale-nonce has no value; the default 600 is used"),
+        ]
+    );
+}

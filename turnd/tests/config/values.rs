@@ -165,3 +165,35 @@ fn an_unspecified_relay_address_is_as_good_as_none() {
     assert_eq!(settings.listening_ips, [ip("0.0.0.0")]);
     assert_eq!(notes[0].severity, Severity::Warning);
 }
+
+#[test]
+fn a_list_that_denies_the_mapped_notation_denies_no_ipv4_peer() {
+    // As it stands in lists that go round, each line of which is meant.
+    let list = "denied-peer-ip=10.0.0.0-10.255.255.255\n\
+                denied-peer-ip=::ffff:0.0.0.0-::ffff:255.255.255.255\n";
+    for list in [
+        list.to_owned(),
+        list.replace("0.0.0.0-::ffff:255.255.255.255", "0:0/96"),
+    ] {
+        let loaded = run(&format!("{MINIMAL}{list}"), &[]);
+        let denied = &loaded.settings.peers.denied;
+        assert_eq!(denied.len(), 2);
+        assert!(denied.iter().any(|range| range.contains(&ip("10.1.1.1"))));
+        assert!(!denied.iter().any(|range| range.contains(&ip("8.8.8.8"))));
+        assert_eq!(notes(&loaded), [] as [&str; 0]);
+    }
+    // A part of it stands for the addresses that it maps.
+    let part = settings(&format!("{MINIMAL}denied-peer-ip=::ffff:192.0.2.0/120\n"));
+    assert!(part.peers.denied[0].contains(&ip("192.0.2.7")));
+}
+
+#[test]
+fn a_list_that_denies_every_ipv4_peer_is_told() {
+    let all = format!("{MINIMAL}denied-peer-ip=0.0.0.0-255.255.255.255\n");
+    let told = format!(
+        "{FILE}:5: denied-peer-ip: no peer with an IPv4 address can be reached; allowed-peer-ip opens some of them"
+    );
+    assert_eq!(notes(&run(&all, &[])), [told]);
+    let some = format!("{all}allowed-peer-ip=192.0.2.1\n");
+    assert_eq!(notes(&run(&some, &[])), [] as [&str; 0]);
+}

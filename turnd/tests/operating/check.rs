@@ -100,7 +100,14 @@ fn golden(text: &str) -> String {
         });
         " ".repeat(indent) + &columns.collect::<Vec<_>>().join("  ")
     };
-    text.lines().map(|text| line(text) + "\n").collect()
+    // Whether coturn is installed.
+    let mut is_of_coturns = false;
+    let lines = text.lines().filter(|line| {
+        is_of_coturns = line.starts_with("  coturn takes users from ")
+            || (is_of_coturns && line.starts_with("    "));
+        !is_of_coturns
+    });
+    lines.map(|text| line(text) + "\n").collect()
 }
 
 fn assert_golden(name: &str, checked: &Checked) {
@@ -424,6 +431,51 @@ fn the_words_and_options_of_the_command_are_its_own() {
     // A word that is no command is a mistake, unless coturn was meant.
     assert_eq!(run(&["serve"]).status.code(), Some(255));
     assert_eq!(run(&["-n", "check"]).status.code(), Some(255));
+}
+
+#[test]
+fn a_word_behind_the_command_is_the_file() {
+    let place = Place::new(&data("good.conf"));
+    let run = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_turnd"));
+        let command = command.current_dir(place.0.path()).arg("check").args(args);
+        Checked::from(command.output().unwrap())
+    };
+    let named = run(&["turnserver.conf", "--format=json"]);
+    assert_eq!(named.code, 0, "{}", named.text);
+    assert_eq!(
+        named.text,
+        run(&["--format=json", "-c", "turnserver.conf"]).text
+    );
+    let missing = run(&["turnserver.cnf"]);
+    assert_eq!(missing.code, 255);
+    assert!(missing.text.contains("turnserver.cnf"), "{}", missing.text);
+}
+
+#[test]
+fn what_else_is_wrong_is_told_beside_the_errors() {
+    let place =
+        Place::new("min-port=x\ndenied-peer-ips=10.0.0.0-10.255.255.255\nrealm=a\nrealm=b\n");
+    let checked = place.check(&[]);
+    assert_eq!(checked.code, 255);
+    for said in [
+        "line 2: there is no option",
+        "line 3: realm: line 4 counts instead",
+    ] {
+        assert!(checked.text.contains(said), "{}", checked.text);
+    }
+    // The same at a start.
+    let started = Command::new(env!("CARGO_BIN_EXE_turnd"))
+        .arg("-c")
+        .arg(place.file())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&started.stderr);
+    let warnings: Vec<_> = said
+        .lines()
+        .filter(|line| line.starts_with("turnd: warning: "))
+        .collect();
+    assert_eq!(warnings.len(), 2, "{said}");
 }
 
 #[test]

@@ -12,8 +12,9 @@ mod text;
 mod user;
 
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     io::{self, Write},
+    os::unix::ffi::OsStrExt,
     process::ExitCode,
 };
 
@@ -24,9 +25,10 @@ use report::Report;
 pub(super) const HELP: &str = "\
 Says what a configuration does on this machine. Serves nobody.
 
-Usage: turnd check [--config FILE] [--format text|json] [OPTION]...
+Usage: turnd check [FILE] [--format text|json] [OPTION]...
 
-Takes every option that turnd takes, and looks for the file where turnd would. Reads it, resolves
+Takes every option that turnd takes, and looks for the file where turnd would; FILE is short for
+--config FILE. Reads it, resolves
 what it says, opens certificates and keys, and asks for each port for a moment. Started by root, it
 opens the files again as the user that proc-user and proc-group name.
 
@@ -54,7 +56,11 @@ enum Format {
 }
 
 pub(super) fn run(program: &OsStr, args: &[&OsStr]) -> ExitCode {
-    let (wanted, args) = split(program, args, &["--format"]);
+    let (wanted, mut args) = split(program, args, &["--format"]);
+    let names_file = |word: &OsString| !word.is_empty() && !word.as_bytes().starts_with(b"-");
+    if args.get(1).is_some_and(names_file) {
+        args.insert(1, "--config".into());
+    }
     let format = match format(&wanted) {
         Ok(format) => format,
         Err(why) => return refuse(&format!("check: {why}")),

@@ -148,7 +148,10 @@ impl Report {
         };
         match outcome {
             Outcome::Run(loaded) => report.look(machine, *loaded, &written),
-            Outcome::Invalid(errors) => {
+            Outcome::Invalid(errors, notes) => {
+                report
+                    .findings
+                    .extend(notes.into_iter().map(Finding::of_note));
                 let findings = errors.into_iter().map(|error| {
                     Finding::new(Level::Error, "configuration", &error.origin, error.text)
                 });

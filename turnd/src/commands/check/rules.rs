@@ -1,7 +1,7 @@
 //! What the settings alone tell: what is unsafe in them, and what coturn would do differently with the
 //! same file. What is said at every start, too, comes as a note of the configuration and not from here.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, path::Path};
 
 use super::report::{Finding, InForce, Level, Report};
 use crate::config::{
@@ -28,6 +28,9 @@ const WELL_KNOWN: [&str; 14] = [
     "your-auth-secret",
     "your_secret",
 ];
+
+/// Where coturn's database lies if nothing says where, in Debian's package and without one.
+const DATABASES: [&str; 2] = ["/var/lib/turn/turndb", "/var/db/turndb"];
 
 pub(super) fn apply(report: &mut Report, settings: &Settings, written: &[Written]) {
     let mut rules = Rules {
@@ -222,12 +225,17 @@ impl Rules<'_> {
     fn other_access(&mut self) {
         let settings = self.settings;
         if settings.access == Access::Nobody && !settings.stun_only {
-            self.differs(
-                "nobody-relays",
-                "",
-                "without a user and a secret nobody can relay; coturn relays for everybody then",
-            );
+            let asks = ["lt-cred-mech", "use-auth-secret"]
+                .iter()
+                .any(|name| self.is_written(name));
+            let text = if asks {
+                "without a user and a secret nobody can relay; coturn asks its database then"
+            } else {
+                "without a user and a secret nobody can relay; coturn relays for everybody then"
+            };
+            self.differs("nobody-relays", "", text);
         }
+        self.users_elsewhere(&DATABASES.map(Path::new));
         if !settings.users.is_empty() && !settings.shared_secrets.is_empty() {
             self.differs(
                 "users-and-secrets",
@@ -249,6 +257,29 @@ impl Rules<'_> {
                  to which coturn relays; allowed-peer-ip and allow-private-peers open them",
             );
         }
+    }
+
+    /// coturn looks for users in a database even if none is named, in one of these places.
+    fn users_elsewhere(&mut self, places: &[&Path]) {
+        let is_named = self.written.iter().any(|it| it.name.ends_with("userdb"));
+        let is_asked = self.is_written("lt-cred-mech") || !self.settings.users.is_empty();
+        let Some(place) = places.iter().find(|place| place.exists()) else {
+            return;
+        };
+        if is_named || !is_asked || self.settings.stun_only {
+            return;
+        }
+        // Where there are users, that one is most likely as empty as it was installed.
+        let level = if self.settings.access == Access::Nobody {
+            Level::Warning
+        } else {
+            Level::Coturn
+        };
+        let text = format!(
+            "coturn takes users from {}, too, without being told; turnd takes those of user and user-file only",
+            place.display()
+        );
+        self.say(level, "users-in-database", "lt-cred-mech", text);
     }
 
     fn other_addresses(&mut self) {
@@ -374,5 +405,58 @@ fn is_wide_and_private(range: &std::ops::RangeInclusive<IpAddr>) -> bool {
             last.saturating_sub(first) > 255
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{ffi::OsString, path::Path};
+
+    use super::*;
+    use crate::config::{Machine, Outcome, examine_on};
+
+    /// What is said of the database, if there is one in one of these places.
+    fn said(config: &'static str, places: &[&Path]) -> Vec<(Level, String)> {
+        let mut machine = Machine::this();
+        machine.read = Box::new(|_| Ok(config.as_bytes().to_vec()));
+        let args = ["turnd", "-c", "turnserver.conf"].map(OsString::from);
+        let examined = examine_on(&machine, args.clone());
+        let Outcome::Run(loaded) = examine_on(&machine, args).outcome else {
+            panic!("{config}");
+        };
+        let written = examined.written.clone();
+        let mut report = Report::of(&machine, examined);
+        report.findings.clear();
+        let mut rules = Rules {
+            report: &mut report,
+            settings: &loaded.settings,
+            written: &written,
+        };
+        rules.users_elsewhere(places);
+        let findings = report.findings.into_iter();
+        findings.map(|it| (it.level, it.text)).collect()
+    }
+
+    #[test]
+    fn users_that_are_left_behind_in_coturns_database_are_told() {
+        let (there, gone) = (Path::new("/proc/self/exe"), Path::new("/proc/self/none"));
+        let lone = "listening-ip=127.0.0.1\nlt-cred-mech\nrealm=example.org\n";
+        let [(level, text)] = &said(lone, &[gone, there])[..] else {
+            panic!("one place is told");
+        };
+        assert_eq!(*level, Level::Warning);
+        assert!(text.contains("users from /proc/self/exe"), "{text}");
+        assert_eq!(said(lone, &[gone]), []);
+
+        let some = "listening-ip=127.0.0.1\nuser=alice:long enough, this one\nrealm=example.org\n";
+        let levels: Vec<_> = said(some, &[there]).into_iter().map(|it| it.0).collect();
+        assert_eq!(levels, [Level::Coturn]);
+        // That a named one is not read is told already, and a secret needs none.
+        for config in [
+            "listening-ip=127.0.0.1\nlt-cred-mech\nrealm=example.org\nuserdb=/a\n",
+            "listening-ip=127.0.0.1\nstatic-auth-secret=north\nrealm=example.org\n",
+        ] {
+            assert_eq!(said(config, &[there]), [], "{config}");
+        }
     }
 }

@@ -149,7 +149,7 @@ fn settings(text: String) -> Result<Settings, String> {
     let args = ["turnd", "-c", "turnserver.conf"].map(OsString::from);
     match load_on(&machine, args) {
         Outcome::Run(loaded) => Ok(loaded.settings),
-        Outcome::Invalid(errors) => Err(format!("{said}: {errors:?}")),
+        Outcome::Invalid(errors, _) => Err(format!("{said}: {errors:?}")),
         Outcome::Print(text) => panic!("{text}"),
     }
 }
