@@ -34,10 +34,13 @@ impl Rate {
             .saturating_add(mul_div(bytes, SECOND, self.0.get()))
     }
 
-    /// When there is room for so many bytes, or for as many as there ever is.
+    /// When there is room for so many bytes, or for as many as there ever is. Rounded up: who asks again then must
+    /// not be sent away to the very same moment.
     fn next(self, full: u64, bytes: u64) -> Instant {
         let bytes = bytes.min(self.0.get());
-        let wanted = mul_div(bytes, SECOND, self.0.get());
+        let wanted = (u128::from(bytes) * u128::from(SECOND)).div_ceil(u128::from(self.0.get()));
+        // A second at most.
+        let wanted = u64::try_from(wanted).unwrap_or(SECOND);
         let at = (full + wanted).saturating_sub(SECOND);
         Instant::from_millis(at.div_ceil(1_000_000))
     }
@@ -185,6 +188,8 @@ impl StreamMeter {
 mod tests {
     use std::sync::Arc;
 
+    use proptest::prelude::*;
+
     use super::*;
     use crate::{Now, bandwidth::Bandwidth};
 
@@ -249,6 +254,50 @@ mod tests {
         assert_eq!(traffic.client.received.bytes, 100_000);
         assert_eq!(traffic.peer.sent.packets, 2);
         assert_eq!(traffic.client.sent, Flow::default());
+    }
+
+    #[test]
+    fn whoever_asks_again_when_he_is_told_to_has_room() {
+        let now = |instant| Now { instant, unix: 0 };
+        // Bytes counted one by one, and what came then: the bucket is full again a whole number of milliseconds and
+        // the time of so many bytes later, where that is no whole number of nanoseconds.
+        for (rate, single, rest) in [
+            (99_991, 99, 97_944),
+            (123_457, 483, 122_531),
+            (1_500_000, 999, 1_498_454),
+            (375_000, 3999, 369_329),
+            (300_000, 9996, 288_257),
+        ] {
+            let meter = StreamMeter::new(Some(grant(rate)));
+            for _ in 0..single {
+                meter.count(now(at(0)), Direction::ToPeer, 1);
+            }
+            meter.count(now(at(0)), Direction::ToPeer, rest);
+            let again = meter.room(now(at(0)), Direction::ToPeer).unwrap_err();
+            let room = meter.room(now(again), Direction::ToPeer);
+            assert!(room.is_ok(), "{rate}: {room:?} at {again:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_was_counted_there_is_room_when_it_was_said(
+            rate in 1_u64..4_000_000,
+            reads in prop::collection::vec((0_u64..30, 1_usize..5000), 1..200),
+        ) {
+            let meter = StreamMeter::new(Some(grant(rate)));
+            let mut time = at(0);
+            for (wait, bytes) in reads {
+                time = time + core::time::Duration::from_millis(wait);
+                meter.count(Now { instant: time, unix: 0 }, Direction::ToPeer, bytes);
+                if let Err(again) = meter.room(Now { instant: time, unix: 0 }, Direction::ToPeer) {
+                    prop_assert!(again > time);
+                    let room = meter.room(Now { instant: again, unix: 0 }, Direction::ToPeer);
+                    prop_assert!(room.is_ok(), "{:?} at {:?}", room, again);
+                    time = again;
+                }
+            }
+        }
     }
 
     #[test]

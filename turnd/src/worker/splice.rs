@@ -43,12 +43,15 @@ impl Worker {
         }
     }
 
-    /// Goes on with pairs that had to wait for their pace.
+    /// Goes on with pairs that had to wait for their pace. One that has to wait again does so to another turn, whatever
+    /// it was told.
     pub(super) fn wake_paused(&mut self, now: Now) {
-        while let Some(&(due, id)) = self.peers.paused.first() {
-            if due > now.instant {
+        let is_due = |&&(due, _): &&(Instant, PeerStreamId)| due <= now.instant;
+        let due = self.peers.paused.iter().take_while(is_due).count();
+        for _ in 0..due {
+            let Some((_, id)) = self.peers.paused.first().filter(is_due).copied() else {
                 return;
-            }
+            };
             self.peers.paused.pop_first();
             let Some(peer) = self.peers.streams.get_mut(id) else {
                 continue;
