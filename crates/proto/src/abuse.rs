@@ -48,8 +48,13 @@ pub fn may_be_answered(path: &FiveTuple) -> bool {
         IpAddr::V6(ip) => !ip.is_unspecified() && !ip.is_multicast(),
     };
     let port = path.client.port();
-    let is_service = !path.transport.is_stream() && SERVICES.contains(&port);
+    let is_service = !path.transport.is_stream() && is_service(port);
     port != 0 && is_unicast && !is_service
+}
+
+/// Whether such a service listens on this port.
+pub(crate) fn is_service(port: u16) -> bool {
+    SERVICES.contains(&port)
 }
 
 impl Server {

@@ -11,6 +11,7 @@ use turnd_wire::{
 };
 
 use crate::{
+    abuse::is_service,
     io::{FiveTuple, ListenerId, Transport},
     refusal::Refusal,
 };
@@ -129,7 +130,8 @@ impl Wish {
         if is_elsewhere && transport != Transport::Udp || wish.padding && wish.port.is_some() {
             return Err(Refusal::BAD_REQUEST);
         }
-        if wish.port.is_some_and(|port| port < LEAST_RESPONSE_PORT) {
+        let is_refused = |port| port < LEAST_RESPONSE_PORT || is_service(port);
+        if wish.port.is_some_and(is_refused) {
             return Err(Refusal::FORBIDDEN);
         }
         Ok(wish)

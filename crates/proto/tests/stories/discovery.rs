@@ -204,6 +204,9 @@ fn what_makes_no_sense_is_refused() {
         (403, port(0)),
         (403, port(53)),
         (403, port(1023)),
+        (403, port(1900)),
+        (403, port(5353)),
+        (403, port(11_211)),
         (OK, port(1024)),
     ] {
         let answer = ask(&mut net, &client(), &request).unwrap();
