@@ -3,7 +3,7 @@
 //! Datagrams of one length to one destination that follow each other there leave as one run, which the
 //! kernel cuts up (UDP_SEGMENT); what goes out through one socket enters the kernel together, and so do
 //! single messages of many sockets, where the system has an io_uring. Order is kept on the way from a socket to a
-//! destination.
+//! destination, but for answers, which go before the data of their flush.
 //! Nothing here waits or spins: what cannot be sent now is dropped, and data before answers.
 
 mod messages;

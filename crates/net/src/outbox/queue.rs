@@ -10,13 +10,13 @@ use crate::{
     slots::{Piece, Place},
 };
 
-/// What a datagram is to whoever sends it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a datagram is to whoever sends it, what goes first before the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
-    /// Somebody else's.
-    Data,
     /// His own.
     Answer,
+    /// Somebody else's.
+    Data,
 }
 
 /// One datagram that waits.
@@ -94,12 +94,13 @@ impl Queue {
     }
 
     /// Brings what goes through one socket together, and of that what goes to one destination, in the order
-    /// it was pushed: clients that send in turn would break each other's runs.
+    /// it was pushed: clients that send in turn would break each other's runs. Answers go before data, for which
+    /// the buffer may turn out to be too small.
     pub(super) fn sort(&mut self) {
         self.order.clear();
         self.order.extend(0..self.datagrams.len() as u32);
         let datagrams = &self.datagrams;
-        let key = |datagram: &Datagram| (datagram.socket, datagram.direction);
+        let key = |datagram: &Datagram| (datagram.socket, datagram.kind, datagram.direction);
         if !datagrams.is_sorted_by_key(key) {
             self.order
                 .sort_unstable_by_key(|&at| (key(&datagrams[at as usize]), at));
@@ -153,4 +154,31 @@ fn direction(to: SocketAddr) -> u32 {
         }
     };
     ip.wrapping_mul(65_599).wrapping_add(to.port().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_of_a_socket_go_before_data_that_may_not_fit() {
+        let mut queue = Queue::default();
+        let to: SocketAddr = "127.0.0.1:4000".parse().unwrap();
+        let pushed = [
+            (2, Kind::Data),
+            (1, Kind::Data),
+            (1, Kind::Answer),
+            (1, Kind::Data),
+            (1, Kind::Answer),
+        ];
+        for (number, (socket, kind)) in pushed.into_iter().enumerate() {
+            let piece = queue.scratch(&[number as u8]);
+            queue.push(socket, to, None, [piece], kind);
+        }
+        queue.sort();
+        let order: Vec<u8> = (0..queue.in_order())
+            .map(|place| queue.scratch_bytes(queue.pieces(queue.at(place))[0])[0])
+            .collect();
+        assert_eq!(order, [2, 4, 1, 3, 0]);
+    }
 }
