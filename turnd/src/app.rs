@@ -1,6 +1,6 @@
 //! The life of the program: set up, serve, stop. What happens meanwhile is in [`crate::control`].
 
-use std::{ffi::OsString, io, process::ExitCode, time::Instant};
+use std::{ffi::OsString, fs::OpenOptions, io, process::ExitCode, time::Instant};
 
 use crate::{
     config::{Loaded, LogSettings, Settings, Severity},
@@ -8,7 +8,7 @@ use crate::{
     external,
     log::{self, Log},
     metrics::Exporter,
-    process::{background, identity::Identity, limits, pid_file::PidFile, secrecy},
+    process::{background, identity::Identity, limits, open::open, pid_file::PidFile, secrecy},
     setup::{Setup, StartError, system},
     summary,
     systemd::Notify,
@@ -83,12 +83,8 @@ fn serve(
     log: Log,
 ) -> Result<(), StartError> {
     let mut in_force = loaded.settings.clone();
-    let resolved = external::resolve_beside(external::Occasion::Beginning, None, &in_force)
-        .map_err(StartError::External)?;
-    in_force.external = resolved.warn();
-    let settings = &in_force;
-    secrecy::keep(&settings.process);
-    limits::raise(settings);
+    secrecy::keep(&in_force.process);
+    limits::raise(&in_force);
     // Before anything else: a signal that comes while we start must not be lost.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -98,6 +94,10 @@ fn serve(
         let _context = runtime.enter();
         Signals::new().map_err(system("watch for signals"))?
     };
+    let resolved = external::resolve_beside(external::Occasion::Beginning, None, &in_force)
+        .map_err(StartError::External)?;
+    in_force.external = resolved.warn();
+    let settings = &in_force;
     // `handle` is for whoever has to know what the program is doing, or may ask for a reload.
     let (handle, desk) = control::handle(settings.relay_threads);
 
@@ -110,9 +110,9 @@ fn serve(
     let _pid_file = pid_file(settings, identity)?;
     if let Some(identity) = identity {
         // Files that were made as root go on being written.
-        if let Some(file) = log::current_file(&settings.log) {
-            identity
-                .give(&file)
+        for path in log.files() {
+            open(OpenOptions::new().append(true), &path)
+                .and_then(|file| identity.give(&file))
                 .map_err(system("give the log file to proc-user"))?;
         }
         identity.assume().map_err(StartError::Identity)?;

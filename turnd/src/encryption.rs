@@ -51,12 +51,22 @@ impl Prepared {
     pub fn tls_that_is_new(&self) -> Option<&Encryption> {
         match &self.change {
             Change::On(encryption) => Some(encryption),
-            Change::Off | Change::Renew { .. } => None,
+            Change::Off | Change::Keep | Change::Renew { .. } => None,
+        }
+    }
+
+    /// Everything stays as it is, and no file is read.
+    #[must_use]
+    pub const fn kept() -> Self {
+        Self {
+            change: Change::Keep,
+            warnings: Vec::new(),
         }
     }
 }
 
 enum Change {
+    Keep,
     /// Nothing is encrypted from now on.
     Off,
     /// Nothing was until now.
@@ -147,6 +157,7 @@ impl Encryption {
     #[must_use]
     pub fn commit(now: Option<&Arc<Self>>, prepared: Prepared) -> Option<Arc<Self>> {
         match (now, prepared.change) {
+            (now, Change::Keep) => now.cloned(),
             (_, Change::Off) => None,
             (_, Change::On(encryption)) => Some(Arc::new(encryption)),
             (None, Change::Renew { .. }) => None,

@@ -157,7 +157,7 @@ impl AddAssign for LoopCounters {
     }
 }
 
-/// What one worker has counted, or several together.
+/// What one worker has counted, or several together but for the accounts.
 #[derive(Clone, Debug, Default)]
 pub struct WorkerReport {
     /// The state machine's counts.
@@ -169,11 +169,10 @@ pub struct WorkerReport {
 }
 
 impl WorkerReport {
-    /// Adds what another worker has counted.
-    pub fn merge(&mut self, other: Self) {
+    /// Adds what another worker has counted. Accounts stay each worker's own: each forgets them for itself.
+    pub fn add(&mut self, other: &Self) {
         self.server += other.server;
         self.worker += other.worker;
-        self.accounts.merge(other.accounts);
     }
 }
 
@@ -241,7 +240,7 @@ impl Reports {
     pub fn total(&self) -> WorkerReport {
         let mut total = WorkerReport::default();
         for report in self.workers.iter().flatten() {
-            total.merge((**report).clone());
+            total.add(report);
         }
         total
     }

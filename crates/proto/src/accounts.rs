@@ -16,11 +16,22 @@ pub const ACCOUNTS: usize = 256;
 pub struct AccountTraffic {
     accounts: HashMap<Box<str>, Account, RandomState>,
     others: Traffic,
+    /// Places that were taken.
+    taken: u64,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+/// What an account has moved since it has its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// What it has moved.
+    pub traffic: Traffic,
+    /// The number of its place: another one after it was forgotten and came again.
+    pub place: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
 struct Account {
-    traffic: Traffic,
+    placed: Placed,
     /// Bytes that decide who stays: also those of whoever had the place before. So whoever has moved
     /// more than the 256th part of everything has a place, whatever came in between.
     weight: u64,
@@ -32,7 +43,7 @@ impl AccountTraffic {
     pub fn add(&mut self, name: &str, moved: Traffic) {
         let weight = moved.client.received.bytes + moved.client.sent.bytes;
         if let Some(account) = self.accounts.get_mut(name) {
-            account.traffic += moved;
+            account.placed.traffic += moved;
             account.weight += weight;
             return;
         }
@@ -41,38 +52,36 @@ impl AccountTraffic {
             let least = self.accounts.iter().min_by_key(|(_, it)| it.weight);
             let least = least.map(|(name, _)| name.clone());
             if let Some(gone) = least.and_then(|name| self.accounts.remove(&name)) {
-                self.others += gone.traffic;
+                self.others += gone.placed.traffic;
                 inherited = gone.weight;
             }
         }
+        self.taken += 1;
         let account = Account {
-            traffic: moved,
+            placed: Placed {
+                traffic: moved,
+                place: self.taken,
+            },
             weight: inherited + weight,
         };
         self.accounts.insert(name.into(), account);
     }
 
     /// The accounts, in no order, with what each has moved since it has its place.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Traffic)> {
-        self.accounts
-            .iter()
-            .map(|(name, it)| (&**name, &it.traffic))
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Placed)> {
+        self.accounts.iter().map(|(name, it)| (&**name, &it.placed))
+    }
+
+    /// What this account has moved since it has its place, if it has one.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Placed> {
+        self.accounts.get(name).map(|it| it.placed)
     }
 
     /// What the other accounts have moved.
     #[must_use]
     pub const fn others(&self) -> Traffic {
         self.others
-    }
-
-    /// Adds what another server has counted. There may be more than [`ACCOUNTS`] then.
-    pub fn merge(&mut self, other: Self) {
-        self.others += other.others;
-        for (name, more) in other.accounts {
-            let account = self.accounts.entry(name).or_default();
-            account.traffic += more.traffic;
-            account.weight += more.weight;
-        }
     }
 }
 
@@ -97,27 +106,24 @@ mod tests {
         }
         assert_eq!(accounts.iter().count(), ACCOUNTS);
         let heavy = accounts.iter().find(|(name, _)| *name == "heavy");
-        assert_eq!(heavy.unwrap().1.client.received.bytes, 2_000_000);
+        assert_eq!(heavy.unwrap().1.traffic.client.received.bytes, 2_000_000);
     }
 
-    /// What clients are sent weighs as much as what they send, and what other servers have counted as well.
+    /// What clients are sent weighs as much as what they send.
     #[test]
     fn whoever_moves_more_keeps_the_place_whichever_way_it_goes() {
         let mut accounts = AccountTraffic::default();
         let mut received = Traffic::default();
         received.client.sent.add(1, 10_000);
         accounts.add("reads", received);
-        let mut other = AccountTraffic::default();
-        other.add("elsewhere", bytes(6000));
-        accounts.add("elsewhere", bytes(6000));
-        accounts.merge(other);
+        accounts.add("sends", bytes(12_000));
         for number in 2..ACCOUNTS {
             accounts.add(&format!("user{number}"), bytes(9000));
         }
         for number in 0..ACCOUNTS - 2 {
             accounts.add(&format!("more{number}"), bytes(1));
         }
-        for name in ["reads", "elsewhere"] {
+        for name in ["reads", "sends"] {
             assert!(accounts.iter().any(|(it, _)| it == name), "{name}");
         }
     }
@@ -128,12 +134,9 @@ mod tests {
         for number in 0..1000_u64 {
             accounts.add(&format!("user{}", number % 400), bytes(number));
         }
-        let mut other = AccountTraffic::default();
-        other.add("user7", bytes(1));
-        accounts.merge(other);
         let mut all = accounts.others();
-        for (_, traffic) in accounts.iter() {
-            all += *traffic;
+        for (_, placed) in accounts.iter() {
+            all += placed.traffic;
         }
         assert_eq!(all, {
             let mut all = bytes(499_501);

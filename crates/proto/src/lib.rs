@@ -153,7 +153,7 @@ mod token;
 mod traffic;
 
 pub use abuse::{AbuseLimits, may_be_answered};
-pub use accounts::{ACCOUNTS, AccountTraffic};
+pub use accounts::{ACCOUNTS, AccountTraffic, Placed};
 pub use address_class::{Class, class, is_tunnel};
 pub use allocation_kind::{AllocationKind, ByKind, RelayFamilies};
 pub use bandwidth::{Bandwidth, Grant, NothingLeft};

@@ -92,8 +92,8 @@ impl Sub for Flow {
 
     fn sub(self, earlier: Self) -> Self {
         Self {
-            packets: self.packets.wrapping_sub(earlier.packets),
-            bytes: self.bytes.wrapping_sub(earlier.bytes),
+            packets: self.packets.saturating_sub(earlier.packets),
+            bytes: self.bytes.saturating_sub(earlier.bytes),
         }
     }
 }

@@ -258,6 +258,7 @@ fn password(
     match search::find(&at.value, machine) {
         Ok(found) => {
             let text = String::from_utf8_lossy(&found.bytes);
+            let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
             let password = Secret::new(text.lines().next().unwrap_or_default());
             judge_password(option, &password, &at.origin, findings);
             Some((option, password))

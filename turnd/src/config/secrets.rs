@@ -172,6 +172,8 @@ impl Gathering<'_> {
             let text = format!("{option}: the file is not text (UTF-8)");
             return self.findings.error(&origin(1), text);
         };
+        // As some editors of Windows write it.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if !kept.is_list {
             let line = text.lines().next().unwrap_or_default();
             return self.take(kept, option, line, &origin(1));

@@ -27,7 +27,7 @@ pub use signals::{Signal, Signals};
 pub use workers::Workers;
 
 use crate::{
-    config::{self, Outcome, Settings, Severity},
+    config::{self, Outcome, Severity},
     external,
     log::Log,
     mailbox::{Letter, Order},
@@ -262,7 +262,9 @@ impl Control {
         let prepared = self.running.prepare(&settings);
         let prepared = prepared.map_err(|error| vec![error.to_string()])?;
         // The last thing that may fail.
-        let applied = self.log.apply(&crate::app::log_settings(&settings));
+        let applied = self
+            .log
+            .apply(&crate::app::log_settings(prepared.settings()));
         applied.map_err(|error| vec![error.to_string()])?;
         Ok(prepared)
     }
@@ -272,11 +274,7 @@ impl Control {
         let Some(external) = self.names.look(&self.running.settings, Instant::now()) else {
             return;
         };
-        let settings = Settings {
-            external,
-            ..self.running.settings.clone()
-        };
-        match self.running.prepare(&settings) {
+        match self.running.prepare_external(external) {
             Ok(prepared) => {
                 self.commit(prepared, "external-ip is another address")
                     .await

@@ -19,8 +19,8 @@ use super::differences::{Differences, differences, without_restarts};
 use crate::{
     addresses::Addresses,
     auth::KeySources,
-    config::Settings,
-    encryption::{self, Encryption},
+    config::{External, Identity, Settings, TlsSettings},
+    encryption::{self, Encryption, EncryptionError},
     listeners::{Bound, Listeners, Retired},
     own_addresses,
     ports::RelayPorts,
@@ -91,6 +91,34 @@ impl Running {
     /// # Errors
     /// As of [`Setup::new`]; nothing has changed then.
     pub fn prepare(&self, new: &Settings) -> Result<Prepared, StartError> {
+        self.prepare_with(new, |settings, addresses| {
+            let now = self.setup.encryption.as_deref();
+            Encryption::prepare(now, settings, addresses)
+        })
+    }
+
+    /// The same for other addresses of `external-ip`. Certificates and keys are left alone, which whom the process has
+    /// become may not be allowed to read any more; one of our own making names the addresses, and is made again.
+    ///
+    /// # Errors
+    /// As of [`Self::prepare`].
+    pub fn prepare_external(&self, external: External) -> Result<Prepared, StartError> {
+        let new = Settings {
+            external,
+            ..self.settings.clone()
+        };
+        let is_our_own = |tls: &TlsSettings| tls.identity == Identity::SelfSigned;
+        if new.tls.as_ref().is_some_and(is_our_own) {
+            return self.prepare(&new);
+        }
+        self.prepare_with(&new, |_, _| Ok(encryption::Prepared::kept()))
+    }
+
+    fn prepare_with(
+        &self,
+        new: &Settings,
+        encryption: impl FnOnce(&Settings, &Addresses) -> Result<encryption::Prepared, EncryptionError>,
+    ) -> Result<Prepared, StartError> {
         let setup = &self.setup;
         let differences = differences(&self.settings, new);
         let settings = without_restarts(&self.settings, new.clone());
@@ -99,8 +127,7 @@ impl Running {
         if addresses.relay.is_empty() && addresses.awaited.is_empty() {
             return Err(StartError::NoAddress("relay-ip"));
         }
-        let encryption = Encryption::prepare(setup.encryption.as_deref(), &settings, &addresses)
-            .map_err(StartError::Encryption)?;
+        let encryption = encryption(&settings, &addresses).map_err(StartError::Encryption)?;
         let udp = setup::udp_options(&settings, setup.offload);
         let before = Some(&setup.listeners);
         let listeners = Listeners::bind_beside(before, &settings, &addresses, &udp)?;
@@ -235,6 +262,11 @@ impl Running {
 }
 
 impl Prepared {
+    /// What will be in force: without what needs a new start.
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// What an operator should know of the files that were read, one line each.
     pub fn warnings(&self) -> impl Iterator<Item = &str> {
         self.encryption.warnings.iter().map(String::as_str)

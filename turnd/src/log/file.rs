@@ -1,7 +1,7 @@
 //! The log file: appended to, opened anew on request, and if so wished a new one each day.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::OpenOptions,
     io,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
@@ -14,11 +14,6 @@ use crate::config::LogFile;
 
 /// Addresses of clients are nobody else's business.
 const MODE: u32 = 0o640;
-
-/// Where today's lines go.
-pub(super) fn current(settings: &LogFile) -> PathBuf {
-    path(&settings.path, day(settings))
-}
 
 /// An open log file.
 #[derive(Debug)]
@@ -79,8 +74,10 @@ pub(super) fn current_path(settings: &LogFile) -> PathBuf {
 fn open(path: &Path) -> io::Result<LineWriter> {
     let mut options = OpenOptions::new();
     options.create(true).append(true).mode(MODE);
-    let file: File = options.open(path)?;
-    Ok(LineWriter::new(file))
+    Ok(LineWriter::new(crate::process::open::open(
+        &mut options,
+        path,
+    )?))
 }
 
 /// The day to name a file after. What is there and is no file (a terminal, `/dev/stderr`) has no days.

@@ -79,12 +79,6 @@ pub fn start(settings: &LogSettings) -> io::Result<LogGuard> {
     })
 }
 
-/// The file that is logged to today, if there is one.
-#[must_use]
-pub fn current_file(settings: &LogSettings) -> Option<PathBuf> {
-    settings.file.as_ref().map(file::current)
-}
-
 impl LogGuard {
     /// The log itself.
     #[must_use]

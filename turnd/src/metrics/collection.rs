@@ -44,7 +44,7 @@ impl Known {
     fn total(&self) -> WorkerReport {
         let mut total = WorkerReport::default();
         for report in self.workers.iter().flatten() {
-            total.merge((**report).clone());
+            total.add(report);
         }
         total
     }
@@ -78,8 +78,10 @@ impl Collection {
         let mut families = Families::default();
         let users = self.users.as_ref().map(|users| {
             let mut users = users.lock().unwrap_or_else(PoisonError::into_inner);
-            users.update(&total.accounts);
-            users.shown(&total.accounts)
+            let each = known.workers.iter();
+            let accounts: Vec<_> = each.map(|it| it.as_ref().map(|it| &it.accounts)).collect();
+            users.update(&accounts);
+            users.shown(&accounts)
         });
         coturn::add(&mut families, &sources.realm, &total, users.as_ref());
         server::add(&mut families, &total.server);
@@ -112,9 +114,11 @@ impl Collection {
             }
             sleep_until(asked + SPACING).await;
         }
-        known.asked = Some(Instant::now());
+        let asked = Instant::now();
         let reporter = self.sources.load().reporter.clone();
         let reports = reporter.collect(PATIENCE).await;
+        // Not before: who asked may have gone away meanwhile, and this with him.
+        known.asked = Some(asked);
         known.silent = reports.missing().collect();
         known.workers.resize_with(reports.workers.len(), || None);
         for (known, answer) in known.workers.iter_mut().zip(reports.workers) {

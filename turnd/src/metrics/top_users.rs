@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use turnd_proto::{AccountTraffic, Traffic};
+use turnd_proto::{AccountTraffic, Placed, Traffic};
 
 /// The label of all users without one of their own. A user of this very name is among them.
 const OTHERS: &str = "(others)";
@@ -23,10 +23,35 @@ pub(super) struct TopUsers {
 
 #[derive(Default)]
 struct User {
-    /// What the workers said last.
-    last: Traffic,
+    /// What each worker said last; each forgets him when others take his place there, and counts from nothing when he
+    /// comes again.
+    last: Vec<Option<Placed>>,
     /// What is shown.
     shown: Traffic,
+}
+
+impl User {
+    /// Takes what a worker says, and returns what has come since it last said something.
+    fn hear(&mut self, worker: usize, said: Option<Placed>) -> Traffic {
+        if self.last.len() <= worker {
+            self.last.resize(worker + 1, None);
+        }
+        let before = std::mem::replace(&mut self.last[worker], said);
+        match (before, said) {
+            (_, None) => Traffic::default(),
+            (Some(before), Some(now)) if before.place == now.place => now.traffic - before.traffic,
+            (_, Some(now)) => now.traffic,
+        }
+    }
+
+    /// Bytes that all workers know of.
+    fn bytes(&self) -> u64 {
+        self.last
+            .iter()
+            .flatten()
+            .map(|it| bytes(&it.traffic))
+            .sum()
+    }
 }
 
 /// What is shown: each label with its traffic.
@@ -46,36 +71,34 @@ impl TopUsers {
         }
     }
 
-    /// Takes what all workers together said last.
-    pub(super) fn update(&mut self, accounts: &AccountTraffic) {
-        let mut newcomers = Vec::new();
-        let mut gone: Vec<Box<str>> = self.users.keys().cloned().collect();
-        for (name, &traffic) in accounts.iter() {
-            let Some(user) = self.users.get_mut(name) else {
-                newcomers.push((bytes(&traffic), name, traffic));
+    /// Takes what the workers said last, each in its place; one that never said anything has none.
+    pub(super) fn update(&mut self, workers: &[Option<&AccountTraffic>]) {
+        let mut newcomers: HashMap<&str, User> = HashMap::new();
+        for (number, accounts) in workers.iter().enumerate() {
+            let Some(accounts) = accounts else {
                 continue;
             };
-            gone.retain(|it| &**it != name);
-            // Less than before: the workers had forgotten him meanwhile, and count from nothing.
-            let is_new = bytes(&traffic) < bytes(&user.last);
-            user.shown += if is_new { traffic } else { traffic - user.last };
-            user.last = traffic;
-        }
-        for name in gone {
-            if let Some(user) = self.users.get_mut(&name) {
-                user.last = Traffic::default();
+            for (name, user) in &mut self.users {
+                let moved = user.hear(number, accounts.get(name));
+                user.shown += moved;
+            }
+            let others = accounts
+                .iter()
+                .filter(|(name, _)| !self.users.contains_key(*name));
+            for (name, &placed) in others {
+                // A label begins at nothing: what came before stays with the others.
+                newcomers
+                    .entry(name)
+                    .or_default()
+                    .hear(number, Some(placed));
             }
         }
-        newcomers.sort_unstable_by_key(|&(bytes, name, _)| (std::cmp::Reverse(bytes), name));
-        for (bytes, name, traffic) in newcomers {
-            if name == OTHERS || !self.make_room(bytes) {
+        let mut newcomers: Vec<_> = newcomers.into_iter().collect();
+        newcomers.sort_unstable_by_key(|(name, user)| (std::cmp::Reverse(user.bytes()), *name));
+        for (name, user) in newcomers {
+            if name == OTHERS || !self.make_room(user.bytes()) {
                 continue;
             }
-            let shown = Traffic::default();
-            let user = User {
-                last: traffic,
-                shown,
-            };
             self.users.insert(name.into(), user);
         }
     }
@@ -86,11 +109,11 @@ impl TopUsers {
             return true;
         }
         let least = self.users.iter();
-        let least = least.min_by_key(|(name, user)| (bytes(&user.last), &**name));
+        let least = least.min_by_key(|(name, user)| (user.bytes(), &**name));
         let Some((name, user)) = least else {
             return false;
         };
-        if challenger <= bytes(&user.last).saturating_mul(ADVANTAGE) {
+        if challenger <= user.bytes().saturating_mul(ADVANTAGE) {
             return false;
         }
         let name = name.clone();
@@ -99,10 +122,13 @@ impl TopUsers {
     }
 
     /// Everyone with a label, by name, and the others.
-    pub(super) fn shown(&self, accounts: &AccountTraffic) -> Shown {
-        let mut others = accounts.others();
-        for (_, traffic) in accounts.iter() {
-            others += *traffic;
+    pub(super) fn shown(&self, workers: &[Option<&AccountTraffic>]) -> Shown {
+        let mut others = Traffic::default();
+        for accounts in workers.iter().flatten() {
+            others += accounts.others();
+            for (_, placed) in accounts.iter() {
+                others += placed.traffic;
+            }
         }
         let mut shown: Vec<(Box<str>, Traffic)> = Vec::new();
         for (name, user) in &self.users {
@@ -128,17 +154,26 @@ mod tests {
     fn accounts(all: &[(&str, u64)]) -> AccountTraffic {
         let mut accounts = AccountTraffic::default();
         for &(name, bytes) in all {
-            let mut traffic = Traffic::default();
-            traffic.client.received = Flow { packets: 1, bytes };
-            accounts.add(name, traffic);
+            accounts.add(name, moved(1, bytes));
         }
         accounts
     }
 
+    fn moved(packets: u64, bytes: u64) -> Traffic {
+        let mut traffic = Traffic::default();
+        traffic.client.received = Flow { packets, bytes };
+        traffic
+    }
+
     fn seen(users: &mut TopUsers, all: &[(&str, u64)]) -> Vec<(String, u64)> {
         let accounts = accounts(all);
-        users.update(&accounts);
-        let shown = users.shown(&accounts);
+        after(users, &[&accounts])
+    }
+
+    fn after(users: &mut TopUsers, workers: &[&AccountTraffic]) -> Vec<(String, u64)> {
+        let workers: Vec<_> = workers.iter().copied().map(Some).collect();
+        users.update(&workers);
+        let shown = users.shown(&workers);
         shown
             .each()
             .map(|(name, traffic)| (name.to_owned(), bytes(traffic)))
@@ -180,7 +215,7 @@ mod tests {
         let mut users = TopUsers::new(2);
         seen(&mut users, &[("a", 10)]);
         seen(&mut users, &[("a", 25)]);
-        let again = seen(&mut users, &[("a", 5), ("rest", 25)]);
+        let again = seen(&mut users, &[("rest", 25), ("a", 5)]);
         expect(&again, &[("a", 20), ("rest", 0), (OTHERS, 10)]);
     }
 
@@ -190,5 +225,32 @@ mod tests {
         seen(&mut users, &[(OTHERS, 10), ("a", 1)]);
         let shown = seen(&mut users, &[(OTHERS, 12), ("a", 1)]);
         expect(&shown, &[("a", 0), (OTHERS, 13)]);
+    }
+
+    #[test]
+    fn a_worker_that_forgets_a_user_whom_another_knows_makes_no_counter_jump_or_fall() {
+        let mut users = TopUsers::new(1);
+        let one = |bytes| accounts(&[("a", bytes)]);
+        let flood = |accounts: &mut AccountTraffic| {
+            for number in 0..turnd_proto::ACCOUNTS {
+                accounts.add(&format!("user{number}"), moved(1, 4_000_000));
+            }
+        };
+        // Many small packets through one worker, few large ones through the other.
+        let mut small = AccountTraffic::default();
+        small.add("a", moved(10_000, 500_000));
+        let first = after(&mut users, &[&one(10_000_000), &small]);
+        expect(&first, &[("a", 0), (OTHERS, 10_500_000)]);
+        // That one forgets him while he moves more through the other.
+        flood(&mut small);
+        assert!(small.get("a").is_none());
+        let then = after(&mut users, &[&one(15_000_000), &small]);
+        let rest = 10_500_000 + 4_000_000 * turnd_proto::ACCOUNTS as u64;
+        expect(&then, &[("a", 5_000_000), (OTHERS, rest)]);
+        // He comes again, with more bytes than before and fewer packets.
+        small.add("a", moved(3, 900_000_000));
+        let again = after(&mut users, &[&one(15_000_001), &small]);
+        assert_eq!(again[0], ("a".to_owned(), 905_000_001));
+        assert_eq!(again[1].1, rest);
     }
 }

@@ -1,6 +1,12 @@
 //! Whom the process becomes once it has what only root can have.
 
-use std::{ffi::CString, fmt, io, os::unix::fs::chown, path::Path};
+use std::{
+    ffi::CString,
+    fmt,
+    fs::File,
+    io,
+    os::unix::fs::{MetadataExt, fchown},
+};
 
 use nix::unistd::{
     Gid, Group, Uid, User, getgroups, getresgid, getresuid, initgroups, setgroups, setresgid,
@@ -108,16 +114,18 @@ impl Identity {
         }))
     }
 
-    /// Gives a file that was made before to whom the process becomes, so that it can be written then.
+    /// Gives a file that was made before to whom the process becomes, so that it can be written then. What is no plain
+    /// file (`/dev/null`) or has another name, too, stays whose it is.
     ///
     /// # Errors
-    /// Those of `chown`.
-    pub fn give(&self, file: &Path) -> io::Result<()> {
-        if self.is_own() {
+    /// Those of `fstat` and `fchown`.
+    pub fn give(&self, file: &File) -> io::Result<()> {
+        let it = file.metadata()?;
+        if self.is_own() || !it.is_file() || it.nlink() != 1 {
             return Ok(());
         }
         let user = self.user.as_ref().map(|user| user.id.as_raw());
-        chown(file, user, Some(self.group.as_raw()))
+        fchown(file, user, Some(self.group.as_raw()))
     }
 
     /// Whether the process is that already.

@@ -3,5 +3,6 @@
 pub mod background;
 pub mod identity;
 pub mod limits;
+pub mod open;
 pub mod pid_file;
 pub mod secrecy;

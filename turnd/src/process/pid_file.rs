@@ -45,7 +45,7 @@ impl PidFile {
         io::Seek::rewind(&mut file)?;
         writeln!(file, "{}", std::process::id())?;
         if let Some(owner) = owner {
-            owner.give(path)?;
+            owner.give(&file)?;
         }
         Ok(Self {
             path: path.to_owned(),

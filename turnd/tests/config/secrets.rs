@@ -30,6 +30,28 @@ fn outcome(files: &[(&str, &str)], variables: &[(&str, &str)]) -> Outcome {
 }
 
 #[test]
+fn a_byte_order_mark_belongs_to_no_secret() {
+    let settings = expect_run(outcome(
+        &[
+            (
+                "turnserver.conf",
+                "user-file=users\nstatic-auth-secret-file=secrets\nprometheus\nprometheus-user=ops\nprometheus-password-file=metrics\n",
+            ),
+            ("users", "\u{feff}alice:wonderland\n"),
+            ("secrets", "\u{feff}north\n"),
+            ("metrics", "\u{feff}long enough, this one\n"),
+        ],
+        &[],
+    ))
+    .settings;
+    assert_eq!(password(&settings, "alice"), "wonderland");
+    assert_eq!(settings.shared_secrets[0].expose(), "north");
+    let metrics = settings.metrics.unwrap();
+    let login = metrics.login.unwrap();
+    assert_eq!(login.password.expose(), "long enough, this one");
+}
+
+#[test]
 fn users_and_secrets_come_from_files_one_a_line() {
     let settings = expect_run(outcome(
         &[

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::Path,
     process::Command,
     time::{Duration, Instant},
@@ -10,6 +11,7 @@ use std::{
 use tempfile::TempDir;
 
 use crate::support::{
+    certificates::{Certificates, KeyKind},
     is_root,
     turnd::{Stopped, Turnd},
 };
@@ -185,6 +187,30 @@ fn a_name_is_looked_up_at_the_start_and_again_and_again() {
     assert!(line.contains("external addresses"), "{line}");
     let told = told_to_a_client(&turnd);
     assert!(told.contains("203.0.113.8:"), "{told}");
+    turnd.stop();
+}
+
+/// As certbot has it, and a name that is found only when the process is nobody any more.
+#[test]
+fn a_name_that_changes_needs_no_key_that_only_root_can_read() {
+    if !is_root() {
+        return;
+    }
+    let hosts = Hosts::new("203.0.113.7 turn.test\n");
+    let certificates = Certificates::new(KeyKind::Ecdsa);
+    fs::set_permissions(certificates.directory(), fs::Permissions::from_mode(0o700)).unwrap();
+    let config = format!(
+        "{CONFIG}listening-port=3478\nexternal-ip=turn.test\nexternal-ip-interval=1\n\
+         proc-user=nobody\nproc-group=nogroup\n{}",
+        certificates.options()
+    );
+    let turnd = Turnd::start_with(hosts.command(""), &config, &[]);
+    let seen = turnd.line_count();
+    hosts.write("203.0.113.8 turn.test\n");
+    turnd.wait_for_line_after(seen, "external-ip is another address");
+    let told = told_to_a_client(&turnd);
+    assert!(told.contains("203.0.113.8:"), "{told}");
+    assert!(!turnd.addresses("tls").is_empty(), "{}", turnd.log());
     turnd.stop();
 }
 

@@ -142,3 +142,48 @@ fn who_is_not_root_can_only_stay_who_it_is() {
     let (_, log) = as_nobody("proc-user=nobody\nproc-group=nogroup");
     assert!(log.contains("turnd is ready"), "{log}");
 }
+
+/// The directory of a log must be writable for whom the process becomes, who makes the next day's file there.
+#[test]
+fn what_is_no_file_of_its_own_is_not_given_away_with_the_log() {
+    if !is_root() {
+        return;
+    }
+    let owner = |path: &std::path::Path| fs::metadata(path).unwrap().uid();
+    let logging = |file: &str| {
+        format!("{CONFIG}proc-user=nobody\nproc-group=nogroup\nsimple-log\nlog-file={file}\n")
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let device = directory.path().join("null");
+    let made = Command::new("mknod")
+        .arg(&device)
+        .args(["c", "1", "3"])
+        .status();
+    assert!(made.unwrap().success());
+    let turnd = Turnd::start(&logging(device.to_str().unwrap()));
+    assert!(turnd.log().contains("running as user 65534"));
+    assert_eq!(owner(&device), 0);
+
+    let theirs = directory.path().join("theirs");
+    fs::create_dir(&theirs).unwrap();
+    std::os::unix::fs::chown(&theirs, Some(NOBODY), Some(NOBODY)).unwrap();
+    let (precious, log) = (directory.path().join("shadow"), theirs.join("turnd.log"));
+    fs::write(&precious, "root").unwrap();
+    std::os::unix::fs::symlink(&precious, &log).unwrap();
+    let stopped = Turnd::fail_to_start(&logging(log.to_str().unwrap()), &[]);
+    assert!(
+        stopped.log.contains("it is a link, in a directory"),
+        "{}",
+        stopped.log
+    );
+    assert_eq!(
+        (owner(&precious), fs::read_to_string(&precious).unwrap()),
+        (0, "root".to_owned())
+    );
+    // A second name of a file of root's is none of the log's.
+    fs::remove_file(&log).unwrap();
+    fs::hard_link(&precious, &log).unwrap();
+    let turnd = Turnd::start(&logging(log.to_str().unwrap()));
+    assert!(turnd.log().contains("running as user 65534"));
+    assert_eq!(owner(&precious), 0);
+}

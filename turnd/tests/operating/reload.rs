@@ -433,6 +433,18 @@ fn what_cannot_change_while_it_runs_is_named_and_the_rest_is_taken() {
         .relayed();
 }
 
+#[test]
+fn a_reload_that_asks_for_the_background_goes_on_logging_to_standard_output() {
+    let turnd = Turnd::start(&format!("{BASE}{USER}"));
+    let seen = turnd.line_count();
+    must_reload(&turnd, &format!("{BASE}{USER}daemon\n"));
+    let line = turnd.wait_for_line_after(seen, "needs a new start: ");
+    assert!(line.contains("daemon"), "{line}");
+    let seen = turnd.line_count();
+    must_reload(&turnd, &format!("{BASE}{USER}daemon\nuser=bob:builder\n"));
+    turnd.wait_for_line_after(seen, "changed: users");
+}
+
 /// Neither does a slip of the editor open the relay, nor does it close an open one half.
 #[test]
 fn an_open_relay_is_closed_or_opened_by_a_new_start_only() {
