@@ -135,7 +135,7 @@ fn turn_settings(path: &Path) -> Result<Settings, String> {
     match config::load_on(&Machine::this(), arguments) {
         config::Outcome::Run(loaded) => Ok(loaded.settings),
         config::Outcome::Print(text) => Err(text),
-        config::Outcome::Invalid(errors) => {
+        config::Outcome::Invalid(errors, _) => {
             let errors = errors.iter().map(ToString::to_string).collect::<Vec<_>>();
             Err(errors.join("\nsignaling: "))
         }

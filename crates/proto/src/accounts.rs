@@ -139,8 +139,8 @@ mod tests {
             all += placed.traffic;
         }
         assert_eq!(all, {
-            let mut all = bytes(499_501);
-            all.client.received.packets = 1001;
+            let mut all = bytes(499_500);
+            all.client.received.packets = 1000;
             all
         });
     }
