@@ -1,5 +1,5 @@
-//! What systemd is told (sd_notify(3), `Type=notify-reload` of systemd.service(5)). Where nobody asked to
-//! be told, nothing is said.
+//! What systemd is told (sd_notify(3); systemd.service(5) on `Type=notify`, and on `notify-reload`, which wants the time of a
+//! reload too). Where nobody asked to be told, nothing is said.
 
 use std::{
     env, io,

@@ -254,6 +254,29 @@ fn the_units_leave_a_program_little_to_do_harm_with() {
     }
 }
 
+/// Debian 12 and RHEL 9 have 252, where `Type=notify-reload` is no type: nobody would wait for READY=1, and a reload would fail.
+#[test]
+fn the_units_say_nothing_that_systemd_252_does_not_know() {
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
+    for unit in ["turnd.service", "signaling.service"] {
+        let unit = deploy.join(unit);
+        let ran = Command::new("systemd-analyze")
+            .args(["verify", "--man=no", "--recursive-errors=no"])
+            .arg(&unit)
+            .output()
+            .expect("systemd-analyze, of the package systemd");
+        let told = String::from_utf8_lossy(&ran.stderr);
+        // What stands in the unit is told with its line, other than that its program is not installed here.
+        let place = format!("{}:", unit.display());
+        assert!(!told.contains(&place), "{told}");
+    }
+    // A newer one would say nothing.
+    let text = fs::read_to_string(deploy.join("turnd.service")).expect("the unit");
+    for line in ["Type=notify", "ExecReload=/bin/kill -HUP $MAINPID"] {
+        assert!(text.lines().any(|it| it == line), "{line}");
+    }
+}
+
 /// What a process may see of /proc under ProcSubset=pid leaves out how much memory there is.
 #[test]
 fn the_unit_lets_turnd_see_how_much_memory_is_left() {
