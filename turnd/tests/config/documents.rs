@@ -41,6 +41,39 @@ fn every_option_is_in_every_document() {
 }
 
 #[test]
+fn the_manual_page_shows_every_command_as_its_own_help_does() {
+    let said = |arguments: &[&str]| {
+        let ran = Command::new(env!("CARGO_BIN_EXE_turnd"))
+            .args(arguments)
+            .output()
+            .unwrap();
+        String::from_utf8([ran.stdout, ran.stderr].concat()).unwrap()
+    };
+    let page = std::fs::read_to_string(top().join("deploy/turnd.8")).unwrap();
+    let fonts = ["\\fB", "\\fI", "\\fR", "\\"];
+    let page = fonts.iter().fold(page, |text, it| text.replace(it, ""));
+    let (_, rest) = page.split_once(".SH SYNOPSIS").unwrap();
+    let synopsis: Vec<&str> = rest.split_once(".SH").unwrap().0.lines().collect();
+
+    let refused = said(&["no-such-command"]);
+    let (_, commands) = refused.split_once("expected ").expect("the commands");
+    let commands: Vec<&str> = commands.trim().split([',', ' ']).collect();
+    assert!(commands.contains(&"check"), "{refused}");
+    for command in commands {
+        let expected = match command {
+            "" | "or" => continue,
+            "help" => "turnd help [COMMAND]".to_owned(),
+            _ => {
+                let help = said(&["help", command]);
+                let usage = help.lines().find_map(|line| line.strip_prefix("Usage: "));
+                usage.expect("its usage").to_owned()
+            }
+        };
+        assert!(synopsis.contains(&expected.as_str()), "{expected}");
+    }
+}
+
+#[test]
 fn groff_has_nothing_to_say_against_the_manual_page() {
     let page = top().join("deploy/turnd.8");
     let groff = Command::new("groff")

@@ -50,7 +50,7 @@ fn item(page: &mut Roff, term: impl Into<Vec<Inline>>, text: impl Into<Vec<Inlin
 
 fn synopsis(page: &mut Roff) {
     section(page, "SYNOPSIS");
-    let lines: [Vec<Inline>; 3] = [
+    let lines: [Vec<Inline>; 5] = [
         vec![
             bold("turnd"),
             roman(" [--config "),
@@ -74,6 +74,22 @@ fn synopsis(page: &mut Roff) {
             italic("FILE"),
             roman(" [-o "),
             italic("OUT"),
+            roman("]"),
+        ],
+        vec![
+            bold("turnd healthcheck"),
+            roman(" [--to "),
+            italic("udp://IP:PORT|tcp://IP:PORT"),
+            roman("] [--timeout "),
+            italic("SECONDS"),
+            roman("] ["),
+            italic("OPTION"),
+            roman("]..."),
+        ],
+        vec![
+            bold("turnd help"),
+            roman(" ["),
+            italic("COMMAND"),
             roman("]"),
         ],
     ];
@@ -152,7 +168,7 @@ fn commands(page: &mut Roff) {
     item(
         page,
         [bold("help "), italic("COMMAND")],
-        [roman("Prints the help of a command.")],
+        [roman("Prints the help of a command, or of turnd.")],
     );
 }
 
