@@ -33,6 +33,7 @@ mod metrics_access;
 mod metrics_documents;
 mod metrics_health;
 mod mobility;
+mod packages;
 mod pid_file;
 mod privileges;
 mod reload;
