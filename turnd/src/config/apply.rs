@@ -163,7 +163,7 @@ fn refusal(option: &Opt, text: &str, bad: &Bad) -> String {
     let value = if option.kind.is_secret() {
         "the value".to_owned()
     } else if text.is_empty() {
-        "no value".to_owned()
+        return format!("{} has no value; expected {}", option.name, bad.expected);
     } else {
         shown(text)
     };
