@@ -221,11 +221,14 @@ impl Control {
                 for error in &errors {
                     tracing::error!("{error}");
                 }
-                let count = errors.len();
+                let count = match errors.len() {
+                    1 => "1 error".to_owned(),
+                    more => format!("{more} errors"),
+                };
                 let first = errors.first().map_or("", String::as_str);
                 self.notify
                     .remark(Some(&format!("the last reload failed: {first}")));
-                tracing::error!("{why}: nothing has been changed, because of {count} errors");
+                tracing::error!("{why}: nothing has been changed, because of {count}");
             }
         }
         self.enter(self.serving());

@@ -395,6 +395,7 @@ fn a_bad_file_changes_nothing_and_every_line_that_is_wrong_is_named() {
     let bad = format!("{BASE}user=bob:builder\nmin-port=http\nuser-quota=-1\n");
     let line = reload(&turnd, &bad);
     assert!(line.contains("nothing has been changed"), "{line}");
+    assert!(line.ends_with("because of 2 errors"), "{line}");
     for wrong in [
         "turnserver.conf:6: min-port",
         "turnserver.conf:7: user-quota",
@@ -409,6 +410,7 @@ fn a_bad_file_changes_nothing_and_every_line_that_is_wrong_is_named() {
     // One that somebody has emptied, or is about to write, would take everything away.
     let line = reload(&turnd, "");
     assert!(line.contains("nothing has been changed"), "{line}");
+    assert!(line.ends_with("because of 1 error"), "{line}");
     assert_eq!(refresh(&client).error(), None);
     // And a file that is gone is no reason to end.
     turnd.remove_file("turnserver.conf");
