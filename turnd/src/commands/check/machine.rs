@@ -11,6 +11,7 @@ use x509_cert::{
 
 use super::{
     files,
+    holders::{Holder, holder},
     report::{Finding, Level, Report, State},
     user::Target,
 };
@@ -156,9 +157,7 @@ fn not_bound(
     error: io::Error,
 ) -> State {
     match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            return State::Unknown("in use, maybe by the turnd that runs".to_owned());
-        }
+        io::ErrorKind::AddrInUse => return in_use(report, bound),
         io::ErrorKind::PermissionDenied if !geteuid().is_root() => {
             return State::Unknown("not tried, the port needs privileges".to_owned());
         }
@@ -178,6 +177,29 @@ fn not_bound(
         .findings
         .push(start_error("listener", error.to_string()));
     state
+}
+
+/// That a turnd has it is as it should be: a reload or a new start of that one is what is checked for.
+fn in_use(report: &mut Report, bound: &Bound) -> State {
+    let protocol = bound.protocol.names().0;
+    let (by, is_told) = match holder(bound.protocol, bound.address) {
+        Holder::Turnd(pid) => (format!("the turnd that runs (pid {pid})"), false),
+        Holder::Other(name, pid) => (format!("{name} (pid {pid})"), true),
+        Holder::Unknown { maybe_turnd } => {
+            let who = "another program or a turnd that runs".to_owned();
+            (who, !maybe_turnd)
+        }
+    };
+    let state = format!("in use by {by}");
+    if !is_told {
+        return State::Unknown(state);
+    }
+    let address = bound.address;
+    let text = format!("{protocol} {address} is {state}, and turnd cannot start beside it");
+    let nowhere = &Origin::Configuration;
+    let finding = Finding::new(Level::Warning, "port-in-use", nowhere, text);
+    report.findings.push(finding);
+    State::Bad(state)
 }
 
 fn encryption(report: &mut Report, settings: &Settings, addresses: &Addresses) {

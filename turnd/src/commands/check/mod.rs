@@ -1,9 +1,11 @@
 //! `turnd check`: what a configuration does on this machine, without serving anybody.
 //!
-//! `machine` looks at addresses and ports, `files` at files, as the user that will serve (`user`); `rules` says what is
-//! unsafe, without effect or different from coturn; `text` and `json` are two forms of the same [`Report`].
+//! `machine` looks at addresses and ports and at who has them (`holders`), `files` at files, as the user that will serve
+//! (`user`); `rules` says what is unsafe, without effect or different from coturn; `text` and `json` are two forms of
+//! the same [`Report`].
 
 mod files;
+mod holders;
 mod json;
 mod machine;
 mod report;
