@@ -15,6 +15,7 @@ mod support;
 
 mod accounts_of_streams;
 mod check;
+mod check_network;
 mod check_ports;
 mod coalescing;
 mod container;

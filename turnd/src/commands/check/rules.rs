@@ -1,6 +1,8 @@
 //! What the settings alone tell: what is unsafe in them, and what coturn would do differently with the
 //! same file. What is said at every start, too, comes as a note of the configuration and not from here.
 
+mod peers;
+
 use std::{net::IpAddr, path::Path};
 
 use super::report::{Finding, InForce, Level, Report};
@@ -77,42 +79,6 @@ impl Rules<'_> {
         self.written
             .iter()
             .any(|it| it.name == name && it.value != "off")
-    }
-
-    fn open_peers(&mut self) {
-        let peers = &self.settings.peers;
-        let wide: Vec<_> = peers
-            .allowed
-            .iter()
-            .filter(|range| is_wide_and_private(range))
-            .collect();
-        let wide: Vec<String> = wide
-            .iter()
-            .map(|range| format!("{}-{}", range.start(), range.end()))
-            .collect();
-        let (loopback, private) = (peers.allow_loopback, peers.allow_private);
-        if loopback {
-            self.danger(
-                "loopback-peers",
-                "allow-loopback-peers",
-                "allow-loopback-peers: clients can reach the services of this machine that \
-                 listen on 127.0.0.1 and ::1 only",
-            );
-        }
-        if private {
-            self.danger(
-                "private-peers",
-                "allow-private-peers",
-                "allow-private-peers: clients can reach every host of the local networks; \
-                 allowed-peer-ip opens single ones",
-            );
-        } else if !wide.is_empty() {
-            let text = format!(
-                "allowed-peer-ip: clients can reach whole local networks: {}",
-                wide.join(", ")
-            );
-            self.danger("private-peers", "allowed-peer-ip", text);
-        }
     }
 
     fn weak_secrets(&mut self) {
@@ -243,20 +209,7 @@ impl Rules<'_> {
                 "user: they can log in beside the holders of static-auth-secret; coturn drops the users",
             );
         }
-        let refuses_them = LOCAL_V4.iter().all(|&(first, last)| {
-            let denied = &settings.peers.denied;
-            denied
-                .iter()
-                .any(|range| *range.start() <= v4(first) && *range.end() >= v4(last))
-        });
-        if !settings.peers.allow_private && !refuses_them && !settings.stun_only {
-            self.differs(
-                "private-peers-refused",
-                "",
-                "peers in 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 and 100.64.0.0/10 are refused, \
-                 to which coturn relays; allowed-peer-ip and allow-private-peers open them",
-            );
-        }
+        self.private_peers();
     }
 
     /// coturn looks for users in a database even if none is named, in one of these places.
@@ -371,40 +324,6 @@ impl Rules<'_> {
             let text = format!("options that coturn does not know: {}", ours.join(", "));
             self.differs("not-in-coturn", "", text);
         }
-    }
-}
-
-/// RFC 1918.
-const LOCAL_V4: [([u8; 4], [u8; 4]); 3] = [
-    ([10, 0, 0, 0], [10, 255, 255, 255]),
-    ([172, 16, 0, 0], [172, 31, 255, 255]),
-    ([192, 168, 0, 0], [192, 168, 255, 255]),
-];
-
-/// RFC 4193.
-const LOCAL_V6: (u128, u128) = (0xfc00 << 112, u128::MAX >> 7 | 0xfc00 << 112);
-
-fn v4(octets: [u8; 4]) -> IpAddr {
-    IpAddr::from(octets)
-}
-
-/// Whether more than 256 addresses of local networks are in the range.
-fn is_wide_and_private(range: &std::ops::RangeInclusive<IpAddr>) -> bool {
-    match (range.start(), range.end()) {
-        (IpAddr::V4(start), IpAddr::V4(end)) => {
-            let common = LOCAL_V4.iter().map(|&(first, last)| {
-                let first = u32::from_be_bytes(first).max(start.to_bits());
-                let last = u32::from_be_bytes(last).min(end.to_bits());
-                u64::from(last).saturating_sub(u64::from(first))
-            });
-            common.sum::<u64>() > 255
-        }
-        (IpAddr::V6(start), IpAddr::V6(end)) => {
-            let (first, last) = LOCAL_V6;
-            let (first, last) = (first.max(start.to_bits()), last.min(end.to_bits()));
-            last.saturating_sub(first) > 255
-        }
-        _ => false,
     }
 }
 

@@ -1,0 +1,145 @@
+//! What `turnd check` says of peers.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use serde_json::Value;
+use turnd_proto::{LiveRelays, OwnAddresses, PeerPolicy, PeerRules};
+
+use crate::check::{Place, data};
+
+/// Level, line and text of each finding with this code.
+fn findings(report: &Value, code: &str) -> Vec<(String, Option<u64>, String)> {
+    let findings = report["findings"].as_array().unwrap().iter();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    findings
+        .filter(|it| it["code"] == code)
+        .map(|it| {
+            (
+                text(&it["level"]),
+                it["source"]["line"].as_u64(),
+                text(&it["text"]),
+            )
+        })
+        .collect()
+}
+
+/// What is said of a rule is what the server makes of it.
+#[test]
+fn a_peer_that_a_rule_opens_and_that_nobody_should_reach_is_unsafe() {
+    let good = data("good.conf");
+    let lines = good.lines().count() as u64;
+    let said = |rule: &str| {
+        let report = Place::new(&format!("{good}allowed-peer-ip={rule}\n")).json(&[]);
+        let codes = [
+            "loopback-peers",
+            "metadata-peers",
+            "link-local-peers",
+            "peers-not-opened",
+        ];
+        let said = codes.iter().flat_map(|code| {
+            let findings = findings(&report, code).into_iter();
+            findings.map(|(level, line, text)| {
+                assert_eq!(line, Some(lines + 1), "{report:#}");
+                (level, (*code).to_owned(), text)
+            })
+        });
+        said.collect::<Vec<_>>()
+    };
+    let is_opened = |first: &str, last: &str, peer: &str| {
+        let rules = PeerRules {
+            allowed: vec![first.parse().unwrap()..=last.parse().unwrap()],
+            ..PeerRules::default()
+        };
+        let own = Arc::new(OwnAddresses::new(vec![], vec![]));
+        let policy = PeerPolicy::new(rules, own, vec![], Arc::new(LiveRelays::default()));
+        policy
+            .check(SocketAddr::new(peer.parse().unwrap(), 80))
+            .is_ok()
+    };
+    let services = |ip| format!("the services of this machine that listen on {ip}");
+    let cloud = |ip| format!("{ip}, where clouds tell this machine its credentials");
+    let link = |ip| format!("{ip}, which is of this link alone");
+    for (ip, code, what) in [
+        ("127.0.0.1", "loopback-peers", services("127.0.0.1")),
+        ("::1", "loopback-peers", services("::1")),
+        (
+            "169.254.169.254",
+            "metadata-peers",
+            cloud("169.254.169.254"),
+        ),
+        (
+            "100.100.100.200",
+            "metadata-peers",
+            cloud("100.100.100.200"),
+        ),
+        ("fd00:ec2::254", "metadata-peers", cloud("fd00:ec2::254")),
+        ("169.254.1.1", "link-local-peers", link("169.254.1.1")),
+        ("fe80::1", "link-local-peers", link("fe80::1")),
+    ] {
+        let text = format!("allowed-peer-ip: clients can reach {what}");
+        let expected = [("unsafe".to_owned(), code.to_owned(), text)];
+        assert_eq!(said(ip), expected);
+        assert!(is_opened(ip, ip, ip));
+    }
+    assert_eq!(said("127.0.0.1-127.0.0.1")[0].1, "loopback-peers");
+
+    for (rule, first, last) in [
+        ("127.0.0.0-127.255.255.255", "127.0.0.0", "127.255.255.255"),
+        ("169.254.0.0/16", "169.254.0.0", "169.254.255.255"),
+        ("fe80::/64", "fe80::", "fe80::ffff:ffff:ffff:ffff"),
+    ] {
+        let text = format!(
+            "allowed-peer-ip: {first}-{last} opens nothing: loopback and link-local addresses are opened \
+             one by one"
+        );
+        let expected = [("no-effect".to_owned(), "peers-not-opened".to_owned(), text)];
+        assert_eq!(said(rule), expected);
+        assert!(!is_opened(first, last, last) && !is_opened(first, last, first));
+    }
+    // A range is about more than what it does not open, and other addresses are no danger.
+    for rule in ["0.0.0.0-255.255.255.255", "10.0.0.7", "192.0.2.1"] {
+        assert_eq!(said(rule), [], "{rule}");
+    }
+    for peer in ["127.0.0.1", "169.254.169.254"] {
+        assert!(!is_opened("0.0.0.0", "255.255.255.255", peer));
+    }
+}
+
+#[test]
+fn private_peers_that_a_rule_opens_are_not_said_to_be_refused() {
+    let good = data("good.conf");
+    let refused = |rules: &[&str]| {
+        let rules: String = rules.iter().map(|rule| format!("{rule}\n")).collect();
+        let report = Place::new(&format!("{good}{rules}")).json(&[]);
+        let mut found = findings(&report, "private-peers-refused").into_iter();
+        found.next().map(|(_, _, text)| {
+            let (blocks, _) = text.split_once(" are refused, to which").unwrap();
+            blocks.to_owned()
+        })
+    };
+    let told = |text: &str| Some(format!("peers in {text}"));
+    let all = told("10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 and 100.64.0.0/10");
+    assert_eq!(refused(&[]), all);
+    assert_eq!(refused(&["allowed-peer-ip=10.1.0.0-10.1.255.255"]), all);
+    assert_eq!(refused(&["allowed-peer-ip=0.0.0.0-255.255.255.255"]), None);
+    assert_eq!(
+        refused(&["allowed-peer-ip=10.0.0.0-10.255.255.255"]),
+        told("172.16.0.0/12, 192.168.0.0/16 and 100.64.0.0/10")
+    );
+    // In two halves, and beside what the file denies itself.
+    assert_eq!(
+        refused(&[
+            "allowed-peer-ip=10.128.0.0-11.0.0.0",
+            "allowed-peer-ip=9.0.0.0-10.127.255.255",
+            "denied-peer-ip=192.168.0.0-192.168.255.255",
+        ]),
+        told("172.16.0.0/12 and 100.64.0.0/10")
+    );
+    assert_eq!(
+        refused(&[
+            "allowed-peer-ip=10.0.0.0-10.255.255.255",
+            "allowed-peer-ip=172.16.0.0-192.168.255.255",
+        ]),
+        told("100.64.0.0/10")
+    );
+}
