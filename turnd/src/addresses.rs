@@ -1,6 +1,8 @@
 //! Which addresses the server listens on, relays from and is known by: what the configuration says,
 //! and what this machine has where it says nothing.
 
+mod doubts;
+
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
@@ -9,6 +11,8 @@ use std::{
 use turnd_wire::Family;
 
 use crate::config::{External, Settings};
+
+pub(crate) use doubts::{Doubt, doubts};
 
 /// The addresses in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,8 +103,13 @@ fn relay_addresses(
 
 /// What clients are told in place of an address of this machine.
 pub(crate) fn external(external: &External, relay: IpAddr) -> IpAddr {
+    mapped(external, relay).unwrap_or(relay)
+}
+
+/// The same, if anything says so.
+fn mapped(external: &External, relay: IpAddr) -> Option<IpAddr> {
     if let Some(pair) = external.pairs.iter().find(|pair| pair.private == relay) {
-        return pair.public;
+        return Some(pair.public);
     }
     let named = |private| {
         let mut names = external.named.iter().filter(|it| it.private == private);
@@ -110,10 +119,7 @@ pub(crate) fn external(external: &External, relay: IpAddr) -> IpAddr {
         IpAddr::V4(_) => external.plain_v4.map(IpAddr::V4),
         IpAddr::V6(_) => external.plain_v6.map(IpAddr::V6),
     };
-    named(Some(relay))
-        .or(plain)
-        .or_else(|| named(None))
-        .unwrap_or(relay)
+    named(Some(relay)).or(plain).or_else(|| named(None))
 }
 
 /// Whether it is not known yet what clients are to be told: a name says so, which has not been answered.

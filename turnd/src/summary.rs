@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use turnd_proto::PeerRules;
 
 use crate::{
+    addresses::doubts,
     config::{Access, Settings, StaticUser},
     listeners::Bound,
     setup::Setup,
@@ -49,6 +50,9 @@ pub fn log(settings: &Settings, setup: &Setup) {
     }
     for relay in &setup.addresses.awaited {
         tracing::warn!("not relaying from {relay} before its external-ip is found");
+    }
+    for doubt in doubts(&settings.external, &setup.addresses) {
+        tracing::warn!("{doubt}");
     }
     tracing::info!("peers refused: {}", refused(&settings.peers));
     for (name, rules) in [

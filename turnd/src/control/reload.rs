@@ -17,7 +17,7 @@ use turnd_proto::Settings as ServerSettings;
 
 use super::differences::{Differences, differences, without_restarts};
 use crate::{
-    addresses::Addresses,
+    addresses::{Addresses, doubts},
     auth::KeySources,
     config::{External, Identity, Settings, TlsSettings},
     encryption::{self, Encryption, EncryptionError},
@@ -267,9 +267,13 @@ impl Prepared {
         &self.settings
     }
 
-    /// What an operator should know of the files that were read, one line each.
-    pub fn warnings(&self) -> impl Iterator<Item = &str> {
-        self.encryption.warnings.iter().map(String::as_str)
+    /// What an operator should know of the files that were read, and of the addresses, one line each.
+    pub fn warnings(&self) -> impl Iterator<Item = String> {
+        let is_relaying = !self.settings.stun_only;
+        let doubts = is_relaying.then(|| doubts(&self.settings.external, &self.addresses));
+        let doubts = doubts.into_iter().flatten();
+        let warnings = self.encryption.warnings.iter().cloned();
+        warnings.chain(doubts.map(|doubt| doubt.to_string()))
     }
 }
 

@@ -1,11 +1,15 @@
-//! What `turnd check` says of peers.
+//! What `turnd check` says of addresses and peers, and what the log says of them at start and when they are read again.
 
 use std::{net::SocketAddr, sync::Arc};
 
 use serde_json::Value;
 use turnd_proto::{LiveRelays, OwnAddresses, PeerPolicy, PeerRules};
 
-use crate::check::{Place, data};
+use crate::{
+    check::{Place, data},
+    reload::must_reload,
+    support::{namespace, turnd::Turnd},
+};
 
 /// Level, line and text of each finding with this code.
 fn findings(report: &Value, code: &str) -> Vec<(String, Option<u64>, String)> {
@@ -21,6 +25,81 @@ fn findings(report: &Value, code: &str) -> Vec<(String, Option<u64>, String)> {
             )
         })
         .collect()
+}
+
+/// As on a machine of a cloud, which has its public address somewhere else.
+#[test]
+fn a_private_relay_address_that_clients_are_told_is_to_look_at() {
+    const MACHINE: &str = "for ip in 10.0.0.4 100.64.0.4 8.8.4.4; do ip address add $ip/32 dev lo; done; \
+                           ip address add fd00::4/128 dev lo nodad";
+    let test = "check_network::a_private_relay_address_that_clients_are_told_is_to_look_at";
+    if !namespace::inside(MACHINE, test) {
+        return;
+    }
+    let at = |ip: &str| {
+        let local = "listening-ip=127.0.0.1";
+        data("good.conf")
+            .replace(&format!("{local}\n"), &format!("listening-ip={ip}\n"))
+            .replace("relay-ip=127.0.0.1\n", "")
+    };
+    let told = |config: &str| {
+        let report = Place::new(config).json(&[]);
+        let told = findings(&report, "private-relay");
+        assert_eq!(
+            report["exit_code"],
+            u8::from(!told.is_empty()),
+            "{report:#}"
+        );
+        told
+    };
+    for ip in ["10.0.0.4", "100.64.0.4", "fd00::4"] {
+        let text = format!(
+            "relay {ip} is a private address and no external-ip maps it: clients on the internet are told \
+             an address that they cannot reach; where all clients can, external-ip={ip}/{ip} says so"
+        );
+        let expected = ("warning".to_owned(), Some(2), text);
+        assert_eq!(told(&at(ip)), [expected]);
+    }
+    for (ip, more) in [
+        ("8.8.4.4", ""),
+        ("127.0.0.1", ""),
+        ("10.0.0.4", "external-ip=8.8.8.8\n"),
+        ("10.0.0.4", "external-ip=8.8.8.8/10.0.0.4\n"),
+        ("10.0.0.4", "external-ip=10.0.0.4/10.0.0.4\n"),
+        ("10.0.0.4", "stun-only\n"),
+    ] {
+        assert_eq!(told(&format!("{}{more}", at(ip))), [], "{ip} {more}");
+    }
+
+    // The same at start, and when it becomes so.
+    let warning = "WARNING relay 10.0.0.4 is a private address and no external-ip maps it";
+    let turnd = Turnd::start(&at("10.0.0.4"));
+    assert!(turnd.log().contains(warning), "{}", turnd.log());
+    let turnd = Turnd::start(&format!("{}external-ip=8.8.8.8\n", at("10.0.0.4")));
+    assert!(!turnd.log().contains(warning), "{}", turnd.log());
+    must_reload(&turnd, &at("10.0.0.4"));
+    assert!(turnd.log().contains(warning), "{}", turnd.log());
+}
+
+#[test]
+fn an_external_ip_of_an_address_that_does_not_relay_has_no_effect() {
+    let good = data("good.conf");
+    let lines = good.lines().count() as u64;
+    let pair =
+        format!("{good}external-ip=203.0.113.4/127.0.0.1\nexternal-ip=203.0.113.5/10.0.0.9\n");
+    let report = Place::new(&pair).json(&[]);
+    let text = "external-ip: there is no relay address 10.0.0.9";
+    let expected = ("no-effect".to_owned(), Some(lines + 2), text.to_owned());
+    assert_eq!(findings(&report, "no-such-relay"), [expected]);
+    assert_eq!(report["exit_code"], 1);
+
+    let warning = format!("WARNING {text}");
+    let turnd = Turnd::start(&pair);
+    assert!(turnd.log().contains(&warning), "{}", turnd.log());
+    let turnd = Turnd::start(&good);
+    assert!(!turnd.log().contains(text), "{}", turnd.log());
+    must_reload(&turnd, &pair);
+    assert!(turnd.log().contains(&warning), "{}", turnd.log());
 }
 
 /// What is said of a rule is what the server makes of it.

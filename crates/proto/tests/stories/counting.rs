@@ -156,7 +156,12 @@ fn an_accounts_traffic_moves_while_its_allocation_lives() {
     let told = |net: &Network| {
         let accounts = net.servers[0].accounts().expect("accounts are counted");
         let alice = accounts.iter().find(|(name, _)| *name == "alice");
-        alice.expect("alice has moved something").1.traffic.peer.sent
+        alice
+            .expect("alice has moved something")
+            .1
+            .traffic
+            .peer
+            .sent
     };
     assert_eq!(told(&net), flow(256, 25_600));
     assert_eq!(alice.refresh(&mut net, 0).code(), OK);

@@ -1,6 +1,9 @@
 //! What this machine makes of the settings: addresses, ports, certificates.
 
-use std::{io, net::SocketAddr};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+};
 
 use nix::unistd::geteuid;
 use turnd_net::{TcpListener, TcpOptions, UdpOptions, UdpSocket};
@@ -16,7 +19,7 @@ use super::{
     user::Target,
 };
 use crate::{
-    addresses::Addresses,
+    addresses::{Addresses, Doubt, doubts},
     config::{Machine, Origin, Settings, Written},
     encryption::Encryption,
     external,
@@ -48,6 +51,7 @@ pub(super) fn look(
     match Addresses::find(settings) {
         Ok(addresses) => {
             relays(report, settings, &addresses);
+            likely_mistakes(report, settings, &addresses, written);
             listeners(report, settings, &addresses);
             encryption(report, settings, &addresses);
         }
@@ -107,6 +111,44 @@ fn relays(report: &mut Report, settings: &Settings, addresses: &Addresses) {
             &origin,
             text,
         ));
+    }
+}
+
+/// Each with the line that it is about.
+fn likely_mistakes(
+    report: &mut Report,
+    settings: &Settings,
+    addresses: &Addresses,
+    written: &[Written],
+) {
+    if settings.stun_only {
+        return;
+    }
+    let is = |text: &str, ip| text.trim().parse().map(|it: IpAddr| it.to_canonical()) == Ok(ip);
+    let names_relay = |it: &&Written, ip| match it.name {
+        "relay-ip" => is(&it.value, ip),
+        "listening-ip" => settings.relay_ips.is_empty() && is(&it.value, ip),
+        _ => false,
+    };
+    let is_for = |it: &&Written, ip| {
+        let half = it.value.split_once('/').map(|(_, private)| private);
+        it.name == "external-ip" && half.is_some_and(|private| is(private, ip))
+    };
+    for doubt in doubts(&settings.external, addresses) {
+        let mut written = written.iter();
+        let (level, code, line) = match doubt {
+            Doubt::Private(ip) => {
+                let line = written.find(|it| names_relay(it, ip));
+                (Level::Warning, "private-relay", line)
+            }
+            Doubt::NoRelay(ip) => {
+                let line = written.find(|it| is_for(it, ip));
+                (Level::NoEffect, "no-such-relay", line)
+            }
+        };
+        let origin = line.map_or(&Origin::Configuration, |it| &it.origin);
+        let finding = Finding::new(level, code, origin, doubt.to_string());
+        report.findings.push(finding);
     }
 }
 
