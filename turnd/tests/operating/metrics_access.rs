@@ -1,6 +1,7 @@
 //! Who may read the metrics, how much of the server's patience he has, and what stops the start.
 
 use std::{
+    fs,
     io::Read,
     net::{TcpListener, TcpStream},
     time::{Duration, Instant},
@@ -112,6 +113,33 @@ fn over_tls_with_the_certificate_of_turn_and_with_one_of_its_own() {
         let in_the_clear = raw(address(&turnd), "GET / HTTP/1.1\r\n\r\n");
         assert!(!in_the_clear.starts_with(b"HTTP"), "{in_the_clear:?}");
     }
+}
+
+#[test]
+fn a_certificate_of_its_own_is_taken_when_its_files_change() {
+    let Some(curl) = foreign("curl") else { return };
+    let (files, renewed) = (
+        Certificates::new(KeyKind::Ecdsa),
+        Certificates::new(KeyKind::Ecdsa),
+    );
+    let config = CONFIG.replace("prometheus\n", "prometheus-tls\n");
+    let turnd = Turnd::start(&format!(
+        "{config}prometheus-cert={}\nprometheus-key={}\n",
+        files.path("server.pem"),
+        files.path("server.key")
+    ));
+    let (root, url) = (renewed.path("root.pem"), url(&turnd));
+    let arguments = ["-sS", "--fail", "--cacert", &root, &url];
+    let (is_good, body) = attempt(&curl, &arguments, "");
+    assert!(!is_good, "{body}");
+
+    let seen = turnd.line_count();
+    for name in ["server.pem", "server.key"] {
+        fs::copy(renewed.path(name), files.path(name)).unwrap();
+    }
+    turnd.wait_for_line_after(seen, "metrics: certificate read again, SHA-256 ");
+    let (is_good, body) = attempt(&curl, &arguments, "");
+    assert!(is_good, "{body}");
 }
 
 #[test]
