@@ -9,7 +9,7 @@ const HEAD: &str = "\
 A STUN/TURN server that takes coturn's place.
 
 Usage: turnd [--config FILE] [OPTION]...
-       turnd check [--config FILE] [OPTION]...   say what this configuration does; serve nobody
+       turnd check [FILE] [OPTION]...            say what this configuration does; serve nobody
        turnd convert FILE [-o OUT]               make a file in TOML of a coturn file
        turnd healthcheck [OPTION]...             whether the server of a configuration answers
        turnd help COMMAND

@@ -61,7 +61,7 @@ fn synopsis(page: &mut Roff) {
         ],
         vec![
             bold("turnd check"),
-            roman(" [--config "),
+            roman(" ["),
             italic("FILE"),
             roman("] [--format "),
             italic("text|json"),

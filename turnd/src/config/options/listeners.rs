@@ -66,7 +66,7 @@ pub(super) static TOPIC: Topic = Topic {
         obeyed(
             "listen",
             Listener(to!(listen)),
-            "what to listen on: udp, tcp, tls or dtls; ?proxy behind it (not in coturn)",
+            "listen there: udp, tcp, tls or dtls; ?proxy behind it (not in coturn)",
         )
         .repeatable(),
         obeyed(
