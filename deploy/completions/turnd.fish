@@ -34,7 +34,7 @@ complete -c turnd -n "__fish_turnd_needs_command" -l tls-listening-port -d 'port
 complete -c turnd -n "__fish_turnd_needs_command" -l alt-listening-port -d 'second port; 0: none, or with rfc5780 the next one' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l alt-tls-listening-port -d 'second TLS port, likewise' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l aux-server -d 'further address and port to listen on' -r -f
-complete -c turnd -n "__fish_turnd_needs_command" -l listen -d 'listen there: udp, tcp, tls or dtls; ?proxy behind it (not in coturn)' -r -f
+complete -c turnd -n "__fish_turnd_needs_command" -l listen -d 'on udp, tcp, tls or dtls; ?proxy behind it (not in coturn)' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -s d -l listening-device -d 'network interface to listen on, and no other' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l tcp-proxy-port -d 'further TCP port for a proxy that speaks the PROXY protocol' -r -f
 complete -c turnd -n "__fish_turnd_needs_command" -l proxy-protocol-port -d 'a port above that only a proxy connects to (not in coturn)' -r -f
@@ -233,7 +233,7 @@ complete -c turnd -n "__fish_turnd_using_subcommand check" -l tls-listening-port
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l alt-listening-port -d 'second port; 0: none, or with rfc5780 the next one' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l alt-tls-listening-port -d 'second TLS port, likewise' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l aux-server -d 'further address and port to listen on' -r -f
-complete -c turnd -n "__fish_turnd_using_subcommand check" -l listen -d 'listen there: udp, tcp, tls or dtls; ?proxy behind it (not in coturn)' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand check" -l listen -d 'on udp, tcp, tls or dtls; ?proxy behind it (not in coturn)' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -s d -l listening-device -d 'network interface to listen on, and no other' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l tcp-proxy-port -d 'further TCP port for a proxy that speaks the PROXY protocol' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand check" -l proxy-protocol-port -d 'a port above that only a proxy connects to (not in coturn)' -r -f
@@ -431,7 +431,7 @@ complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l tls-listenin
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l alt-listening-port -d 'second port; 0: none, or with rfc5780 the next one' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l alt-tls-listening-port -d 'second TLS port, likewise' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l aux-server -d 'further address and port to listen on' -r -f
-complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l listen -d 'listen there: udp, tcp, tls or dtls; ?proxy behind it (not in coturn)' -r -f
+complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l listen -d 'on udp, tcp, tls or dtls; ?proxy behind it (not in coturn)' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -s d -l listening-device -d 'network interface to listen on, and no other' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l tcp-proxy-port -d 'further TCP port for a proxy that speaks the PROXY protocol' -r -f
 complete -c turnd -n "__fish_turnd_using_subcommand healthcheck" -l proxy-protocol-port -d 'a port above that only a proxy connects to (not in coturn)' -r -f

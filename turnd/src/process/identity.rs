@@ -128,6 +128,12 @@ impl Identity {
         fchown(file, user, Some(self.group.as_raw()))
     }
 
+    /// Whether it is more than a group.
+    #[must_use]
+    pub const fn has_user(&self) -> bool {
+        self.user.is_some()
+    }
+
     /// Whether the process is that already.
     fn is_own(&self) -> bool {
         let is_user = |user: &Account| {

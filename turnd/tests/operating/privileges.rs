@@ -98,28 +98,41 @@ fn whom_nobody_knows_stops_the_start_with_coturns_exit_code() {
     }
 }
 
+/// A turnd and its configuration, where somebody else than root can use them.
+struct Elsewhere {
+    directory: tempfile::TempDir,
+}
+
+impl Elsewhere {
+    fn new(line: &str) -> Self {
+        // Others may not look into the directories of whoever runs the tests.
+        let directory = tempfile::Builder::new()
+            .permissions(fs::Permissions::from_mode(0o755))
+            .tempdir()
+            .unwrap();
+        fs::copy(env!("CARGO_BIN_EXE_turnd"), directory.path().join("turnd")).unwrap();
+        let config = format!("{CONFIG}{line}\nno-stdout-log=no\n");
+        fs::write(directory.path().join("c.conf"), config).unwrap();
+        Self { directory }
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+            .arg(self.directory.path().join("turnd"))
+            .args(args)
+            .args(["-c", "c.conf"])
+            .current_dir(self.directory.path())
+            .stdout(Stdio::piped());
+        command
+    }
+}
+
 /// What a turnd says that somebody else than root has started.
 fn as_nobody(line: &str) -> (Option<i32>, String) {
-    // Others may not look into the directories of whoever runs the tests.
-    let directory = tempfile::Builder::new()
-        .permissions(fs::Permissions::from_mode(0o755))
-        .tempdir()
-        .unwrap();
-    let (program, config) = (
-        directory.path().join("turnd"),
-        directory.path().join("c.conf"),
-    );
-    fs::copy(env!("CARGO_BIN_EXE_turnd"), &program).unwrap();
-    fs::write(&config, format!("{CONFIG}{line}\nno-stdout-log=no\n")).unwrap();
-    let mut child = Command::new("setpriv")
-        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
-        .arg(&program)
-        .arg("-c")
-        .arg(&config)
-        .current_dir(directory.path())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let elsewhere = Elsewhere::new(line);
+    let mut child = elsewhere.command(&[]).spawn().unwrap();
     let mut log = String::new();
     let out = std::io::BufReader::new(child.stdout.take().unwrap());
     for line in std::io::BufRead::lines(out).map_while(Result::ok) {
@@ -139,6 +152,12 @@ fn who_is_not_root_can_only_stay_who_it_is() {
     let (code, log) = as_nobody("proc-user=root");
     assert_eq!(code, Some(1), "{log}");
     assert!(log.contains("only root may become somebody else"), "{log}");
+    let elsewhere = Elsewhere::new("proc-user=root");
+    let checked = elsewhere.command(&["check", "--format=json"]).output();
+    let checked = checked.unwrap();
+    let said = String::from_utf8_lossy(&checked.stdout);
+    assert_eq!(checked.status.code(), Some(255), "{said}");
+    assert!(said.contains("cannot-become"), "{said}");
     let (_, log) = as_nobody("proc-user=nobody\nproc-group=nogroup");
     assert!(log.contains("turnd is ready"), "{log}");
 }

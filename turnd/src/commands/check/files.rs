@@ -140,9 +140,20 @@ fn opened_later(report: &mut Report, needed: &[Needed], target: &Target) -> Vec<
         return nothing_else();
     };
     if let Err(error) = identity.assume() {
-        let text = format!("files were not opened as {target}: {error}");
-        report.unchecked.push(text);
         report.user = user::own_name();
+        let text = format!(
+            "{error}; started by {}, as this check was, turnd ends with that",
+            report.user
+        );
+        let option = if identity.has_user() {
+            "proc-user"
+        } else {
+            "proc-group"
+        };
+        let origin = report.origin(option);
+        report
+            .findings
+            .push(Finding::new(Level::Error, "cannot-become", &origin, text));
         return nothing_else();
     }
     let open = |file: &Needed| match file.option {

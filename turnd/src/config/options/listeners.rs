@@ -66,7 +66,7 @@ pub(super) static TOPIC: Topic = Topic {
         obeyed(
             "listen",
             Listener(to!(listen)),
-            "listen there: udp, tcp, tls or dtls; ?proxy behind it (not in coturn)",
+            "on udp, tcp, tls or dtls; ?proxy behind it (not in coturn)",
         )
         .repeatable(),
         obeyed(
