@@ -9,6 +9,7 @@ use super::{
     listen_urls,
     raw::{At, Raw, Slot},
     search::{self, Machine},
+    secrets::CREDENTIALS,
     ways_in::{Identity, TlsSettings},
 };
 
@@ -232,7 +233,17 @@ pub(super) fn named(
     findings: &mut Findings,
 ) -> Option<PathBuf> {
     match search::find(&at.value, machine) {
-        Ok(found) => Some(found.path),
+        Ok(found) => {
+            let credentials = machine.variable(CREDENTIALS);
+            if option == "cert" && credentials.is_some_and(|it| found.path.starts_with(it)) {
+                findings.warn(
+                    &at.origin,
+                    "cert: systemd copies credentials when it starts the unit, so a renewed certificate is seen at the \
+                     next start only",
+                );
+            }
+            Some(found.path)
+        }
         Err(missing) => {
             findings.error(&at.origin, format!("{option}: {}", missing.why(&at.value)));
             None

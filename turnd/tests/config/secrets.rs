@@ -150,6 +150,27 @@ fn systemds_credentials_are_taken_and_found_by_name() {
 }
 
 #[test]
+fn a_certificate_that_systemd_copies_once_is_warned_of() {
+    let text = "user=alice:wonderland\nexternal-ip=192.0.2.1\ncert=c.pem\npkey=k.pem\n";
+    let told = |directory: &str| {
+        let (cert, key) = (format!("{directory}/c.pem"), format!("{directory}/k.pem"));
+        let files = [("turnserver.conf", text), (&cert, "PEM"), (&key, "PEM")];
+        let variables = [("CREDENTIALS_DIRECTORY", "/run/credentials/turnd")];
+        let loaded = expect_run(outcome(&files, &variables));
+        let notes = loaded.notes.iter().map(ToString::to_string);
+        let about: Vec<_> = notes
+            .filter(|note| note.contains("renewed certificate"))
+            .collect();
+        about
+    };
+    let [note] = &told("/run/credentials/turnd")[..] else {
+        panic!("once, and not for the key as well");
+    };
+    assert!(note.starts_with("turnserver.conf:3: cert: "), "{note}");
+    assert!(told("/etc").is_empty());
+}
+
+#[test]
 fn a_secret_on_the_command_line_is_warned_of() {
     let machine = machine_of(&[("turnserver.conf", "realm=example.org\n")], &[]);
     let args = ["-c", "turnserver.conf", "-u", "alice:wonderland"];

@@ -81,6 +81,32 @@ fn a_private_relay_address_that_clients_are_told_is_to_look_at() {
     assert!(turnd.log().contains(warning), "{}", turnd.log());
 }
 
+/// What guides for coturn recommend, so that its clients reach each other.
+#[test]
+fn a_rule_that_opens_the_services_of_this_machine_is_unsafe() {
+    let test = "check_network::a_rule_that_opens_the_services_of_this_machine_is_unsafe";
+    if !namespace::inside("ip address add 10.0.0.4/32 dev lo", test) {
+        return;
+    }
+    let good = data("good.conf");
+    let line = Some(good.lines().count() as u64 + 1);
+    let said = |rule: &str| {
+        let report = Place::new(&format!("{good}allowed-peer-ip={rule}\n")).json(&[]);
+        findings(&report, "own-services")
+    };
+    for rule in ["10.0.0.4", "10.0.0.0-10.0.0.255"] {
+        let [(level, at, text)] = &said(rule)[..] else {
+            panic!("{rule} is told once");
+        };
+        assert_eq!((level.as_str(), *at), ("unsafe", line), "{rule}");
+        assert!(
+            text.contains("services of this machine at 10.0.0.4"),
+            "{text}"
+        );
+    }
+    assert_eq!(said("10.0.0.5"), []);
+}
+
 #[test]
 fn an_external_ip_of_an_address_that_does_not_relay_has_no_effect() {
     let good = data("good.conf");

@@ -19,7 +19,7 @@ use super::{
     user::Target,
 };
 use crate::{
-    addresses::{Addresses, Doubt, doubts},
+    addresses::{Addresses, Doubt, doubts, is_link_local},
     config::{Machine, Origin, Settings, Written},
     encryption::Encryption,
     external,
@@ -60,6 +60,7 @@ pub(super) fn look(
             report.findings.push(start_error("system", text));
         }
     }
+    own_services(report, settings, written);
     remarks(report, written, target);
     // The last: it may change who we are.
     files::look(report, machine, settings, written, target);
@@ -67,6 +68,29 @@ pub(super) fn look(
 
 fn start_error(code: &'static str, text: impl Into<String>) -> Finding {
     Finding::new(Level::Error, code, &Origin::Configuration, text)
+}
+
+/// Rules that open this machine's own address. Guides for coturn have one, because calls between its clients need it.
+fn own_services(report: &mut Report, settings: &Settings, written: &[Written]) {
+    let Ok(own) = turnd_net::local_addresses() else {
+        return;
+    };
+    let rules = written.iter().filter(|it| it.name == "allowed-peer-ip");
+    let origins = rules.map(|it| it.origin.clone());
+    let origins = origins.chain(std::iter::repeat(Origin::Configuration));
+    for (range, origin) in settings.peers.allowed.iter().zip(origins) {
+        let is_opened =
+            |ip: &&IpAddr| range.contains(*ip) && !ip.is_loopback() && !is_link_local(**ip);
+        if let Some(ip) = own.iter().find(is_opened) {
+            let text = format!(
+                "allowed-peer-ip: clients can reach the services of this machine at {ip}, all but turnd's own; \
+                 calls between clients of turnd do not need that"
+            );
+            report
+                .findings
+                .push(Finding::new(Level::Unsafe, "own-services", &origin, text));
+        }
+    }
 }
 
 fn relays(report: &mut Report, settings: &Settings, addresses: &Addresses) {
