@@ -11,32 +11,35 @@ use std::{
 
 use turnd_net::{Events, Poller};
 
-/// What came in so long tells what is to be expected.
+/// What happened in so long tells what is to be expected.
 const WINDOW: Duration = Duration::from_millis(5);
-/// A pause must be expected to gather so many datagrams.
+/// A pause must be expected to save so many wake-ups.
 const WORTH_IT: u32 = 4;
+/// Windows with pauses after one without, which tells how often packets come of themselves: those of a run, or of a burst,
+/// come together anyway.
+const PAUSED: u32 = 15;
 
 /// Whether to pause, and how long.
 pub(super) struct Coalescing {
     pause: Duration,
-    /// Datagrams of a window from which on a pause is worth it.
-    enough: u64,
     begun: Instant,
-    /// Datagrams received when the window began.
+    /// Datagrams received until the last turn.
     received: u64,
-    is_busy: bool,
+    /// Turns of this window that received something.
+    wakes: u32,
+    /// Windows in which pauses are still made, this one among them.
+    paused: u32,
 }
 
 impl Coalescing {
     /// Pauses of so long; none if that is no time at all.
     pub(super) fn new(pause: Duration, now: Instant) -> Self {
-        let enough = (WINDOW * WORTH_IT).as_nanos() / pause.as_nanos().max(1);
         Self {
             pause,
-            enough: u64::try_from(enough).unwrap_or(u64::MAX),
             begun: now,
             received: 0,
-            is_busy: false,
+            wakes: 0,
+            paused: 0,
         }
     }
 
@@ -71,14 +74,23 @@ impl Coalescing {
     }
 
     fn is_worth_it(&mut self, now: Instant, received: u64) -> bool {
+        self.wakes += u32::from(received > self.received);
+        self.received = received;
         let took = now.saturating_duration_since(self.begun);
         if took >= WINDOW {
-            // A window that lasted long had long waits in it.
-            self.is_busy = received - self.received >= self.enough && took < 2 * WINDOW;
+            let wakes = std::mem::take(&mut self.wakes);
             self.begun = now;
-            self.received = received;
+            self.paused = match self.paused {
+                // A window that lasted long had long waits in it.
+                _ if took >= 2 * WINDOW => 0,
+                0 if self.pause * wakes >= WINDOW * WORTH_IT => PAUSED,
+                0 => 0,
+                // Most of it was no pause: less comes than before.
+                _ if self.pause * wakes < WINDOW / 4 => 0,
+                left => left - 1,
+            };
         }
-        self.is_busy
+        self.paused > 0
     }
 }
 
@@ -86,35 +98,62 @@ impl Coalescing {
 mod tests {
     use super::*;
 
-    /// Whether pauses of 200 us are worth it after so many windows with as many datagrams a second.
-    fn is_worth_it(per_second: u64) -> bool {
-        let begin = Instant::now();
-        let mut coalescing = Coalescing::new(Duration::from_micros(200), begin);
-        let every = Duration::from_secs(1) / u32::try_from(per_second).unwrap();
-        let mut result = false;
-        for datagram in 1..per_second / 10 {
-            let now = begin + every * u32::try_from(datagram).unwrap();
-            result = coalescing.is_worth_it(now, datagram);
+    const PAUSE: Duration = Duration::from_micros(200);
+
+    /// In how many of a thousand looks pauses are worth it, with so many wake-ups a second without them and datagrams
+    /// in each.
+    fn share(per_second: u32, datagrams: u64) -> u32 {
+        let mut now = Instant::now();
+        let mut coalescing = Coalescing::new(PAUSE, now);
+        let every = Duration::from_secs(1) / per_second;
+        let (mut received, mut paused) = (0, 0);
+        for _ in 0..1000 {
+            let pauses = coalescing.is_worth_it(now, received);
+            let step = if pauses { every.max(PAUSE) } else { every };
+            now += step;
+            let came = step.as_nanos() / every.as_nanos();
+            received += datagrams * u64::try_from(came).unwrap();
+            paused += u32::from(pauses);
         }
-        result
+        paused
     }
 
     #[test]
-    fn a_pause_is_made_where_it_gathers_four_datagrams() {
-        assert!(!is_worth_it(1000));
-        assert!(!is_worth_it(19_000));
-        assert!(is_worth_it(21_000));
-        assert!(is_worth_it(1_000_000));
+    fn a_pause_is_made_where_it_saves_four_wake_ups() {
+        assert_eq!(share(1000, 1), 0);
+        assert_eq!(share(19_000, 1), 0);
+        assert!(share(21_000, 1) > 600);
+        assert!(share(100_000, 1) > 300);
     }
 
     #[test]
-    fn what_was_busy_once_is_forgotten_in_a_window() {
+    fn what_comes_together_anyway_is_no_reason_for_a_pause() {
+        // 50 000 datagrams a second in runs, or in bursts that a network card hands over at once.
+        assert_eq!(share(6250, 8), 0);
+        assert_eq!(share(1600, 32), 0);
+    }
+
+    #[test]
+    fn what_was_busy_once_is_forgotten_when_less_comes() {
         let begin = Instant::now();
-        let mut coalescing = Coalescing::new(Duration::from_micros(100), begin);
-        assert!(coalescing.is_worth_it(begin + WINDOW, 100_000));
-        assert!(coalescing.is_worth_it(begin + WINDOW * 3 / 2, 100_001));
-        assert!(!coalescing.is_worth_it(begin + WINDOW * 2, 100_002));
-        // A second of silence says nothing of how packets come now.
-        assert!(!coalescing.is_worth_it(begin + Duration::from_secs(1), 200_000));
+        let busy = |until: Instant| {
+            let mut coalescing = Coalescing::new(PAUSE, begin);
+            let mut now = begin;
+            let mut received = 0;
+            while now < until {
+                now += WINDOW / 200;
+                received += 1;
+                coalescing.is_worth_it(now, received);
+            }
+            assert!(coalescing.is_worth_it(now, received));
+            (coalescing, received)
+        };
+        let window = begin + WINDOW;
+        // A packet or two in a window, and a second of silence.
+        let (mut coalescing, received) = busy(window);
+        assert!(coalescing.is_worth_it(window + WINDOW / 2, received + 1));
+        assert!(!coalescing.is_worth_it(window + WINDOW, received + 2));
+        let (mut coalescing, received) = busy(window);
+        assert!(!coalescing.is_worth_it(window + Duration::from_secs(1), received + 100_000));
     }
 }
