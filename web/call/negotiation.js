@@ -98,7 +98,11 @@ export class Negotiation {
     const { connection } = this;
     const collision = type === "offer" && (this.#offering || connection.signalingState !== "stable");
     if (collision && !this.polite()) return "taken"; // Ours counts; the other end takes its own back.
-    if (type === "answer" && connection.signalingState !== "have-local-offer") return "taken"; // Said twice.
+    if (type === "answer" && connection.signalingState !== "have-local-offer") {
+      // Said twice; or it is the right one, and what came before it answered the connection before this one.
+      const settled = connection.currentRemoteDescription;
+      return settled && !samePage(settled.sdp, sdp) ? "stranger" : "taken";
+    }
     const known = connection.currentRemoteDescription ?? connection.remoteDescription;
     if (known && !samePage(known.sdp, sdp)) return "stranger";
     try {

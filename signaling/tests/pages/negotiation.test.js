@@ -125,6 +125,16 @@ test("an answer that is said twice is taken once", async () => {
   assert.deepEqual(peer.done, ["local offer", "remote answer"]);
 });
 
+test("the right answer behind one to an earlier offer is not taken for the same said twice", async () => {
+  // Made anew twice within one round trip: the first answer is to a connection that is gone.
+  const { peer, negotiation } = end("AA", false);
+  await negotiation.offer();
+  assert.equal(await negotiation.take({ type: "answer", sdp: sdp("EARLIER") }), "taken");
+  const before = [...peer.done];
+  assert.equal(await negotiation.take({ type: "answer", sdp: sdp("RIGHT") }), "stranger");
+  assert.deepEqual(peer.done, before);
+});
+
 test("another page's description changes nothing", async () => {
   for (const type of ["offer", "answer"]) {
     const { peer, negotiation } = end("AA", false);
