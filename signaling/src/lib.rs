@@ -1,13 +1,16 @@
 //! Signalling for WebRTC pages: rooms over socket.io and WebSocket, TURN credentials, and the pages themselves.
 //!
 //! What is said is in `docs/SIGNALING.md`. The rooms are [`hub`], which knows no network; [`switchboard`] connects
-//! it with the two front ends, [`socket_io`] and [`plain`]; [`server`] is the HTTPS server around them.
+//! it with the two front ends, [`socket_io`] and [`plain`]; [`server`] is the HTTPS server around them, and
+//! [`connections`] what it serves.
 
+pub mod connections;
 pub mod gate;
 pub mod hub;
 pub mod metrics;
 pub mod options;
 pub mod pages;
+mod patient;
 pub mod plain;
 pub mod server;
 pub mod socket_io;

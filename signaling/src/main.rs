@@ -10,9 +10,9 @@ use std::{
     time::Duration,
 };
 
-use axum_server::Handle;
 use clap::Parser as _;
 use signaling::{
+    connections::{self, Crowd, Patience, Terms},
     gate::{Gate, Origins},
     hub::{Limits, limits::Rate},
     options::Options,
@@ -23,7 +23,11 @@ use signaling::{
     tokens::RoomTokens,
     turn::TurnOffer,
 };
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::watch,
+    task::{JoinError, JoinSet},
+};
 use turnd::config::{self, LogSettings, Machine, Secret, Settings};
 
 const HTTPS_PORT: u16 = 8443;
@@ -92,23 +96,30 @@ async fn run(options: Options) -> Result<(), String> {
     )
     .map_err(|error| error.to_string())?;
 
-    let handle = Handle::new();
+    let (end, ending) = watch::channel(false);
+    let terms = Terms {
+        crowd: Crowd::new(
+            options.max_sockets,
+            options.max_sockets_per_address,
+            options.trusted_proxy.clone(),
+            Arc::clone(&board),
+        ),
+        patience: Patience::new(Duration::from_millis(options.patience)),
+        ending,
+    };
     let port = listener
         .local_addr()
         .map_err(|error| error.to_string())?
         .port();
-    let mut servers = tokio::task::JoinSet::new();
-    servers.spawn(server::serve(listener, tls.clone(), app, handle.clone()));
+    let mut servers = JoinSet::new();
     if let Some(metrics) = metrics {
-        servers.spawn(server::serve_metrics(
-            metrics,
-            Arc::clone(&board),
-            handle.clone(),
-        ));
+        let board = Arc::clone(&board);
+        servers.spawn(server::serve_metrics(metrics, board, terms.clone()));
     }
     if let Some(redirect) = redirect {
-        servers.spawn(server::redirect(redirect, port, handle.clone()));
+        servers.spawn(server::redirect(redirect, port, terms.clone()));
     }
+    servers.spawn(connections::serve(listener, tls.clone(), app, terms));
     tokio::spawn(async move { board.keep_time().await });
     if let Some(tls) = tls {
         tokio::spawn(tls.follow_files());
@@ -118,16 +129,19 @@ async fn run(options: Options) -> Result<(), String> {
         ended = servers.join_next() => ended,
         () = stop.next() => None,
     };
-    server::end(&handle);
-    let fault = |ended| match ended {
-        Some(Ok(Err(error))) => Err(format!("cannot serve: {error}")),
-        _ => Ok(()),
-    };
-    fault(ended)?;
+    end.send_replace(true);
+    outcome(ended)?;
     while let Some(ended) = servers.join_next().await {
-        fault(Some(ended))?;
+        outcome(Some(ended))?;
     }
     Ok(())
+}
+
+fn outcome(ended: Option<Result<io::Result<()>, JoinError>>) -> Result<(), String> {
+    match ended {
+        Some(Ok(Err(error))) => Err(format!("cannot serve: {error}")),
+        _ => Ok(()),
+    }
 }
 
 fn turn_settings(path: &Path) -> Result<Settings, String> {

@@ -79,10 +79,11 @@ pub struct Options {
     /// A proxy, or a network of them, whose X-Forwarded-For is believed. Repeatable
     #[arg(long, value_name = "ADDRESS", value_parser = network)]
     pub trusted_proxy: Vec<IpNet>,
-    /// Connections of clients at once
+    /// Clients at once. Connections there may be twice as many, and 64 for pages
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = at_least_one)]
     pub max_sockets: usize,
-    /// Connections of clients at once from one address, or one /64 of IPv6
+    /// Clients at once from one address, or one /64 of IPv6. Connections there may be twice as many, and 64 for pages; those
+    /// of a --trusted-proxy do not count
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one)]
     pub max_sockets_per_address: usize,
     /// Rooms at once
@@ -95,6 +96,9 @@ pub struct Options {
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub max_connect_rate: u32,
 
+    /// Milliseconds for a header; twice as many for a body, and for a client to read some of what it is sent
+    #[arg(long, value_name = "MS", default_value_t = 10_000, hide = true)]
+    pub patience: u64,
     /// How addresses of clients appear in the log
     #[arg(long, value_enum, default_value_t = LogAddresses::Full)]
     pub log_addresses: LogAddresses,

@@ -1,11 +1,6 @@
 //! The HTTPS server: which request goes where, and what every answer carries.
 
-use std::{
-    io,
-    net::{SocketAddr, TcpListener},
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, net::TcpListener, sync::Arc};
 
 use axum::{
     Extension, Json, Router,
@@ -15,7 +10,6 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
-use axum_server::Handle;
 use serde::Deserialize;
 use tower_http::{
     compression::{CompressionLayer, Predicate, predicate::SizeAbove},
@@ -24,17 +18,12 @@ use tower_http::{
 };
 
 use crate::{
+    connections::{Crowd, Terms, serve},
     gate::{self, Gate, Origins},
     pages::{self, Pages},
     plain, socket_io,
     switchboard::{Switchboard, Visitor},
-    tls::Tls,
 };
-
-/// For a client to say what it wants.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// For connections that are up, when the server ends.
-const GOODBYE: Duration = Duration::from_secs(2);
 
 /// What the pages may do: only what they bring along. The tester asks TURN servers by HTTP whether they are there.
 const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
@@ -155,60 +144,33 @@ async fn turn(
     }
 }
 
-/// Serves `app` until `handle` says that it is over.
-///
-/// # Errors
-/// The socket fails.
-pub async fn serve(
-    listener: TcpListener,
-    tls: Option<Tls>,
-    app: Router,
-    handle: Handle<SocketAddr>,
-) -> io::Result<()> {
-    listener.set_nonblocking(true)?;
-    let service = app.into_make_service_with_connect_info::<SocketAddr>();
-    match tls {
-        Some(tls) => {
-            let mut server = axum_server::from_tcp_rustls(listener, tls.config())?.handle(handle);
-            patience(server.http_builder());
-            server.serve(service).await
-        }
-        None => {
-            let mut server = axum_server::from_tcp(listener)?.handle(handle);
-            patience(server.http_builder());
-            server.serve(service).await
-        }
-    }
-}
-
-/// Serves metrics and health until `handle` says that it is over.
+/// Serves metrics and health until it is to end.
 ///
 /// # Errors
 /// The socket fails.
 pub async fn serve_metrics(
     listener: TcpListener,
     board: Arc<Switchboard>,
-    handle: Handle<SocketAddr>,
+    terms: Terms,
 ) -> io::Result<()> {
     let kind = [(
         header::CONTENT_TYPE,
         "text/plain; version=0.0.4; charset=utf-8",
     )];
+    // Of their own: when clients take all places, this can be seen.
+    let crowd = Crowd::new(0, 0, Vec::new(), Arc::clone(&board));
+    let terms = Terms { crowd, ..terms };
     let app = Router::new()
         .route("/metrics", get(async move || (kind, board.metrics_text())))
         .route("/healthz", get(async || "ok\n"));
-    serve(listener, None, app, handle).await
+    serve(listener, None, app, terms).await
 }
 
-/// Sends everybody to HTTPS at `port`, until `handle` says that it is over.
+/// Sends everybody to HTTPS at `port`, until it is to end.
 ///
 /// # Errors
 /// The socket fails.
-pub async fn redirect(
-    listener: TcpListener,
-    port: u16,
-    handle: Handle<SocketAddr>,
-) -> io::Result<()> {
+pub async fn redirect(listener: TcpListener, port: u16, terms: Terms) -> io::Result<()> {
     let elsewhere = move |uri: Uri, headers: HeaderMap| async move {
         let host = headers
             .get(header::HOST)
@@ -226,18 +188,5 @@ pub async fn redirect(
         Redirect::permanent(&format!("https://{}{port}{path}", host.host())).into_response()
     };
     let app = Router::new().fallback_service(elsewhere.into_service());
-    serve(listener, None, app, handle).await
-}
-
-/// Ends the servers of `handle`, politely.
-pub fn end(handle: &Handle<SocketAddr>) {
-    handle.graceful_shutdown(Some(GOODBYE));
-}
-
-fn patience(builder: &mut hyper_util::server::conn::auto::Builder<hyper_util::rt::TokioExecutor>) {
-    let timer = hyper_util::rt::TokioTimer::new();
-    builder
-        .http1()
-        .timer(timer)
-        .header_read_timeout(HEADER_TIMEOUT);
+    serve(listener, None, app, terms).await
 }

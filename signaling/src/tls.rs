@@ -6,7 +6,6 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use axum_server::tls_rustls::RustlsConfig;
 use rustls::ServerConfig;
 use turnd::{
     config::{self, Settings},
@@ -22,7 +21,6 @@ const LOOK: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 pub struct Tls {
     server: Arc<TlsServer>,
-    config: RustlsConfig,
 }
 
 impl Tls {
@@ -45,15 +43,16 @@ impl Tls {
         for warning in warnings {
             tracing::warn!("{warning}");
         }
-        let config = RustlsConfig::from_config(over_http(&server));
         let server = Arc::new(server);
-        Ok(Some(Self { server, config }))
+        Ok(Some(Self { server }))
     }
 
-    /// For the HTTP server.
+    /// For the next connection. The protocols of TURN make no sense here.
     #[must_use]
-    pub fn config(&self) -> RustlsConfig {
-        self.config.clone()
+    pub fn config(&self) -> Arc<ServerConfig> {
+        let mut config = ServerConfig::clone(&self.server.config());
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Arc::new(config)
     }
 
     /// SHA-256 of the certificate, in hex with colons.
@@ -87,7 +86,6 @@ impl Tls {
             known = now;
             match self.server.reload() {
                 Ok(warnings) => {
-                    self.config.reload_from_config(over_http(&self.server));
                     tracing::info!("the certificate was read again: {}", self.fingerprint());
                     for warning in warnings {
                         tracing::warn!("{warning}");
@@ -97,13 +95,6 @@ impl Tls {
             }
         }
     }
-}
-
-/// The protocols of TURN make no sense here.
-fn over_http(server: &TlsServer) -> Arc<ServerConfig> {
-    let mut config = ServerConfig::clone(&server.config());
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Arc::new(config)
 }
 
 fn identity(options: &Options, turnd: Option<&Settings>) -> Option<IdentitySource> {

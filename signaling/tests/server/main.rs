@@ -4,6 +4,7 @@
 mod support;
 
 mod floods;
+mod idle;
 mod polling;
 
 use std::{
