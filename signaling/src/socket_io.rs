@@ -56,7 +56,7 @@ pub fn layer(board: &Arc<Switchboard>) -> SocketIoLayer {
         connect(&board, &socket);
         ready(())
     };
-    // The client may speak as soon as it is told that it is connected: that is before `connected` runs.
+    // The client may speak, and leave, as soon as it is told that it is connected: that is before `connected` runs.
     io.ns(
         "/",
         connected.with(move |socket: SocketRef| {
@@ -71,6 +71,8 @@ pub fn layer(board: &Arc<Switchboard>) -> SocketIoLayer {
 enum Door {
     Closed(Vec<(String, Option<Arguments>, AckSender)>),
     Open(SocketId),
+    /// It has left, perhaps before it was known. What it said first does not count any more.
+    Gone,
 }
 
 type SharedDoor = Arc<Mutex<Door>>;
@@ -78,6 +80,16 @@ type SharedDoor = Arc<Mutex<Door>>;
 fn listen(board: &Arc<Switchboard>, socket: &SocketRef) {
     let door = SharedDoor::new(Mutex::new(Door::Closed(Vec::new())));
     socket.extensions.insert(Arc::clone(&door));
+    let (ends, left) = (Arc::clone(board), Arc::clone(&door));
+    socket.on_disconnect(move |reason: DisconnectReason| {
+        let mut door = left.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *door, Door::Gone);
+        drop(door);
+        if let Door::Open(id) = before {
+            ends.disconnect(id, ending(&reason));
+        }
+        ready(())
+    });
     let board = Arc::clone(board);
     socket.on_fallback(
         move |Event(event): Event, TryData(data): TryData<Arguments>, ack: AckSender| {
@@ -90,7 +102,7 @@ fn listen(board: &Arc<Switchboard>, socket: &SocketRef) {
                 }
                 Door::Closed(early) if early.len() < EARLY => early.push((event, data.ok(), ack)),
                 // The ones before it are more than may come at once: the client is being cut off for that.
-                Door::Closed(_) => {}
+                Door::Closed(_) | Door::Gone => {}
             }
             ready(())
         },
@@ -102,24 +114,24 @@ fn connect(board: &Arc<Switchboard>, socket: &SocketRef) {
     let Some(visitor) = socket.req_parts().extensions.get::<Visitor>().cloned() else {
         return disconnect(socket.clone());
     };
-    let Ok(id) = board.connect(visitor, Box::new(Line(socket.clone()))) else {
-        let _ = socket.emit("sig_error", &Arguments(vec![busy()]));
-        return disconnect(socket.clone());
-    };
-
-    let ends = Arc::clone(board);
-    socket.on_disconnect(move |reason: DisconnectReason| {
-        ends.disconnect(id, ending(&reason));
-        ready(())
-    });
     let Some(door) = socket.extensions.get::<SharedDoor>() else {
         return;
     };
+    // Held until it is open: a client that leaves meanwhile waits, and is then known.
     let mut door = door.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Door::Closed(early) = std::mem::replace(&mut *door, Door::Open(id)) {
-        for (event, data, ack) in early {
-            receive(board, id, &event, data, ack);
-        }
+    let Door::Closed(early) = &mut *door else {
+        return;
+    };
+    let early = std::mem::take(early);
+    let Ok(id) = board.connect(visitor, Box::new(Line(socket.clone()))) else {
+        let _ = socket.emit("sig_error", &Arguments(vec![busy()]));
+        drop(door);
+        return disconnect(socket.clone());
+    };
+
+    *door = Door::Open(id);
+    for (event, data, ack) in early {
+        receive(board, id, &event, data, ack);
     }
 }
 

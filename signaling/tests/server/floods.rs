@@ -201,7 +201,7 @@ fn packets_of_no_kind_are_answered_and_end_no_more_than_their_session() {
 }
 
 /// A connection that is a WebSocket by now.
-fn websocket(server: SocketAddr, path: &str) -> TcpStream {
+pub(crate) fn websocket(server: SocketAddr, path: &str) -> TcpStream {
     let mut stream = connect(server);
     let head = format!(
         "GET {path} HTTP/1.1\r\nHost: {server}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -222,7 +222,7 @@ fn websocket(server: SocketAddr, path: &str) -> TcpStream {
 }
 
 /// A frame as a client sends it: masked, by nothing.
-fn frame(first: u8, data: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(first: u8, data: &[u8]) -> Vec<u8> {
     let length: Vec<u8> = match data.len() {
         length @ ..126 => vec![0x80 | length as u8],
         length @ ..0x1_0000 => [&[0xFE], &(length as u16).to_be_bytes()[..]].concat(),

@@ -4,6 +4,7 @@
 mod support;
 
 mod floods;
+mod ghosts;
 mod idle;
 mod polling;
 
