@@ -4,6 +4,7 @@
 //! it with the two front ends, [`socket_io`] and [`plain`]; [`server`] is the HTTPS server around them, and
 //! [`connections`] what it serves.
 
+mod backlog;
 pub mod connections;
 pub mod gate;
 pub mod hub;

@@ -1,7 +1,10 @@
 //! The front end for plain WebSocket: a JSON array a message, the event's name first.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -21,8 +24,9 @@ use crate::{
     switchboard::{LARGEST_EVENT, Outlet, QueueFull, Switchboard, Visitor},
 };
 
-/// Messages that may wait for a client that does not read.
+/// Messages that may wait for a client that does not read, and bytes of them.
 const QUEUE: usize = 1024;
+const QUEUE_BYTES: usize = 1024 * 1024;
 /// Above the largest event, so that one that is a little too large gets an answer.
 const FRAME: usize = LARGEST_EVENT + 8 * 1024;
 /// Between pings, and for the answer.
@@ -44,8 +48,13 @@ pub async fn upgrade(
 }
 
 async fn serve(board: Arc<Switchboard>, visitor: Visitor, mut socket: WebSocket) {
-    let (outlet, mut queue) = mpsc::channel(QUEUE);
-    let Ok(id) = board.connect(visitor, Box::new(Line(outlet))) else {
+    let (sender, mut queue) = mpsc::channel(QUEUE);
+    let waiting = Arc::<AtomicUsize>::default();
+    let line = Line {
+        queue: sender,
+        waiting: Arc::clone(&waiting),
+    };
+    let Ok(id) = board.connect(visitor, Box::new(line)) else {
         return close(socket, close_code::AGAIN, "there are too many connections").await;
     };
     let mut heard = Instant::now();
@@ -53,9 +62,12 @@ async fn serve(board: Arc<Switchboard>, visitor: Visitor, mut socket: WebSocket)
     loop {
         tokio::select! {
             event = queue.recv() => match event {
-                Some(text) => if write(&mut socket, Message::Text(text.into())).await.is_err() {
-                    return board.disconnect(id, Ending::Lost);
-                },
+                Some(text) => {
+                    waiting.fetch_sub(text.len(), Ordering::Relaxed);
+                    if write(&mut socket, Message::Text(text.into())).await.is_err() {
+                        return board.disconnect(id, Ending::Lost);
+                    }
+                }
                 None => return close(socket, close_code::POLICY, "see sig_error").await,
             },
             read = socket.recv() => {
@@ -138,14 +150,26 @@ fn complaint(error: &axum::Error) -> (u16, &'static str) {
     }
 }
 
-struct Line(mpsc::Sender<String>);
+struct Line {
+    queue: mpsc::Sender<String>,
+    /// Bytes in the queue.
+    waiting: Arc<AtomicUsize>,
+}
 
 impl Outlet for Line {
     fn send(&self, event: &str, arguments: &[Value]) -> Result<(), QueueFull> {
         let mut message = Vec::with_capacity(arguments.len() + 1);
         message.push(Value::from(event));
         message.extend_from_slice(arguments);
-        match self.0.try_send(Value::from(message).to_string()) {
+        let text = Value::from(message).to_string();
+        let length = text.len();
+        // Before it can be taken out. One message alone may be longer.
+        let before = self.waiting.fetch_add(length, Ordering::Relaxed);
+        if before > 0 && before + length > QUEUE_BYTES {
+            self.waiting.fetch_sub(length, Ordering::Relaxed);
+            return Err(QueueFull);
+        }
+        match self.queue.try_send(text) {
             Err(mpsc::error::TrySendError::Full(_)) => Err(QueueFull),
             Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Ok(()),
         }

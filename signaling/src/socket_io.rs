@@ -7,7 +7,7 @@ use std::{
     convert::Infallible,
     fmt,
     future::ready,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -22,12 +22,13 @@ use socketioxide::{
 };
 
 use crate::{
+    backlog::{Backlog, Word},
     hub::{Ending, ErrorCode, SocketId},
     switchboard::{LARGEST_EVENT, Outlet, QueueFull, Switchboard, Visitor},
 };
 
-/// Packets that may wait for a client that does not read.
-const QUEUE: usize = 1024;
+/// Packets that may wait in engine.io for a client that does not read; more waits in its [`Backlog`].
+const QUEUE: usize = 32;
 /// Above the largest event, so that one that is a little too large gets an answer.
 const FRAME: usize = LARGEST_EVENT + 8 * 1024;
 /// Events that a client may send before it is connected.
@@ -37,6 +38,8 @@ const PING_INTERVAL: Duration = Duration::from_secs(10);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// For a client that is cut off, to take what it is told. Nothing that it says counts any more.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// Between attempts to end a connection whose queue is full.
+const AGAIN: Duration = Duration::from_millis(100);
 /// From the handshake until the client says which namespace it wants.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -75,16 +78,35 @@ enum Door {
     Gone,
 }
 
-type SharedDoor = Arc<Mutex<Door>>;
+/// A client, as its connection knows it.
+struct Client {
+    door: Mutex<Door>,
+    backlog: Arc<Backlog>,
+}
+
+impl Client {
+    fn door(&self) -> MutexGuard<'_, Door> {
+        self.door.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn answer(&self, socket: &SocketRef, ack: AckSender, answer: Option<Value>) {
+        if let Some(answer) = answer {
+            // A full queue ends the connection when the next event comes.
+            let _ = self.backlog.say(socket, Word::Answer(Some(ack), answer));
+        }
+    }
+}
 
 fn listen(board: &Arc<Switchboard>, socket: &SocketRef) {
-    let door = SharedDoor::new(Mutex::new(Door::Closed(Vec::new())));
-    socket.extensions.insert(Arc::clone(&door));
-    let (ends, left) = (Arc::clone(board), Arc::clone(&door));
+    let client = Arc::new(Client {
+        door: Mutex::new(Door::Closed(Vec::new())),
+        backlog: Arc::default(),
+    });
+    socket.extensions.insert(Arc::clone(&client));
+    let (ends, left) = (Arc::clone(board), Arc::clone(&client));
     socket.on_disconnect(move |reason: DisconnectReason| {
-        let mut door = left.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = std::mem::replace(&mut *door, Door::Gone);
-        drop(door);
+        let before = std::mem::replace(&mut *left.door(), Door::Gone);
+        left.backlog.clear();
         if let Door::Open(id) = before {
             ends.disconnect(id, ending(&reason));
         }
@@ -92,13 +114,17 @@ fn listen(board: &Arc<Switchboard>, socket: &SocketRef) {
     });
     let board = Arc::clone(board);
     socket.on_fallback(
-        move |Event(event): Event, TryData(data): TryData<Arguments>, ack: AckSender| {
-            let mut door = door.lock().unwrap_or_else(PoisonError::into_inner);
+        move |socket: SocketRef,
+              Event(event): Event,
+              TryData(data): TryData<Arguments>,
+              ack: AckSender| {
+            let mut door = client.door();
             match &mut *door {
                 Door::Open(id) => {
                     let id = *id;
                     drop(door);
-                    receive(&board, id, &event, data.ok(), ack);
+                    let answer = receive(&board, id, &event, data.ok());
+                    client.answer(&socket, ack, answer);
                 }
                 Door::Closed(early) if early.len() < EARLY => early.push((event, data.ok(), ack)),
                 // The ones before it are more than may come at once: the client is being cut off for that.
@@ -114,16 +140,20 @@ fn connect(board: &Arc<Switchboard>, socket: &SocketRef) {
     let Some(visitor) = socket.req_parts().extensions.get::<Visitor>().cloned() else {
         return disconnect(socket.clone());
     };
-    let Some(door) = socket.extensions.get::<SharedDoor>() else {
+    let Some(client) = socket.extensions.get::<Arc<Client>>() else {
         return;
     };
     // Held until it is open: a client that leaves meanwhile waits, and is then known.
-    let mut door = door.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut door = client.door();
     let Door::Closed(early) = &mut *door else {
         return;
     };
     let early = std::mem::take(early);
-    let Ok(id) = board.connect(visitor, Box::new(Line(socket.clone()))) else {
+    let line = Line {
+        socket: socket.clone(),
+        backlog: Arc::clone(&client.backlog),
+    };
+    let Ok(id) = board.connect(visitor, Box::new(line)) else {
         let _ = socket.emit("sig_error", &Arguments(vec![busy()]));
         drop(door);
         return disconnect(socket.clone());
@@ -131,7 +161,8 @@ fn connect(board: &Arc<Switchboard>, socket: &SocketRef) {
 
     *door = Door::Open(id);
     for (event, data, ack) in early {
-        receive(board, id, &event, data, ack);
+        let answer = receive(board, id, &event, data);
+        client.answer(socket, ack, answer);
     }
 }
 
@@ -140,21 +171,14 @@ fn receive(
     id: SocketId,
     event: &str,
     data: Option<Arguments>,
-    ack: AckSender,
-) {
+) -> Option<Value> {
     let Some(Arguments(arguments)) = data else {
-        return board.refuse(
-            id,
-            event,
-            ErrorCode::BadArgs,
-            "the arguments cannot be read",
-        );
+        let text = "the arguments cannot be read";
+        board.refuse(id, event, ErrorCode::BadArgs, text);
+        return None;
     };
-    if let Some((event, arguments)) = board.event(id, event, &arguments) {
-        let answer = serde_json::json!({ "event": event, "args": arguments });
-        // A full queue ends the connection when the next event comes.
-        let _ = ack.send(&answer);
-    }
+    let (event, arguments) = board.event(id, event, &arguments)?;
+    Some(serde_json::json!({ "event": event, "args": arguments }))
 }
 
 /// How a connection ended: by the client's will, or not.
@@ -177,29 +201,32 @@ fn disconnect(socket: SocketRef) {
     let _ = socket.disconnect();
 }
 
-struct Line(SocketRef);
+struct Line {
+    socket: SocketRef,
+    backlog: Arc<Backlog>,
+}
 
 impl Outlet for Line {
     fn send(&self, event: &str, arguments: &[Value]) -> Result<(), QueueFull> {
-        use socketioxide::{SendError, SocketError};
-        match self.0.emit(event, &Arguments(arguments.to_vec())) {
-            Err(SendError::Socket(SocketError::InternalChannelFull)) => Err(QueueFull),
-            // A closed socket tells so by itself.
-            Ok(()) | Err(_) => Ok(()),
-        }
+        // A closed socket tells so by itself.
+        let word = Word::Event(event.to_owned(), Arguments(arguments.to_vec()));
+        self.backlog.say(&self.socket, word)
     }
 
     fn close(self: Box<Self>) {
         // Closing at once, with input unread, makes the kernel discard what the client has not read: the reason.
         tokio::spawn(async move {
             tokio::time::sleep(FAREWELL).await;
-            disconnect(self.0);
+            // Without room in its queue it stays open. There is some again, or it breaks.
+            while self.socket.clone().disconnect().is_err() {
+                tokio::time::sleep(AGAIN).await;
+            }
         });
     }
 }
 
 /// All arguments of an event, as many as there are.
-struct Arguments(Vec<Value>);
+pub(crate) struct Arguments(pub(crate) Vec<Value>);
 
 impl<'de> Deserialize<'de> for Arguments {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

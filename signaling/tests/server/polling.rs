@@ -99,7 +99,12 @@ impl Session {
         }
         let mut all = String::new();
         while !all.contains("40") {
-            all += &session.poll().expect("it is connected");
+            let body = session.poll().expect("it is connected");
+            // The first ping may come as early; without an answer the session ends ten seconds later.
+            if body.split('\x1e').any(|packet| packet == "2") {
+                session.post("", b"3");
+            }
+            all += &body;
         }
         session
     }
@@ -118,13 +123,13 @@ impl Session {
 }
 
 /// A session that answers pings, as long as it has not ended.
-struct Member {
+pub(crate) struct Member {
     session: Session,
     heard: Receiver<String>,
 }
 
 impl Member {
-    fn join(server: SocketAddr, room: &str) -> Self {
+    pub(crate) fn join(server: SocketAddr, room: &str) -> Self {
         let session = Session::connected(server, 4);
         let (hears, heard) = mpsc::channel();
         let polling = session.clone();
@@ -145,12 +150,12 @@ impl Member {
         member
     }
 
-    fn say(&self, packet: &str) {
+    pub(crate) fn say(&self, packet: &str) {
         let (status, answer) = self.session.post("", packet.as_bytes());
         assert_eq!(status, 200, "{answer}");
     }
 
-    fn wait_for(&self, text: &str) {
+    pub(crate) fn wait_for(&self, text: &str) {
         loop {
             let heard = self.heard.recv_timeout(PATIENCE);
             if heard.expect("the call goes on").contains(text) {
