@@ -6,6 +6,7 @@
 
 mod backlog;
 pub mod connections;
+mod files;
 pub mod gate;
 pub mod hub;
 pub mod metrics;
@@ -19,3 +20,4 @@ pub mod switchboard;
 pub mod tls;
 pub mod tokens;
 pub mod turn;
+pub mod turn_file;

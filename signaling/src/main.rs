@@ -1,10 +1,8 @@
 //! The `signaling` program.
 
 use std::{
-    ffi::OsString,
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
-    path::Path,
     process::ExitCode,
     sync::Arc,
     time::Duration,
@@ -18,17 +16,18 @@ use signaling::{
     options::Options,
     pages::Pages,
     server,
-    switchboard::{Setup, Switchboard},
+    switchboard::{Setup, Switchboard, refresh},
     tls::Tls,
     tokens::RoomTokens,
     turn::TurnOffer,
+    turn_file::TurnFile,
 };
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::watch,
     task::{JoinError, JoinSet},
 };
-use turnd::config::{self, LogSettings, Machine, Secret, Settings};
+use turnd::config::{LogSettings, Secret, Settings};
 
 const HTTPS_PORT: u16 = 8443;
 const HTTP_PORT: u16 = 8080;
@@ -55,16 +54,14 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn run(options: Options) -> Result<(), String> {
-    let settings = match &options.turn_config {
-        Some(path) => Some(turn_settings(path)?),
-        None => None,
-    };
+    // From here on it is no reason to end.
+    let hangup = signal(SignalKind::hangup()).map_err(|error| error.to_string())?;
+    let mut turn_file = options.turn_config.as_deref().map(TurnFile::new);
+    let settings = turn_file.as_mut().map(TurnFile::read).transpose()?;
     let tls = Tls::load(&options, settings.as_ref()).map_err(|error| error.to_string())?;
-    let turn = settings.as_ref().map(|settings| {
-        let name = tls.as_ref().and_then(Tls::name);
-        let host = options.turn_host.as_deref();
-        TurnOffer::new(settings, host, name.as_deref(), options.credential_life())
-    });
+    let turn = settings
+        .as_ref()
+        .map(|settings| offer(&options, settings, tls.as_ref()));
     let origins = Origins::new(&options.allow_origin)?;
     let pages = pages(&options)?;
     let listener = bind(listen_address(&options, tls.is_some())?)?;
@@ -97,16 +94,7 @@ async fn run(options: Options) -> Result<(), String> {
     .map_err(|error| error.to_string())?;
 
     let (end, ending) = watch::channel(false);
-    let terms = Terms {
-        crowd: Crowd::new(
-            options.max_sockets,
-            options.max_sockets_per_address,
-            options.trusted_proxy.clone(),
-            Arc::clone(&board),
-        ),
-        patience: Patience::new(Duration::from_millis(options.patience)),
-        ending,
-    };
+    let terms = terms(&options, &board, ending);
     let port = listener
         .local_addr()
         .map_err(|error| error.to_string())?
@@ -120,6 +108,12 @@ async fn run(options: Options) -> Result<(), String> {
         servers.spawn(server::redirect(redirect, port, terms.clone()));
     }
     servers.spawn(connections::serve(listener, tls.clone(), app, terms));
+    if let Some(file) = turn_file {
+        let (board, tls) = (Arc::clone(&board), tls.clone());
+        tokio::spawn(file.follow(hangup, move |settings| {
+            offer_anew(&board, offer(&options, settings, tls.as_ref()));
+        }));
+    }
     tokio::spawn(async move { board.keep_time().await });
     if let Some(tls) = tls {
         tokio::spawn(tls.follow_files());
@@ -137,6 +131,19 @@ async fn run(options: Options) -> Result<(), String> {
     Ok(())
 }
 
+fn terms(options: &Options, board: &Arc<Switchboard>, ending: watch::Receiver<bool>) -> Terms {
+    Terms {
+        crowd: Crowd::new(
+            options.max_sockets,
+            options.max_sockets_per_address,
+            options.trusted_proxy.clone(),
+            Arc::clone(board),
+        ),
+        patience: Patience::new(Duration::from_millis(options.patience)),
+        ending,
+    }
+}
+
 fn outcome(ended: Option<Result<io::Result<()>, JoinError>>) -> Result<(), String> {
     match ended {
         Some(Ok(Err(error))) => Err(format!("cannot serve: {error}")),
@@ -144,16 +151,20 @@ fn outcome(ended: Option<Result<io::Result<()>, JoinError>>) -> Result<(), Strin
     }
 }
 
-fn turn_settings(path: &Path) -> Result<Settings, String> {
-    let arguments = ["turnd".into(), "--config".into(), OsString::from(path)];
-    match config::load_on(&Machine::this(), arguments) {
-        config::Outcome::Run(loaded) => Ok(loaded.settings),
-        config::Outcome::Print(text) => Err(text),
-        config::Outcome::Invalid(errors, _) => {
-            let errors = errors.iter().map(ToString::to_string).collect::<Vec<_>>();
-            Err(errors.join("\nsignaling: "))
-        }
+/// What pages are told of the turnd that is configured so.
+fn offer(options: &Options, settings: &Settings, tls: Option<&Tls>) -> TurnOffer {
+    let name = tls.and_then(Tls::name);
+    let host = options.turn_host.as_deref();
+    TurnOffer::new(settings, host, name.as_deref(), options.credential_life())
+}
+
+/// Tells everybody of what the configuration of turnd says now.
+fn offer_anew(board: &Switchboard, offer: TurnOffer) {
+    tracing::info!("the configuration of turnd was read again");
+    if let Some(warning) = offer.warning() {
+        tracing::warn!("{warning}");
     }
+    board.offer(offer);
 }
 
 fn pages(options: &Options) -> Result<Pages, String> {
@@ -190,7 +201,6 @@ fn setup(options: &Options, turn: Option<TurnOffer>) -> Result<Setup, String> {
         None => None,
     };
     let per_second = f64::from(options.max_rate);
-    let lifetime = turn.as_ref().and_then(TurnOffer::lifetime);
     Ok(Setup {
         limits: Limits {
             capacity: options.capacity.into(),
@@ -203,7 +213,7 @@ fn setup(options: &Options, turn: Option<TurnOffer>) -> Result<Setup, String> {
                 per_second,
             },
             grace: Duration::from_secs(options.grace),
-            refresh: lifetime.map(|lifetime| lifetime * 3 / 4),
+            refresh: refresh(turn.as_ref().and_then(TurnOffer::lifetime)),
             ..Limits::default()
         },
         turn,

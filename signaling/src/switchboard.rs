@@ -3,8 +3,8 @@
 use std::{
     collections::HashMap,
     net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -59,7 +59,7 @@ pub struct Visitor {
 pub struct Setup {
     /// The bounds of the hub.
     pub limits: Limits,
-    /// What members are told of TURN.
+    /// What members are told of TURN at first.
     pub turn: Option<TurnOffer>,
     /// Who may join.
     pub tokens: Option<RoomTokens>,
@@ -72,6 +72,8 @@ pub struct Setup {
 /// Connects everybody with everybody.
 pub struct Switchboard {
     setup: Setup,
+    /// What members are told of TURN.
+    turn: RwLock<Option<TurnOffer>>,
     metrics: Metrics,
     state: Mutex<State>,
     /// The time at which the hub wants to be called may have changed.
@@ -94,7 +96,7 @@ struct Line {
 impl Switchboard {
     /// A switchboard without connections.
     #[must_use]
-    pub fn new(setup: Setup) -> Arc<Self> {
+    pub fn new(mut setup: Setup) -> Arc<Self> {
         let state = State {
             hub: Hub::new(setup.limits.clone()),
             lines: HashMap::new(),
@@ -103,6 +105,7 @@ impl Switchboard {
             log_left_out: 0,
         };
         Arc::new(Self {
+            turn: RwLock::new(setup.turn.take()),
             setup,
             metrics: Metrics::new(),
             state: Mutex::new(state),
@@ -221,7 +224,17 @@ impl Switchboard {
     /// Whether there is a TURN server to tell of.
     #[must_use]
     pub fn has_turn(&self) -> bool {
-        self.setup.turn.is_some()
+        self.with_offer(|_| ()).is_some()
+    }
+
+    /// Tells everybody of TURN by `offer` from now on: what members were told before may soon count no more.
+    pub fn offer(&self, offer: TurnOffer) {
+        let lifetime = offer.lifetime();
+        *self.turn.write().unwrap_or_else(PoisonError::into_inner) = Some(offer);
+        let now = Instant::now();
+        let mut state = self.lock();
+        state.hub.handle_new_credentials(now, refresh(lifetime));
+        self.deliver(now, state);
     }
 
     /// Does what is to be done with time. Never ends.
@@ -319,14 +332,18 @@ impl Switchboard {
 
     fn turn(&self, packet: &Packet, visitor: &Visitor) -> Option<Value> {
         let member = packet.turn_for()?;
-        let offer = self.setup.turn.as_ref()?;
-        Some(offer.servers(member, &visitor.host, unix()))
+        self.with_offer(|offer| offer.servers(member, &visitor.host, unix()))
     }
 
     fn turn_over_http(&self, member: &str, host: &str) -> Option<Value> {
-        let offer = self.setup.turn.as_ref()?;
+        let told = self.with_offer(|offer| offer.servers(member, host, unix()))?;
         self.metrics.credentials.with_label_values(&["http"]).inc();
-        Some(offer.servers(member, host, unix()))
+        Some(told)
+    }
+
+    fn with_offer<T>(&self, ask: impl FnOnce(&TurnOffer) -> T) -> Option<T> {
+        let offer = self.turn.read().unwrap_or_else(PoisonError::into_inner);
+        offer.as_ref().map(ask)
     }
 
     /// Whether somebody may join: with a token, or as the member that it has been.
@@ -377,6 +394,12 @@ impl State {
         }
         tracing::info!("{}", text());
     }
+}
+
+/// After what time members get new credentials, of those that are good for `lifetime`.
+#[must_use]
+pub fn refresh(lifetime: Option<Duration>) -> Option<Duration> {
+    lifetime.map(|lifetime| lifetime * 3 / 4)
 }
 
 fn identity() -> Identity {

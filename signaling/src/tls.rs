@@ -1,10 +1,6 @@
 //! HTTPS: certificate and key by the same code that turnd reads its own with, and again when they change.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{path::PathBuf, sync::Arc};
 
 use rustls::ServerConfig;
 use turnd::{
@@ -12,10 +8,10 @@ use turnd::{
     tls::{IdentitySource, TlsError, TlsServer, TlsSettings},
 };
 
-use crate::options::Options;
-
-/// How often the files are looked at.
-const LOOK: Duration = Duration::from_secs(2);
+use crate::{
+    files::{LOOK, State, state},
+    options::Options,
+};
 
 /// What connections are encrypted with.
 #[derive(Clone, Debug)]
@@ -129,11 +125,6 @@ fn identity(options: &Options, turnd: Option<&Settings>) -> Option<IdentitySourc
     }
 }
 
-/// What changes when a file is replaced.
-fn states(paths: &[PathBuf]) -> Vec<Option<(SystemTime, u64)>> {
-    let state = |path: &Path| {
-        let about = path.metadata().ok()?;
-        Some((about.modified().ok()?, about.len()))
-    };
+fn states(paths: &[PathBuf]) -> Vec<State> {
     paths.iter().map(|path| state(path)).collect()
 }

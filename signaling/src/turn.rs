@@ -189,8 +189,8 @@ impl Host {
 }
 
 fn credentials(settings: &Settings, lifetime: Duration) -> Credentials {
-    // The last secret: one that replaces another is added behind it.
-    if let Some(secret) = settings.shared_secrets.last() {
+    // The first: one that replaces another is added behind it, and turnd may not have read it yet.
+    if let Some(secret) = settings.shared_secrets.first() {
         return Credentials::TimeLimited {
             secret: secret.clone(),
             separator: settings.rest_separator,
@@ -292,7 +292,7 @@ mod tests {
         let told = offer.servers("abc", "page.example.org", 1_700_000_000);
         assert_eq!(
             told["password"],
-            turnd::auth::password("south", "1700000600:abc")
+            turnd::auth::password("north", "1700000600:abc")
         );
     }
 
@@ -300,7 +300,7 @@ mod tests {
     fn credentials_carry_session_and_expiry() {
         // echo -n 1700000600:abc | openssl dgst -sha1 -hmac north -binary | base64
         let offer = offer(
-            "realm=example.org\nuse-auth-secret\nstatic-auth-secret=old\nstatic-auth-secret=north\n\
+            "realm=example.org\nuse-auth-secret\nstatic-auth-secret=north\nstatic-auth-secret=new\n\
              external-ip=203.0.113.7\nlistening-port=3479\n",
             None,
             None,

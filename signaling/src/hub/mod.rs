@@ -19,7 +19,7 @@ use std::{
     collections::{HashMap, VecDeque},
     net::IpAddr,
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -203,6 +203,21 @@ impl Hub {
         self.cut(now, socket, Reason::SlowReader);
     }
 
+    /// There are other TURN credentials than members were told, to be told anew after `refresh`.
+    pub fn handle_new_credentials(&mut self, now: Instant, refresh: Option<Duration>) {
+        self.limits.refresh = refresh;
+        let rooms = self.rooms.iter();
+        let members =
+            rooms.flat_map(|(name, room)| room.ids().map(|id| (name.clone(), id.clone())));
+        for (name, id) in members.collect::<Vec<_>>() {
+            if let Some(at) = self.room_mut(&name).member_mut(&id).refresh_at {
+                let deadline = Deadline::Refresh(name.clone(), Arc::clone(&id));
+                self.deadlines.cancel(at, deadline);
+            }
+            self.refresh(now, name, id);
+        }
+    }
+
     /// When [`Self::handle_timeout`] is wanted.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
@@ -352,16 +367,16 @@ impl Hub {
     }
 
     fn refresh(&mut self, now: Instant, name: RoomName, id: Arc<str>) {
-        let Some(interval) = self.limits.refresh else {
-            return;
-        };
-        let again = now + interval;
-        self.room_mut(&name).member_mut(&id).refresh_at = Some(again);
-        self.deadlines
-            .at(again, Deadline::Refresh(name.clone(), Arc::clone(&id)));
+        let again = self.limits.refresh.map(|interval| now + interval);
         let member = self.room_mut(&name).member_mut(&id);
+        member.refresh_at = again;
+        let socket = member.socket;
+        if let Some(again) = again {
+            let deadline = Deadline::Refresh(name.clone(), Arc::clone(&id));
+            self.deadlines.at(again, deadline);
+        }
         // Who is away gets fresh ones when it comes back.
-        if let Some(socket) = member.socket {
+        if let Some(socket) = socket {
             self.send(socket, Packet::TurnRefresh { room: name, id });
         }
     }

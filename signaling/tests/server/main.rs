@@ -7,6 +7,7 @@ mod floods;
 mod ghosts;
 mod idle;
 mod polling;
+mod secrets;
 mod slow;
 
 use std::{

@@ -130,6 +130,11 @@ pub(crate) struct Member {
 
 impl Member {
     pub(crate) fn join(server: SocketAddr, room: &str) -> Self {
+        Self::told(server, room).0
+    }
+
+    /// One who joins, and what it is told then.
+    pub(crate) fn told(server: SocketAddr, room: &str) -> (Self, String) {
         let session = Session::connected(server, 4);
         let (hears, heard) = mpsc::channel();
         let polling = session.clone();
@@ -146,8 +151,8 @@ impl Member {
         });
         let member = Self { session, heard };
         member.say(&format!("42[\"join\",\"{room}\"]"));
-        member.wait_for("\"joined\"");
-        member
+        let joined = member.wait_for("\"joined\"");
+        (member, joined)
     }
 
     pub(crate) fn say(&self, packet: &str) {
@@ -155,11 +160,13 @@ impl Member {
         assert_eq!(status, 200, "{answer}");
     }
 
-    pub(crate) fn wait_for(&self, text: &str) {
+    /// The next packet that has `text`.
+    pub(crate) fn wait_for(&self, text: &str) -> String {
         loop {
             let heard = self.heard.recv_timeout(PATIENCE);
-            if heard.expect("the call goes on").contains(text) {
-                return;
+            let heard = heard.expect("the call goes on");
+            if heard.contains(text) {
+                return heard;
             }
         }
     }

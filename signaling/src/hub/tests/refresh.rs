@@ -51,6 +51,28 @@ fn at_intervals_for_each_from_its_join() {
 }
 
 #[test]
+fn new_ones_go_to_everybody_at_once_and_age_from_then_on() {
+    let event = json!(["turn_refresh", "blue", {}]);
+    let mut stage = Stage::in_blue(refreshing(), &["ann", "bob"]);
+    stage.heard("ann");
+    stage.heard("bob");
+    stage.seconds(4.0);
+    stage.new_credentials(Some(REFRESH));
+    for member in ["ann", "bob"] {
+        assert_eq!(stage.heard(member), json!([event]));
+    }
+    stage.seconds(4.999);
+    assert_eq!(stage.heard("ann"), json!([]));
+    stage.seconds(0.001);
+    assert_eq!(stage.heard("ann"), json!([event]));
+    // Some do not age.
+    stage.new_credentials(None);
+    stage.seconds(1e6);
+    assert_eq!(stage.heard("ann"), json!([event]));
+    stage.finish();
+}
+
+#[test]
 fn none_without_turn() {
     let mut stage = Stage::in_blue(Limits::default(), &["ann"]);
     assert_eq!(stage.hub.poll_timeout(), None);

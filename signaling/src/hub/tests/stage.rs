@@ -148,6 +148,11 @@ impl Stage {
         self.now = until;
     }
 
+    pub(super) fn new_credentials(&mut self, refresh: Option<Duration>) {
+        self.hub.handle_new_credentials(self.now, refresh);
+        self.drain();
+    }
+
     pub(super) fn seconds(&mut self, seconds: f64) {
         self.pass(Duration::from_secs_f64(seconds));
     }
