@@ -36,7 +36,7 @@ pub(super) fn apply(
     if taken.is_ok()
         && let Some(before) = raw.written.said_before(option, value, origin)
     {
-        let text = format!("{}: {} counts instead", option.name, place(origin));
+        let text = format!("{}: {} counts instead", option.name, origin.place());
         findings.warn_of(About::NoEffect, before, text);
     }
     match taken {
@@ -119,14 +119,6 @@ impl Destination<'_> {
             slot.clear();
         }
         Taken::Default
-    }
-}
-
-/// Where, in a sentence about another line of the same file.
-fn place(origin: &Origin) -> String {
-    match origin {
-        Origin::File { line, .. } | Origin::Toml { line, .. } => format!("line {line}"),
-        other => other.to_string(),
     }
 }
 

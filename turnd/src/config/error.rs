@@ -33,6 +33,17 @@ pub enum Origin {
     Configuration,
 }
 
+impl Origin {
+    /// Where, in a text that has named the file already or is about another line of it.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self {
+            Self::File { line, .. } | Self::Toml { line, .. } => format!("line {line}"),
+            other => other.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -209,12 +220,8 @@ impl Findings {
         let Some((first, _)) = self.accepted.first() else {
             return;
         };
-        let names = self.accepted.iter().map(|(origin, name)| match origin {
-            Origin::File { line, .. } | Origin::Toml { line, .. } => {
-                format!("{name} (line {line})")
-            }
-            other => format!("{name} ({other})"),
-        });
+        let names = self.accepted.iter();
+        let names = names.map(|(origin, name)| format!("{name} ({})", origin.place()));
         let text = format!(
             "accepted, nothing to do for: {}",
             names.collect::<Vec<_>>().join(", ")

@@ -15,7 +15,7 @@ use x509_cert::{
 use super::{
     files,
     holders::{Holder, holder},
-    report::{Finding, Level, Report, State},
+    report::{Finding, Level, Report, State, allowed_peers},
     user::Target,
 };
 use crate::{
@@ -75,10 +75,7 @@ fn own_services(report: &mut Report, settings: &Settings, written: &[Written]) {
     let Ok(own) = turnd_net::local_addresses() else {
         return;
     };
-    let rules = written.iter().filter(|it| it.name == "allowed-peer-ip");
-    let origins = rules.map(|it| it.origin.clone());
-    let origins = origins.chain(std::iter::repeat(Origin::Configuration));
-    for (range, origin) in settings.peers.allowed.iter().zip(origins) {
+    for (range, origin) in allowed_peers(settings, written) {
         let is_opened =
             |ip: &&IpAddr| range.contains(*ip) && !ip.is_loopback() && !is_link_local(**ip);
         if let Some(ip) = own.iter().find(is_opened) {
@@ -88,7 +85,7 @@ fn own_services(report: &mut Report, settings: &Settings, written: &[Written]) {
             );
             report
                 .findings
-                .push(Finding::new(Level::Unsafe, "own-services", &origin, text));
+                .push(Finding::new(Level::Unsafe, "own-services", origin, text));
         }
     }
 }

@@ -16,7 +16,6 @@ mod user;
 use std::{
     ffi::{OsStr, OsString},
     io::{self, Write},
-    os::unix::ffi::OsStrExt,
     process::ExitCode,
 };
 
@@ -30,9 +29,9 @@ Says what a configuration does on this machine. Serves nobody.
 Usage: turnd check [FILE] [--format text|json] [OPTION]...
 
 Takes every option that turnd takes, and looks for the file where turnd would; FILE is short for
---config FILE. Reads it, resolves
-what it says, opens certificates and keys, and asks for each port for a moment. Started by root, it
-opens the files again as the user that proc-user and proc-group name.
+--config FILE. Reads it, resolves what it says, opens certificates and keys, and asks for each port
+for a moment. Started by root, it opens the files again as the user that proc-user and proc-group
+name.
 
 It prints
   - every option in force with its value and where it comes from, secrets masked,
@@ -59,7 +58,8 @@ enum Format {
 
 pub(super) fn run(program: &OsStr, args: &[&OsStr]) -> ExitCode {
     let (wanted, mut args) = split(program, args, &["--format"]);
-    let names_file = |word: &OsString| !word.is_empty() && !word.as_bytes().starts_with(b"-");
+    let names_file =
+        |word: &OsString| !word.is_empty() && !word.as_encoded_bytes().starts_with(b"-");
     if args.get(1).is_some_and(names_file) {
         args.insert(1, "--config".into());
     }

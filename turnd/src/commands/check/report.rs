@@ -1,6 +1,6 @@
 //! What there is to say about a configuration, before it has a form.
 
-use std::path::PathBuf;
+use std::{iter, net::IpAddr, ops::RangeInclusive, path::PathBuf};
 
 use super::{machine, rules, user::Target};
 use crate::config::{
@@ -229,6 +229,18 @@ impl Report {
             .filter(|finding| finding.level == level)
             .count()
     }
+}
+
+/// The rules of `allowed-peer-ip`, each with where it is written.
+pub(super) fn allowed_peers<'a>(
+    settings: &'a Settings,
+    written: &'a [Written],
+) -> impl Iterator<Item = (&'a RangeInclusive<IpAddr>, &'a Origin)> {
+    let rules = written.iter().filter(|it| it.name == "allowed-peer-ip");
+    let origins = rules
+        .map(|it| &it.origin)
+        .chain(iter::repeat(&Origin::Configuration));
+    settings.peers.allowed.iter().zip(origins)
 }
 
 fn in_force(written: &[Written]) -> Vec<InForce> {

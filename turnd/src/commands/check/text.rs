@@ -68,7 +68,7 @@ fn options(text: &mut String, report: &Report) {
             };
             let mut line = format!("  {:name$}  {shown:value$}", option.name);
             if let Some(origin) = &option.origin {
-                let _ = write!(line, "  {}{}", place(origin), standing(option.standing));
+                let _ = write!(line, "  {}{}", origin.place(), standing(option.standing));
             }
             let _ = writeln!(text, "{}", line.trim_end());
         }
@@ -121,7 +121,7 @@ fn findings(text: &mut String, report: &Report, level: Level) {
     {
         let place = match origin {
             Origin::Configuration => String::new(),
-            origin => format!("{}: ", place(origin)),
+            origin => format!("{}: ", origin.place()),
         };
         wrap(text, "  ", &format!("{place}{what}"));
     }
@@ -160,14 +160,6 @@ fn verdict(report: &Report) -> String {
         return "turnd starts with this, and there is nothing to say against it.".to_owned();
     }
     format!("turnd starts with this, but: {}.", doubts.join(", "))
-}
-
-/// The file has been named above.
-fn place(origin: &Origin) -> String {
-    match origin {
-        Origin::File { line, .. } | Origin::Toml { line, .. } => format!("line {line}"),
-        other => other.to_string(),
-    }
 }
 
 /// A text in lines, the further ones indented a little more.

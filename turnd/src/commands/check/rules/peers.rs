@@ -7,8 +7,7 @@ use turnd_proto::{Class, class};
 use super::Rules;
 use crate::{
     addresses::is_link_local,
-    commands::check::report::{Finding, Level},
-    config::Origin,
+    commands::check::report::{Finding, Level, allowed_peers},
 };
 
 /// What is private in IPv4: RFC 1918, and RFC 6598 as the last.
@@ -60,13 +59,7 @@ impl Rules<'_> {
     /// Rules about addresses that nobody should reach by accident, each with its line: one address is opened, and
     /// more than one never are.
     fn reserved_peers(&mut self) {
-        let written = self
-            .written
-            .iter()
-            .filter(|it| it.name == "allowed-peer-ip");
-        let mut origins = written.map(|it| it.origin.clone());
-        for range in &self.settings.peers.allowed {
-            let origin = origins.next().unwrap_or(Origin::Configuration);
+        for (range, origin) in allowed_peers(self.settings, self.written) {
             let (first, last) = (*range.start(), *range.end());
             let (level, code, text) = if first != last {
                 if !is_of_this_machine_or_link(range) {
@@ -87,7 +80,7 @@ impl Rules<'_> {
                 let text = format!("allowed-peer-ip: clients can reach {danger}");
                 (Level::Unsafe, code, text)
             };
-            let finding = Finding::new(level, code, &origin, text);
+            let finding = Finding::new(level, code, origin, text);
             self.report.findings.push(finding);
         }
     }
