@@ -2,12 +2,9 @@
 
 use std::{
     fs,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     panic,
-    sync::{
-        LazyLock, Mutex,
-        atomic::{AtomicU16, Ordering},
-    },
+    sync::{LazyLock, Mutex},
 };
 
 use openssl::ssl::SslContextBuilder;
@@ -19,7 +16,7 @@ use crate::{
     options::Named,
     pki::{Authority, Issued},
     row::Transport,
-    support::turnd::Turnd,
+    support::{blocks::free_block, turnd::Turnd},
 };
 
 /// Whom a turnd of the suite serves, and by what: every transport, both families.
@@ -134,24 +131,10 @@ impl Subject {
     }
 }
 
-/// Two neighbouring ports that nothing uses, outside the range that the system hands out, and no other row's.
+/// Two neighbouring ports that are no other row's.
 fn two_ports() -> String {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Other test programs, of other checkouts too, may run side by side.
-    let start = 22_000 + u16::try_from(std::process::id() % 200).expect("small") * 40;
-    let is_free = |port: u16| {
-        let ips = [
-            IpAddr::from(Ipv4Addr::LOCALHOST),
-            Ipv6Addr::LOCALHOST.into(),
-        ];
-        ips.iter().all(|ip| UdpSocket::bind((*ip, port)).is_ok())
-    };
-    loop {
-        let port = start + NEXT.fetch_add(2, Ordering::Relaxed) % 2000;
-        if is_free(port) && is_free(port + 1) {
-            return format!("min-port={port}\nmax-port={}", port + 1);
-        }
-    }
+    let port = free_block(2);
+    format!("min-port={port}\nmax-port={}", port + 1)
 }
 
 /// Where a listener on all addresses is reached.

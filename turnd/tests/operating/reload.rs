@@ -2,6 +2,7 @@
 
 use std::{
     net::{SocketAddr, UdpSocket},
+    ops::Range,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -10,7 +11,7 @@ use turnd_wire::{Method, attr};
 use crate::{
     client::{Client, Peer, eventually},
     session::{Reply, Session},
-    support::turnd::Turnd,
+    support::{blocks::free_block, turnd::Turnd},
 };
 
 /// Everything but users and rules. Two workers, so that all of them have to be told.
@@ -348,20 +349,25 @@ fn nonces_of_before_stay_good() {
 
 #[test]
 fn the_relay_range_moves_for_new_allocations_and_old_ones_stay_where_they_are() {
-    let in_range = |first: u16| {
-        let last = first + 9;
+    let range = || {
+        let first = free_block(10);
+        first..first + 10
+    };
+    let within = |range: &Range<u16>| {
+        let (first, last) = (range.start, range.end - 1);
         format!("{BASE}{USER}{LOOPBACK}min-port={first}\nmax-port={last}\n")
     };
-    let turnd = Turnd::start(&in_range(41_000));
+    let (old_range, new_range) = (range(), range());
+    let turnd = Turnd::start(&within(&old_range));
     let (old, peer) = (alice(&turnd), Peer::new());
     let relayed = old.allocate().relayed();
-    assert!((41_000..41_010).contains(&relayed.port()));
+    assert!(old_range.contains(&relayed.port()));
     assert_eq!(old.bind(peer.address()).error(), None);
 
-    let line = must_reload(&turnd, &in_range(42_000));
+    let line = must_reload(&turnd, &within(&new_range));
     assert!(line.contains("changed: relay ports"), "{line}");
     let new = alice(&turnd);
-    assert!((42_000..42_010).contains(&new.allocate().relayed().port()));
+    assert!(new_range.contains(&new.allocate().relayed().port()));
     echo(&old, &peer, b"from the old range");
     // Both reach each other as relays of this server.
     assert_eq!(new.bind(relayed).error(), None);
@@ -369,7 +375,7 @@ fn the_relay_range_moves_for_new_allocations_and_old_ones_stay_where_they_are() 
     assert_eq!(old.delete().error(), None);
     let more: Vec<Session> = (0..9).map(|_| alice(&turnd)).collect();
     for client in &more {
-        assert!((42_000..42_010).contains(&client.allocate().relayed().port()));
+        assert!(new_range.contains(&client.allocate().relayed().port()));
     }
     // Ten ports are ten allocations: what was freed in the old range is none of them.
     assert_eq!(alice(&turnd).allocate().error(), Some(508));

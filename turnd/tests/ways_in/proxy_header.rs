@@ -5,11 +5,11 @@ use std::{io::Write, net::SocketAddr};
 use crate::{
     client::{
         CONFIG, Client, Peer, binding_request, connect, connect_unless_refused, eventually,
-        expect_freed, free_port, read,
+        expect_freed, read,
     },
     encrypted::{Tls, shake_hands},
     pki::Authority,
-    support::turnd::Turnd,
+    support::{blocks::free_port, turnd::Turnd},
 };
 
 const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
