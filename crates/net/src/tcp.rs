@@ -70,11 +70,7 @@ impl TcpListener {
                 Err(error) if is_about_one_connection(&error) => continue,
                 Err(error) => return Err(error),
             };
-            // Fails only for a connection that is gone already.
-            let stream = TcpStream::accepted(socket, peer.as_socket());
-            if let Ok(stream) = stream {
-                return Ok(Some(stream));
-            }
+            return TcpStream::accepted(socket, peer.as_socket()).map(Some);
         }
     }
 }
@@ -104,7 +100,7 @@ impl TcpStream {
             peer: peer.ok_or_else(not_ip)?,
         };
         stream.socket.set_nonblocking(true)?;
-        stream.prepare()?;
+        stream.prepare();
         Ok(stream)
     }
 
@@ -130,7 +126,7 @@ impl TcpStream {
             local: from,
             peer: to,
         };
-        stream.prepare()?;
+        stream.prepare();
         match stream.socket.connect(&to.into()) {
             Ok(()) => Ok(stream),
             Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => Ok(stream),
@@ -138,14 +134,15 @@ impl TcpStream {
         }
     }
 
-    fn prepare(&self) -> io::Result<()> {
-        self.socket.set_tcp_nodelay(true)?;
-        self.socket.set_tcp_notsent_lowat(UNSENT)?;
-        self.socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+    /// Wishes: where a sandbox or a kernel does not know one, the connection is served without it.
+    fn prepare(&self) {
         let keepalive = TcpKeepalive::new()
             .with_time(KEEPALIVE_IDLE)
             .with_interval(KEEPALIVE_INTERVAL);
-        self.socket.set_tcp_keepalive(&keepalive)
+        let _ = self.socket.set_tcp_nodelay(true);
+        let _ = self.socket.set_tcp_notsent_lowat(UNSENT);
+        let _ = self.socket.set_tcp_user_timeout(Some(USER_TIMEOUT));
+        let _ = self.socket.set_tcp_keepalive(&keepalive);
     }
 
     /// How a connection that was begun came out. Ask when it is writable.
