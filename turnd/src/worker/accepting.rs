@@ -1,12 +1,12 @@
 //! New connections of clients, and listening sockets that rest when there is no room for more.
 
-use std::{io, time::Duration};
+use std::{net::IpAddr, time::Duration};
 
 use turnd_net::{Interest, TcpListener, TcpStream};
 use turnd_proto::{Instant, Now};
 
 use super::{Worker, streams::FIRST_MESSAGE};
-use crate::{process::limits, sockets::Socket, streams::Connection};
+use crate::{log::RemoteIp, process::limits, sockets::Socket, streams::Connection};
 
 /// Connections taken from one acceptor in one turn.
 const ACCEPT_BATCH: usize = 32;
@@ -62,6 +62,17 @@ impl Worker {
         }
     }
 
+    /// Whoever connects again and again is not to hold back what the worker has to say of itself.
+    fn report_untrusted(&mut self, now: Now, from: IpAddr) {
+        let at = Duration::from_millis(now.instant.as_millis());
+        if let Some(held_back) = self.untrusted.allow(at) {
+            let from = RemoteIp(from);
+            tracing::warn!(
+                "{from} is not in proxy-protocol-from, so its connection was closed ({held_back} others not logged before)"
+            );
+        }
+    }
+
     fn listening(&self, name: Socket) -> Option<&TcpListener> {
         match name {
             Socket::Acceptor(at) => Some(&self.acceptors.get(at)?.socket),
@@ -84,8 +95,7 @@ impl Worker {
                 .any(|range| range.contains(&from));
         if !is_trusted {
             socket.abort_on_close();
-            let error = io::Error::other(format!("{from} is not in proxy-protocol-from"));
-            return self.report(now, "take a connection with a PROXY header", &error);
+            return self.report_untrusted(now, from);
         }
         if rules.memory.is_short() {
             self.counts.memory_hits.connections += 1;

@@ -133,6 +133,7 @@ pub struct Worker {
     message: Vec<u8>,
     errors: LogLimit,
     slow_readers: LogLimit,
+    untrusted: LogLimit,
     /// Datagrams that could not be sent since the last line about it.
     dropped: u64,
     counts: LoopCounters,
@@ -182,6 +183,7 @@ impl Worker {
             since_listeners: 0,
             errors: LogLimit::new(ERROR_INTERVAL),
             slow_readers: LogLimit::new(ERROR_INTERVAL),
+            untrusted: LogLimit::new(ERROR_INTERVAL),
             dropped: 0,
             counts: LoopCounters::default(),
             told: 0,

@@ -207,20 +207,27 @@ fn a_connection_without_a_header_is_closed() {
 /// Forged addresses: who is not a proxy may not say who it is, and is told nothing.
 #[test]
 fn a_proxy_that_is_not_trusted_is_cut_off() {
-    let config = format!(
-        "{CONFIG}tcp-proxy-port=0\nproxy-protocol-from=192.0.2.1\nproxy-protocol-from=198.51.100.0/24\n"
-    );
-    let (turnd, server) = proxied(Turnd::start(&config));
-    for header in [line("192.0.2.1:5"), binary("192.0.2.1:5", b"")] {
-        // It may be cut off before it knows that it is connected, or before this is written.
-        if let Some(mut socket) = connect_unless_refused(server) {
-            let _ = socket.write_all(&header);
-            assert_eq!(read(&mut socket, &mut [0; 64]), 0);
+    for (shown, told) in [
+        ("full", "127.0.0.1"),
+        ("masked", "127.0.0.x"),
+        ("none", "-"),
+    ] {
+        let config = format!(
+            "{CONFIG}tcp-proxy-port=0\nproxy-protocol-from=192.0.2.1\nproxy-protocol-from=198.51.100.0/24\n\
+             log-addresses={shown}\n"
+        );
+        let (turnd, server) = proxied(Turnd::start(&config));
+        for header in [line("192.0.2.1:5"), binary("192.0.2.1:5", b"")] {
+            // It may be cut off before it knows that it is connected, or before this is written.
+            if let Some(mut socket) = connect_unless_refused(server) {
+                let _ = socket.write_all(&header);
+                assert_eq!(read(&mut socket, &mut [0; 64]), 0);
+            }
         }
+        turnd.wait_for_line_after(0, &format!(" {told} is not in proxy-protocol-from"));
+        let mut direct = Client::tcp(turnd.address_of("tcp"));
+        assert_eq!(direct.binding().error(), None);
     }
-    turnd.wait_for_line_after(0, "127.0.0.1 is not in proxy-protocol-from");
-    let mut direct = Client::tcp(turnd.address_of("tcp"));
-    assert_eq!(direct.binding().error(), None);
 }
 
 /// The header comes before TLS (section 2), on the port of its own and on one that is named.
