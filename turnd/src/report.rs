@@ -61,6 +61,8 @@ counts! {
         tls_done = "tls-done",
         /// TLS, begun and not finished.
         tls_failed = "tls-failed",
+        /// TLS, a hello that came and was not answered: too many of them, or it did not wait.
+        tls_refused = "tls-refused",
         /// DTLS, agreed on.
         dtls_done = "dtls-done",
         /// DTLS, begun and not finished.

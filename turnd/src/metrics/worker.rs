@@ -80,6 +80,10 @@ pub(super) fn add(families: &mut Families, worker: &LoopCounters) {
             handshakes.tls_failed,
         )
         .sample(
+            &[("protocol", "tls"), ("result", "refused")],
+            handshakes.tls_refused,
+        )
+        .sample(
             &[("protocol", "dtls"), ("result", "done")],
             handshakes.dtls_done,
         )

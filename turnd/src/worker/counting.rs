@@ -73,7 +73,11 @@ impl LoopCounters {
     /// A client's connection is over.
     pub(super) fn stream_closed(&mut self, connection: &Connection) {
         self.connections.tls -= u64::from(connection.path.transport == Transport::Tls);
-        let failed = matches!(connection.phase, Phase::Hello | Phase::Handshake);
-        self.handshakes.tls_failed += u64::from(failed);
+        match connection.phase {
+            Phase::Hello if !connection.stash.is_empty() => self.handshakes.tls_refused += 1,
+            // With its hello given away.
+            Phase::Hello | Phase::Handshake => self.handshakes.tls_failed += 1,
+            _ => {}
+        }
     }
 }

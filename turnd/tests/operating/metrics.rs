@@ -7,12 +7,14 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 
 use crate::{
+    pki::Authority,
     scrape::{Scrape, scrape},
     session::Session,
     support::{
         foreign::{attempt, python, script},
         turnd::Turnd,
     },
+    tls::tls,
 };
 
 pub(crate) const CONFIG: &str = "\
@@ -227,4 +229,26 @@ fn parse_independently(scrape: &Scrape) {
         printed.contains(&format!("samples={}\n", names.len())),
         "{printed}"
     );
+}
+
+/// A flood of hellos would look like an attack on TLS itself, or like a certificate that nobody trusts.
+#[test]
+fn a_hello_that_is_turned_away_is_no_handshake_that_failed() {
+    let authority = Authority::new();
+    let config = format!(
+        "{CONFIG}cert=cert.pem\npkey=key.pem\ntls-listening-port=0\ntls-handshakes-per-address=1\n"
+    );
+    let turnd = Turnd::start_with_files(&config, &authority.issue().files());
+    let server = turnd.address_of("tcp+tls");
+    let (done, refused): (Vec<_>, Vec<_>) = (0..8)
+        .map(|_| tls(server, &authority))
+        .partition(Result::is_ok);
+    let of =
+        |result: &str| format!("turnd_handshakes_total{{protocol=\"tls\",result=\"{result}\"}}");
+    scrape(&turnd).expect(&[
+        (&of("done"), done.len() as f64),
+        (&of("refused"), refused.len() as f64),
+        (&of("failed"), 0.0),
+    ]);
+    assert!(!done.is_empty() && refused.len() >= 3, "{}", refused.len());
 }
