@@ -47,6 +47,8 @@ pub struct Connection {
     pub(crate) stash: Vec<u8>,
     /// How much of that counts as kept for a stranger.
     pub(crate) strange: usize,
+    /// When a stranger began what it has not finished.
+    pub(crate) unfinished_since: Option<Instant>,
     pub(crate) queue: SendQueue,
     pub(crate) path: FiveTuple,
     pub(crate) phase: Phase,
@@ -84,6 +86,7 @@ impl Connection {
             layer: Layer::Plain,
             stash: Vec::new(),
             strange: 0,
+            unfinished_since: None,
             queue: SendQueue::new(limits),
             phase: Phase::Opening,
             takes,

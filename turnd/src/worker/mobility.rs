@@ -110,7 +110,7 @@ impl Worker {
                 continue;
             };
             self.streams.timers.remove(&(connection.due, id));
-            self.streams.strange -= std::mem::take(&mut connection.strange);
+            self.streams.strangers.forget(id, &mut connection);
             self.counts.connections.tls -= u64::from(connection.path.transport == Transport::Tls);
             if connection.interest.take().is_some() {
                 // A poller that fails to forget it would tell of an id that nobody has.

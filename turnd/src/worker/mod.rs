@@ -26,6 +26,7 @@ mod reconfigure;
 mod relays;
 mod revival;
 mod splice;
+mod strangers;
 mod streams;
 mod undelivered;
 

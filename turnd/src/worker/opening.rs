@@ -85,6 +85,7 @@ impl Worker {
             Opened::Hello => {
                 let from = connection.path.client.ip();
                 connection.phase = Phase::Hello;
+                connection.stash.shrink_to_fit();
                 let streams = &mut self.streams;
                 let has_room = streams.hellos.len() < streams.most_hellos;
                 if has_room && streams.handshakes_by_address.take(from, now.instant) {

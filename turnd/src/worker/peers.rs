@@ -359,7 +359,7 @@ impl Worker {
         };
         client.phase = Phase::Joined(id);
         // What came behind the request is no stranger's any more, and nobody counts it again.
-        self.streams.strange -= std::mem::take(&mut client.strange);
+        self.streams.strangers.forget(stream, client);
         if let Some(peer) = self.peers.streams.get_mut(id) {
             peer.state = PeerState::Joined(stream);
         }

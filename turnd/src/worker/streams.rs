@@ -14,7 +14,7 @@ use turnd_net::{Interest, Piece, Readiness};
 use turnd_proto::{Client, Instant, ListenerId, Memory, Now, Server};
 use turnd_wire::{Message, framing};
 
-use super::{Worker, peers::Peers};
+use super::{Worker, peers::Peers, strangers::Strangers};
 use crate::{
     handshakes::Handshakes,
     sockets::Socket,
@@ -26,7 +26,8 @@ use crate::{
     tls::TlsServer,
 };
 
-/// By when the first message must be there, counted from the connection's first moment.
+/// By when the first message must be there, counted from the connection's first moment; a later one without an
+/// allocation from its first byte.
 pub(super) const FIRST_MESSAGE: Duration = Duration::from_secs(10);
 /// By when TLS must be agreed on.
 pub(super) const HANDSHAKE: Duration = Duration::from_secs(5);
@@ -36,9 +37,6 @@ pub(super) const IDLE: Duration = Duration::from_secs(60);
 const STUCK: Duration = Duration::from_secs(30);
 /// How long the end of a connection may take.
 pub(super) const ENDING: Duration = Duration::from_secs(5);
-/// Bytes of unfinished messages, hellos and headers that a worker keeps for connections without an
-/// allocation. Whoever sends in one piece needs none of it.
-const STRANGE: usize = 8 * 1024 * 1024;
 /// Bytes read in one turn from a connection without an allocation: a few requests of the longest kind, or
 /// a hundred of the shortest, each of which costs an answer. The kernel keeps the rest for the next turn.
 pub(super) const STRANGE_READ: usize = 2048;
@@ -93,8 +91,7 @@ pub(super) struct Streams {
     pub(super) resting: VecDeque<(Instant, Socket)>,
     pub(super) staging: Staging,
     pub(super) cipher: Box<[u8]>,
-    /// Bytes kept for connections without an allocation.
-    pub(super) strange: usize,
+    pub(super) strangers: Strangers,
     /// Messages left out for slow streams since the last line about it.
     left_out: u64,
 }
@@ -115,7 +112,7 @@ impl Streams {
             resting: VecDeque::new(),
             staging: Staging::default(),
             cipher: vec![0; CIPHER].into_boxed_slice(),
-            strange: 0,
+            strangers: Strangers::default(),
             left_out: 0,
         }
     }
@@ -161,23 +158,11 @@ impl Worker {
 
     /// Makes the poller wait for what the connection needs next.
     pub(super) fn settle(&mut self, now: Now, id: StreamId) {
+        self.count_strange(now, id);
         let Some(connection) = self.streams.connections.get_mut(id) else {
             return;
         };
         let behind = connection.is_behind();
-        let is_known = connection.stash.is_empty()
-            || matches!(connection.phase, Phase::Joined(_))
-            || self.parts.server.has_allocation(&connection.path);
-        let strange = if is_known {
-            0
-        } else {
-            connection.stash.capacity()
-        };
-        self.streams.strange = self.streams.strange - connection.strange + strange;
-        connection.strange = strange;
-        if strange > 0 && self.streams.strange > STRANGE {
-            return self.close_stream(now, id);
-        }
         let wants = Interest::of(reads(connection.phase), behind).unwrap_or(Interest::NONE);
         let token = Socket::Stream(id).token();
         let watched = self.parts.poller.watch(
@@ -191,6 +176,28 @@ impl Worker {
             self.close_stream(now, id);
         } else if let Some(since) = stuck {
             self.hurry(id, since + STUCK);
+        }
+    }
+
+    /// Counts what is kept for the connection if it is a stranger's.
+    fn count_strange(&mut self, now: Now, id: StreamId) {
+        let streams = &mut self.streams;
+        let Some(connection) = streams.connections.get_mut(id) else {
+            return;
+        };
+        let bytes = match connection.phase {
+            // Of hellos that wait there is a limited number.
+            Phase::Hello | Phase::Joined(_) => 0,
+            _ if connection.stash.is_empty() => 0,
+            _ if self.parts.server.has_allocation(&connection.path) => 0,
+            _ => connection.stash.capacity(),
+        };
+        let due = streams.strangers.count(now.instant, id, connection, bytes);
+        if let Some(due) = due {
+            self.hurry(id, due);
+        }
+        while let Some(oldest) = self.streams.strangers.one_too_many() {
+            self.close_stream(now, oldest);
         }
     }
 
@@ -298,6 +305,7 @@ impl Worker {
             return true;
         };
         connection.phase = Phase::Serving { heard: true };
+        self.streams.strangers.forget(id, connection);
         // ChannelData begins with the bits 01, STUN with 00 (RFC 8489 section 5).
         let is_stun = bytes.first().is_some_and(|&first| first < 0x40);
         if is_stun && Message::parse(bytes).is_err() {
@@ -429,11 +437,11 @@ impl Worker {
 
     /// The connection is over, and its allocation with it.
     pub(super) fn close_stream(&mut self, now: Now, id: StreamId) {
-        let Some(connection) = self.streams.connections.remove(id) else {
+        let Some(mut connection) = self.streams.connections.remove(id) else {
             return;
         };
         self.streams.timers.remove(&(connection.due, id));
-        self.streams.strange -= connection.strange;
+        self.streams.strangers.forget(id, &mut connection);
         self.counts.stream_closed(&connection);
         // Of two connections that a proxy says are of the same addresses, the other may have it.
         let listener = self.parts.server.listener_of(&connection.path);
@@ -484,9 +492,11 @@ fn next_look(connection: &Connection, server: &Server, peers: &Peers, now: Insta
         // The look that was asked for when the hello came.
         Phase::Hello | Phase::Handshake => connection.due,
         Phase::Serving { heard: true } if server.has_allocation(&connection.path) => now + IDLE,
-        Phase::Serving { heard: true } | Phase::Binding | Phase::Moving => {
-            connection.last_heard + IDLE
-        }
+        Phase::Serving { heard: true } => match connection.unfinished_since {
+            Some(since) => since + FIRST_MESSAGE,
+            None => connection.last_heard + IDLE,
+        },
+        Phase::Binding | Phase::Moving => connection.last_heard + IDLE,
         Phase::Ending => connection.last_heard + ENDING,
         // Lives as long as the allocation; the kernel finds out if the other end is gone.
         Phase::Joined(peer) if !peers.is_ending(peer) => return now + IDLE,

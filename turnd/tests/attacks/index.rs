@@ -113,6 +113,7 @@ C07 permissions, channels, peers
 C08 connections that say nothing whole
     turnd/tests/ways_in/floods.rs ten_thousand_half_open_connections_cost_little_and_are_closed
     turnd/tests/ways_in/limits.rs a_connection_that_says_nothing_whole_is_closed_in_time
+    turnd/tests/ways_in/hoarders.rs beginnings_that_fill_what_a_worker_keeps_shut_nobody_out
     signaling/tests/server/floods.rs two_hundred_upgrades_that_nobody_finishes_are_given_up
 C09 descriptors
     turnd/tests/ways_in/floods.rs without_descriptors_the_server_rests_and_recovers

@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read, Write},
-    net::SocketAddr,
+    net::{SocketAddr, TcpStream},
     thread,
     time::{Duration, Instant},
 };
@@ -45,8 +45,7 @@ fn until_closed(server: SocketAddr, beginning: &[u8]) -> Duration {
 }
 
 /// The same, but a byte of a message comes every now and then.
-fn until_closed_dripping(server: SocketAddr, message: &[u8]) -> Duration {
-    let mut socket = connect(server);
+fn until_closed_dripping(mut socket: TcpStream, message: &[u8]) -> Duration {
     let began = Instant::now();
     let pace = Duration::from_millis(700);
     socket.set_read_timeout(Some(pace)).unwrap();
@@ -119,8 +118,13 @@ fn a_connection_that_says_nothing_whole_is_closed_in_time() {
     let mut alive = Client::tcp(server);
     let peer = Peer::new();
     alive.set_up(&peer);
+    // A client that has been served before has no more time for a later message.
+    let mut later = connect(server);
+    later.write_all(&binding).unwrap();
+    assert!(read(&mut later, &mut [0; 256]) > 0);
     thread::scope(|scope| {
-        let dripping = scope.spawn(|| until_closed_dripping(server, &drops));
+        let dripping = scope.spawn(|| until_closed_dripping(connect(server), &drops));
+        let later = scope.spawn(|| until_closed_dripping(later, &drops));
         let cases = cases.map(|(what, to, beginning, limit)| {
             (
                 what,
@@ -137,6 +141,8 @@ fn a_connection_that_says_nothing_whole_is_closed_in_time() {
             on_time(message, took),
             "byte by byte: closed after {took:?}"
         );
+        let took = later.join().unwrap();
+        assert!(on_time(message, took), "a later one: closed after {took:?}");
     });
     // Who spoke in time stays.
     alive.echo(&peer, b"still here");

@@ -10,6 +10,7 @@ mod encrypted;
 mod fairness;
 mod floods;
 mod framing;
+mod hoarders;
 mod independent;
 mod limits;
 mod listeners;
