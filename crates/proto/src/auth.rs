@@ -107,6 +107,15 @@ impl Identity {
             Self::Anyone | Self::User(_) => lifetime,
         }
     }
+
+    /// When what is granted ends: with the token at the latest, or the second that is granted at least would be granted again and
+    /// again.
+    pub(crate) fn ends(&self, now: Instant, granted: Duration) -> Instant {
+        match self {
+            Self::Bearer(_, until) => (now + granted).min(*until),
+            Self::Anyone | Self::User(_) => now + granted,
+        }
+    }
 }
 
 /// How to sign an answer: as the request was.

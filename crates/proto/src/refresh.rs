@@ -73,13 +73,14 @@ impl Server {
             return Err(Refusal::MISMATCH);
         };
         let granted = allocation.owner.grant(now, request.lifetime);
+        let expires = allocation.owner.ends(now, granted);
         let mut found = false;
         for relay in &mut allocation.relays {
             if request
                 .family
                 .is_none_or(|family| family == Family::of(relay.address.ip()))
             {
-                relay.expires = now + granted;
+                relay.expires = expires;
                 found = true;
             }
         }

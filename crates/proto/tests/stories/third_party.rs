@@ -213,6 +213,28 @@ fn an_allocation_lives_no_longer_than_its_token_and_a_new_one_prolongs_it() {
     assert_eq!(net.allocations(), 0);
 }
 
+/// Each Refresh is granted a second at least, which must not be added to the end of the token again and again.
+#[test]
+fn a_token_that_is_nearly_over_is_not_stretched_by_refreshing() {
+    let mut net = network();
+    let issued = Issued {
+        made: net.now.unix - 3595,
+        ..Issued::at(&net)
+    };
+    let mut client = issued.client();
+    let reply = client.call(&mut net, &Request::allocate());
+    assert_eq!(reply.lifetime(), Some(10));
+    client.hides_token = true;
+    net.wait(9);
+    for _ in 0..2 {
+        net.wait_millis(450);
+        assert_eq!(client.refresh(&mut net, 600).lifetime(), Some(1));
+    }
+    net.wait_millis(150);
+    assert_eq!(net.allocations(), 0);
+    assert_eq!(client.refresh(&mut net, 600).code(), 401);
+}
+
 /// The key was taken out of the configuration, and with it whoever has a token of it.
 #[test]
 fn a_key_that_is_taken_out_takes_its_bearers_out() {
