@@ -1,6 +1,6 @@
 //! Connect (RFC 6062 sections 4.3 and 5.2).
 
-use turnd_proto::{Event, Limits, Transport};
+use turnd_proto::{Event, Limits, PeerRules, Transport};
 use turnd_wire::{Class, Message, Method, attr};
 
 use super::{
@@ -237,4 +237,26 @@ fn a_socket_that_was_asked_for_on_the_connection_before_is_not_that_of_the_next(
     let reply = Message::parse(&reply).expect("a message");
     assert_eq!(reply.transaction_id(), [2; 12].into());
     assert_eq!((net.allocations(), net.ports.in_use()), (1, 1));
+}
+
+/// A service of this machine that was in reach by a rule is not any more when the rule is gone; another client's relay is.
+#[test]
+fn connections_to_this_machine_end_with_the_rule_that_allowed_them() {
+    const OWN: &str = "10.0.0.5:8080";
+    let own = OWN.parse::<std::net::SocketAddr>().unwrap().ip();
+    let mut net = Network::with(Setup {
+        rules: PeerRules {
+            allowed: vec![own..=own],
+            ..PeerRules::default()
+        },
+        ..setup()
+    });
+    let (mut alice, _) = alice(&mut net);
+    let mut carol = net.client("carol").over(Transport::Tcp);
+    let relay = carol.call(&mut net, &for_tcp()).relay();
+    for peer in [OWN, PEER, &relay.to_string()] {
+        connected(&mut net, &mut alice, peer, true).expect("a connection");
+    }
+    let withdrawn = net.reconfigure(setup());
+    assert_eq!(withdrawn.iter().map(|it| it.connections).sum::<usize>(), 1);
 }
