@@ -164,9 +164,9 @@ impl Allocation {
     }
 
     /// Whether this is the path that the client has asked for and sent no data on.
-    pub(crate) fn is_pending(&self, path: &FiveTuple) -> bool {
-        let pending = self.mobility.as_ref().and_then(|it| it.pending());
-        pending.is_some_and(|pending| pending.path == *path)
+    pub(crate) fn is_unheard(&self, path: &FiveTuple) -> bool {
+        let mobility = self.mobility.as_ref();
+        mobility.is_some_and(|it| it.is_unheard(path))
     }
 
     /// Every path by which it is found.
@@ -280,27 +280,27 @@ impl Allocation {
             .map(|permission| permission.host)
     }
 
-    /// Whether this channel may be bound to this peer (RFC 8656 section 12.2).
+    /// Whether this channel may be bound to this peer (RFC 8656 section 12.2), and if so whether it is already.
     pub(crate) fn may_bind(
         &self,
         number: u16,
         peer: Peer,
         now: Instant,
         limit: usize,
-    ) -> Result<(), NoRoom> {
+    ) -> Result<bool, NoRoom> {
         let mut live = 0;
         for channel in self.channels.iter().filter(|channel| now < channel.expires) {
             match (
                 channel.number == number,
                 channel.peer.asked() == peer.asked(),
             ) {
-                (true, true) => return Ok(()),
+                (true, true) => return Ok(true),
                 (false, false) => live += 1,
                 _ => return Err(NoRoom::BoundElsewhere),
             }
         }
         if live < limit {
-            Ok(())
+            Ok(false)
         } else {
             Err(NoRoom::Full)
         }

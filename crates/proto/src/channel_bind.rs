@@ -54,7 +54,7 @@ impl Server {
         let peer = peer.map_err(|_| Refusal::FORBIDDEN)?;
         let limit = self.room(self.settings.limits.channels);
         let allocation = self.table.allocation(id).ok_or(Refusal::MISMATCH)?;
-        allocation
+        let is_bound = allocation
             .may_bind(request.channel, peer, now, limit)
             .map_err(|why| match why {
                 NoRoom::Full => self.no_room(|hits| &mut hits.channels),
@@ -62,7 +62,8 @@ impl Server {
             })?;
         let meets = self.settings.abuse.new_peers;
         let allocation = self.table.allocation_mut(id).ok_or(Refusal::MISMATCH)?;
-        if !allocation.may_meet(request.peer, meets, now) {
+        // Whoever has a channel is met all the time.
+        if !is_bound && !allocation.may_meet(request.peer, meets, now) {
             return Err(Refusal::NO_CAPACITY);
         }
         self.permit(now, id, &[host])?;

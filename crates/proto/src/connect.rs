@@ -46,8 +46,8 @@ impl Server {
             return Err(Refusal::MISMATCH);
         }
         // There is no data on this connection that could show that the client uses it.
-        if allocation.is_pending(&reply.client.path) {
-            self.arrive(id);
+        if allocation.is_unheard(&reply.client.path) {
+            self.hear(id);
         }
         let asked = message
             .xor_address(attr::XOR_PEER_ADDRESS)

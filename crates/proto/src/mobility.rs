@@ -33,6 +33,8 @@ pub(crate) struct Mobility {
     pending: Option<Client>,
     /// The last such request and its answer.
     last: Option<Answered>,
+    /// No data has come by the path of that request, so that its answer may have been lost.
+    is_unheard: bool,
     /// The connection that carried the data has ended, and the client has not come back yet.
     is_away: bool,
 }
@@ -54,6 +56,7 @@ impl Mobility {
             secret,
             pending: None,
             last: None,
+            is_unheard: false,
             is_away: false,
         }
     }
@@ -67,11 +70,16 @@ impl Mobility {
         self.pending.as_ref()
     }
 
+    /// Whether this is the path of the last request, and no data has come by it.
+    pub(crate) fn is_unheard(&self, path: &FiveTuple) -> bool {
+        self.is_unheard && self.last.as_ref().is_some_and(|last| last.from == *path)
+    }
+
     /// Whether a ticket with this secret moves the allocation. The one before the last does as long as the
     /// last may not have reached the client, who may be somewhere else again by now.
     fn takes(&self, secret: &Secret, now: Instant) -> bool {
         let is_old = |last: &Answered| last.with == *secret && now < last.until;
-        *secret == self.secret || self.pending.is_some() && self.last.as_ref().is_some_and(is_old)
+        *secret == self.secret || self.is_unheard && self.last.as_ref().is_some_and(is_old)
     }
 
     /// The answer that this request got already.
@@ -241,6 +249,7 @@ impl Server {
             lifetime,
             ticket,
         });
+        mobility.is_unheard = true;
         let replaced = mobility.pending.replace(client);
         let is_away = mobility.is_away;
         if let Some(replaced) = replaced {
@@ -254,8 +263,18 @@ impl Server {
         Some(ticket)
     }
 
+    /// Data has come by the path of the last request, so its answer has arrived.
+    pub(crate) fn hear(&mut self, id: AllocationId) {
+        if let Some(allocation) = self.table.allocation_mut(id)
+            && let Some(mobility) = &mut allocation.mobility
+        {
+            mobility.is_unheard = false;
+        }
+        self.arrive(id);
+    }
+
     /// The path that was asked for is the allocation's from here on.
-    pub(crate) fn arrive(&mut self, id: AllocationId) {
+    fn arrive(&mut self, id: AllocationId) {
         let Some(allocation) = self.table.allocation_mut(id) else {
             return;
         };

@@ -101,8 +101,8 @@ impl Server {
         let message = ChannelData::parse(datagram).ok_or(Dropped::Malformed)?;
         let found = self.table.of_client_mut(path);
         let (id, mut allocation) = found.ok_or(Dropped::NoAllocation)?;
-        if allocation.is_pending(path) {
-            self.arrive(id);
+        if allocation.is_unheard(path) {
+            self.hear(id);
             let moved = self.table.allocation_mut(id);
             allocation = moved.ok_or(Dropped::NoAllocation)?;
         }
@@ -165,8 +165,8 @@ impl Server {
     ) -> Result<PeerHop, Dropped> {
         let found = self.table.of_client_mut(path);
         let (id, mut allocation) = found.ok_or(Dropped::NoAllocation)?;
-        if allocation.is_pending(path) {
-            self.arrive(id);
+        if allocation.is_unheard(path) {
+            self.hear(id);
             let moved = self.table.allocation_mut(id);
             allocation = moved.ok_or(Dropped::NoAllocation)?;
         }

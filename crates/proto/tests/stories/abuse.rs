@@ -60,6 +60,18 @@ fn an_allocation_meets_so_many_peers_a_second() {
     assert_eq!(scan(&mut net, &mut alice, 2000..3000), 10);
     net.wait(1);
     assert_eq!(alice.bind(&mut net, 0x4001, "8.8.8.8:9999"), OK);
+    // What is bound is known, however many were met since.
+    for round in 0..40 {
+        scan(
+            &mut net,
+            &mut alice,
+            10_000 + round * 10..10_010 + round * 10,
+        );
+        net.wait(1);
+    }
+    scan(&mut net, &mut alice, 20_000..20_100);
+    assert_eq!(alice.bind(&mut net, 0x4002, "8.8.8.8:30000"), 508);
+    assert_eq!(alice.bind(&mut net, 0x4001, "8.8.8.8:9999"), OK);
     // Another allocation has its own.
     let mut bob = net.client("bob");
     bob.allocate(&mut net);

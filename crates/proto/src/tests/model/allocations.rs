@@ -271,9 +271,7 @@ impl Model {
         let Some(allocation) = self.found(client) else {
             return Outcome::Silence;
         };
-        if allocation.pending() == Some(client) {
-            allocation.arrive();
-        }
+        allocation.hear(client);
         match peer(allocation).filter(|peer| allocation.may_exchange(*peer)) {
             Some(peer) => Outcome::ToPeer(peer, allocation.serial),
             None => Outcome::Silence,

@@ -10,6 +10,8 @@ pub(super) struct ModelMobility {
     /// The client that has shown a ticket and sent no data since.
     pending: Option<usize>,
     last: Option<Answered>,
+    /// No data has come from where that came from.
+    is_unheard: bool,
 }
 
 /// The last Refresh with a ticket, which may come again.
@@ -28,12 +30,13 @@ impl ModelMobility {
             ticket,
             pending: None,
             last: None,
+            is_unheard: false,
         }
     }
 
     fn takes(&self, ticket: usize, now: u64) -> bool {
         let is_old = |last: &Answered| last.with == ticket && now < last.until;
-        ticket == self.ticket || self.pending.is_some() && self.last.as_ref().is_some_and(is_old)
+        ticket == self.ticket || self.is_unheard && self.last.as_ref().is_some_and(is_old)
     }
 }
 
@@ -42,10 +45,22 @@ impl ModelAllocation {
         self.mobility.as_ref()?.pending
     }
 
-    /// Its client has shown that it is where it said.
-    pub(super) fn arrive(&mut self) {
-        if let Some(mobility) = &mut self.mobility {
-            self.path = mobility.pending.take();
+    /// Data has come from this client, of which it may be the first.
+    pub(super) fn hear(&mut self, client: usize) {
+        if let Some(mobility) = &mut self.mobility
+            && mobility.last.as_ref().is_some_and(|it| it.from == client)
+            && std::mem::take(&mut mobility.is_unheard)
+        {
+            self.arrive();
+        }
+    }
+
+    /// Data goes from here on where its client has asked for.
+    fn arrive(&mut self) {
+        if let Some(mobility) = &mut self.mobility
+            && let Some(pending) = mobility.pending.take()
+        {
+            self.path = Some(pending);
         }
     }
 }
@@ -103,6 +118,7 @@ impl Model {
         let lifetime = granted(lifetime);
         mobility.ticket = next;
         mobility.pending = Some(client);
+        mobility.is_unheard = true;
         mobility.last = Some(Answered {
             from: client,
             with: ticket,
@@ -128,6 +144,7 @@ impl Model {
             match &mut allocation.mobility {
                 None => self.allocations.retain(|it| !it.is_of(client)),
                 Some(it) if it.pending == Some(client) => it.pending = None,
+                Some(it) if it.pending.is_none() => allocation.path = None,
                 Some(_) => allocation.arrive(),
             }
         }

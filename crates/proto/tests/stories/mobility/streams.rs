@@ -180,3 +180,39 @@ fn with_mobility_off_the_end_of_a_connection_is_the_end() {
     net.client_disconnects(&alice);
     assert_eq!((net.allocations(), net.ports.in_use()), (0, 0));
 }
+
+/// Where the path before is gone, the new one is taken at once, and its answer may be lost all the same: with it the client
+/// would have lost its allocation.
+#[test]
+fn a_client_that_is_away_moves_once_more_when_its_answer_is_lost() {
+    let mut net = network();
+    let mut alice = net.client("alice").over(Transport::Tls);
+    let (relay, ticket) = settle(&mut net, &mut alice);
+    net.client_disconnects(&alice);
+    let mut second = moved(&alice, SECOND, 0);
+    second.call(&mut net, &show(&ticket));
+    let mut third = moved(&alice, THIRD, 0);
+    let newest = ticket_in(&third.call(&mut net, &show(&ticket)));
+    assert!(third.channel(&mut net, CHANNEL, b"x").is_some());
+    assert_eq!(reached(&mut net, relay), Some(third.address()));
+    // Now its answer has come.
+    assert_eq!(second.call(&mut net, &show(&ticket)).code(), 400);
+    ticket_in(&second.call(&mut net, &show(&newest)));
+}
+
+/// The connection on which it asked broke before the answer was read; the one before still carries data, which says nothing
+/// about that.
+#[test]
+fn a_client_whose_new_connection_breaks_at_once_moves_once_more() {
+    let mut net = network();
+    let mut alice = net.client("alice").over(Transport::Tls);
+    let (relay, ticket) = settle(&mut net, &mut alice);
+    let mut second = moved(&alice, SECOND, 0).over(Transport::Tcp);
+    second.call(&mut net, &show(&ticket));
+    net.client_disconnects(&second);
+    assert!(alice.channel(&mut net, CHANNEL, b"x").is_some());
+    let mut third = moved(&alice, THIRD, 0);
+    ticket_in(&third.call(&mut net, &show(&ticket)));
+    assert!(third.channel(&mut net, CHANNEL, b"x").is_some());
+    assert_eq!(reached(&mut net, relay), Some(third.address()));
+}
