@@ -29,10 +29,11 @@ pub fn run(loaded: &Loaded, arguments: Vec<OsString>) -> ExitCode {
             return ExitCode::from(CONFIGURATION_ERROR);
         }
     };
-    if process.daemon && !background::is_background() {
+    let daemon = background::is_wanted(process.daemon);
+    if daemon && !background::is_background() {
         return background::start(&arguments);
     }
-    let started = if process.daemon {
+    let started = if daemon {
         background::leave_terminal()
     } else {
         Ok(())
@@ -45,6 +46,11 @@ pub fn run(loaded: &Loaded, arguments: Vec<OsString>) -> ExitCode {
         }
     };
     tracing::info!("turnd {}", env!("CARGO_PKG_VERSION"));
+    if process.daemon && !daemon {
+        tracing::warn!(
+            "daemon: has no effect, because a service manager waits to hear from this process (NOTIFY_SOCKET is set)"
+        );
+    }
     for note in &loaded.notes {
         match note.severity {
             Severity::Warning => tracing::warn!("{note}"),
@@ -58,7 +64,7 @@ pub fn run(loaded: &Loaded, arguments: Vec<OsString>) -> ExitCode {
         }
         Err(error) => {
             tracing::error!("{error}");
-            if process.daemon {
+            if daemon {
                 // Whoever waits does not see the log.
                 eprintln!("turnd: {error}");
             }
@@ -71,7 +77,7 @@ pub fn run(loaded: &Loaded, arguments: Vec<OsString>) -> ExitCode {
 pub(crate) fn log_settings(settings: &Settings) -> LogSettings {
     LogSettings {
         // In the background it is the way to whoever waits.
-        stdout: settings.log.stdout && !settings.process.daemon,
+        stdout: settings.log.stdout && !background::is_wanted(settings.process.daemon),
         ..settings.log.clone()
     }
 }
@@ -124,7 +130,7 @@ fn serve(
         exporter.attach(setup.sources(workers.reporter(), settings));
         tracing::info!("metrics at {}", exporter.url());
     }
-    let is_daemon = settings.process.daemon;
+    let is_daemon = background::is_wanted(settings.process.daemon);
     let control = Control {
         arguments,
         signals,

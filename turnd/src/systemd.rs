@@ -19,6 +19,12 @@ const MORE_TIME: Duration = Duration::from_secs(30);
 /// Longest remark in characters. What is wrong with a file is told in full in the log.
 const REMARK: usize = 200;
 
+/// Whether a service manager waits to hear from this process.
+#[must_use]
+pub fn waits() -> bool {
+    env::var_os("NOTIFY_SOCKET").is_some()
+}
+
 /// The way to the service manager.
 #[derive(Debug)]
 pub struct Notify {
@@ -35,7 +41,7 @@ impl Notify {
     /// As the environment says: `NOTIFY_SOCKET`, `WATCHDOG_USEC`, `WATCHDOG_PID`.
     #[must_use]
     pub fn from_environment() -> Self {
-        let is_wanted = env::var_os("NOTIFY_SOCKET").is_some();
+        let is_wanted = waits();
         Self {
             is_wanted,
             watchdog: sd_notify::watchdog_enabled().filter(|_| is_wanted),

@@ -12,10 +12,19 @@ use std::{
     process::{Child, Command, ExitCode, Stdio},
 };
 
+use crate::systemd;
+
 /// Tells the second process that it is that.
 const MARK: &str = "TURND_IN_BACKGROUND";
 /// What it says when it serves.
 const READY: &[u8] = b"ready";
+
+/// Whether the terminal is left. A service manager that waits to hear from the program (sd_notify(3)) would hear from
+/// another process than the one it started, see that one end, and call it a failure.
+#[must_use]
+pub fn is_wanted(daemon: bool) -> bool {
+    daemon && !systemd::waits()
+}
 
 /// Whether this is the process that stays.
 #[must_use]

@@ -85,6 +85,21 @@ impl Manager {
     }
 }
 
+/// A file of coturn's may have `daemon`: the process that systemd started would end, and the unit with it.
+#[test]
+fn where_a_manager_waits_to_hear_from_it_the_process_stays_what_it_is() {
+    let manager = Manager::new();
+    let turnd = Turnd::start_as(&format!("{CONFIG}daemon\n"), |command| {
+        command.env("NOTIFY_SOCKET", manager.directory.path().join("notify"));
+    });
+    assert_eq!(manager.next(), ["READY=1", "STATUS=serving 0 allocations"]);
+    turnd.wait_for_line_after(0, "daemon: has no effect");
+    // Also after a reload.
+    turnd.signal("HUP");
+    turnd.wait_for_line_after(0, "SIGHUP received: ");
+    turnd.stop();
+}
+
 #[test]
 fn a_reload_is_told_with_its_time_and_ends_with_ready() {
     let manager = Manager::new();
