@@ -98,14 +98,14 @@ impl Control {
             let happening = tokio::select! {
                 biased;
                 Some(error) = self.workers.failed() => Happening::WorkerFailed(error),
-                signal = self.signals.next() => Happening::Signal(signal),
-                // Nothing has happened: workers show that they make progress.
+                // Before signals, which may come faster than they are served.
                 () = heartbeat.due() => {
                     if heartbeat.beat(&self.workers) {
                         self.notify.alive();
                     }
                     continue;
                 }
+                signal = self.signals.next() => Happening::Signal(signal),
                 _ = tick.tick() => Happening::Tick,
                 Some(request) = self.desk.requests.recv() => Happening::Asked(request),
             };
