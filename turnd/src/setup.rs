@@ -240,6 +240,7 @@ impl Setup {
             memory: self.lasting.memory.clone(),
             tls: self.encryption.as_ref().map(|it| it.tls.clone()),
             realm: settings.realm.clone(),
+            serves_nobody: settings.serves_nobody(),
         }
     }
 }

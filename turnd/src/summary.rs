@@ -125,7 +125,12 @@ fn example(settings: &Settings, setup: &Setup) -> String {
     let url = match bound {
         Some(bound) => {
             let port = bound.address.port();
-            let scheme = if bound.takes.plain { "turn" } else { "turns" };
+            let scheme = match (settings.access, bound.takes.plain) {
+                (Access::Nobody, true) => "stun",
+                (Access::Nobody, false) => "stuns",
+                (_, true) => "turn",
+                (_, false) => "turns",
+            };
             format!(
                 "{scheme}:{host}:{port}?transport={}",
                 bound.protocol.names().0

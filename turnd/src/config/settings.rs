@@ -119,6 +119,12 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Whether it is meant to relay, and there is nobody whom it relays for.
+    #[must_use]
+    pub fn serves_nobody(&self) -> bool {
+        self.access == Access::Nobody && !self.stun_only
+    }
+
     /// A port that serves clients of this kind, without a PROXY header: coturn's where there is one, else the
     /// first of `listen`. 0: the system chooses.
     #[must_use]

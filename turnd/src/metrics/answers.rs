@@ -108,7 +108,7 @@ impl Desk {
             // What coturn answers, byte by byte.
             "/" => "ok".into_response(),
             "/healthz" => health(self.what_ails().await),
-            "/readyz" => health(why_not_ready(self.phase())),
+            "/readyz" => health(self.why_not_ready()),
             _ => match self.refusal(from, &request.headers) {
                 Some(refusal) => refusal,
                 None => self.metrics().await,
@@ -132,6 +132,15 @@ impl Desk {
         }
         let silent: Vec<String> = silent.iter().map(ToString::to_string).collect();
         Some(format!("no answer from worker {}", silent.join(", ")))
+    }
+
+    /// Why no new clients should be sent here.
+    pub(super) fn why_not_ready(&self) -> Option<String> {
+        let serves_nobody = || self.collection.get().is_some_and(Collection::serves_nobody);
+        why_not_ready(self.phase()).or_else(|| {
+            let why = "nobody may relay: there is no user and no static-auth-secret";
+            serves_nobody().then(|| why.to_owned())
+        })
     }
 
     /// What the program is doing.
@@ -167,7 +176,6 @@ impl Desk {
     }
 }
 
-/// Why no new clients should be sent here.
 fn why_not_ready(phase: Phase) -> Option<String> {
     let why = match phase {
         Phase::Ready | Phase::Reloading => return None,

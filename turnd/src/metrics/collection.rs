@@ -65,6 +65,11 @@ impl Collection {
         self.sources.store(other.sources.load_full());
     }
 
+    /// Whether there is nobody whom the server could relay for.
+    pub(super) fn serves_nobody(&self) -> bool {
+        self.sources.load().serves_nobody
+    }
+
     /// The numbers of the workers that give no answer.
     pub(super) async fn silent_workers(&self) -> Vec<usize> {
         self.ask().await.silent.clone()

@@ -47,6 +47,8 @@ pub struct Sources {
     pub tls: Option<Arc<TlsServer>>,
     /// The realm that traffic is counted under.
     pub realm: String,
+    /// Whether it is meant to relay, and there is nobody whom it relays for.
+    pub serves_nobody: bool,
 }
 
 /// The running service. Dropping it ends it.

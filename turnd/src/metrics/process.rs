@@ -82,7 +82,7 @@ pub(super) fn add_program(
     expiries: &[(&'static str, Option<Duration>)],
 ) {
     let phase = desk.phase();
-    let is_ready = matches!(phase, Phase::Ready | Phase::Reloading);
+    let is_ready = desk.why_not_ready().is_none();
     let dtls = if cfg!(feature = "dtls") { "yes" } else { "no" };
     families
         .gauge(
@@ -93,7 +93,7 @@ pub(super) fn add_program(
     families
         .gauge(
             "turnd_ready",
-            "1 if new allocations are taken, 0 while the server starts or drains",
+            "1 if new allocations are taken, 0 while the server starts or drains, and where nobody may relay",
         )
         .sample(&[], u64::from(is_ready));
     families

@@ -73,7 +73,7 @@ fn the_table_of_metrics_is_what_a_scrape_has() {
          `prometheus-tls`. Names that\nbegin with `turn_` and `stun_` are coturn's, which has no `_total`; the rest is turnd's \
          own. Nothing a client sends makes a series;\nwith `prometheus-username-labels` the `prometheus-top-users` users with \
          the most traffic have a label `user`, all others are `(others)`.\n\n\
-         `/healthz` says whether every worker answers, `/readyz` whether new allocations are taken (503 and the reason if not).\n\n\
+         `/healthz` says whether every worker answers, `/readyz` whether new allocations are taken (503 and the reason if not, also where there is no user and no secret).\n\n\
          This table is checked against a live scrape; `TURND_WRITE_DOCS=1 cargo test -p turnd --test operating table_of_metrics`\n\
          writes it anew.\n\n| metric | type | labels | |\n|---|---|---|---|\n",
     );

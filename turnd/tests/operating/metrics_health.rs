@@ -158,3 +158,23 @@ fn a_scrape_takes_less_than_five_milliseconds_however_many_allocations_there_are
     let most = Duration::from_millis(as_long(50, 5));
     assert!(times[10] < most, "{times:?}");
 }
+
+/// A file of coturn's whose users are in a database: a balancer would send everybody to a server that refuses them.
+#[test]
+fn a_server_that_nobody_may_relay_through_is_healthy_and_not_ready() {
+    let config = CONFIG.replace("user=alice:secret\nuser=bob:secret\n", "");
+    let turnd = Turnd::start(&format!("{config}lt-cred-mech\nmysql-userdb=host=db\n"));
+    assert_eq!(get(&turnd, "/healthz").status, 200);
+    let answer = get(&turnd, "/readyz");
+    assert_eq!(answer.status, 503);
+    assert!(answer.body.starts_with("nobody may relay"), "{answer:?}");
+    scrape(&turnd).expect(&[("turnd_ready", 0.0)]);
+    turnd.wait_for_line_after(0, "example: stun:127.0.0.1:");
+
+    must_reload(&turnd, CONFIG);
+    assert_eq!(get(&turnd, "/readyz").status, 200);
+    // One that is for STUN alone is what it is meant to be.
+    must_reload(&turnd, &format!("{config}stun-only\n"));
+    assert_eq!(get(&turnd, "/readyz").status, 200);
+    scrape(&turnd).expect(&[("turnd_ready", 1.0)]);
+}

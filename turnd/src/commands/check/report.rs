@@ -22,6 +22,8 @@ pub(super) struct Report {
     pub(super) relays: Vec<(String, State)>,
     /// The files that the server needs.
     pub(super) files: Vec<(String, State)>,
+    /// Whether it is meant to relay, and there is nobody whom it relays for.
+    pub(super) nobody_relays: bool,
     /// What to know, in the order of what matters most.
     pub(super) findings: Vec<Finding>,
     /// What could not be looked at, and why.
@@ -143,6 +145,7 @@ impl Report {
             listeners: Vec::new(),
             relays: Vec::new(),
             files: Vec::new(),
+            nobody_relays: false,
             findings: Vec::new(),
             unchecked: Vec::new(),
         };
@@ -157,7 +160,7 @@ impl Report {
                 });
                 report.findings.extend(findings);
                 report.unchecked.push(
-                    "addresses, ports and files, and what is unsafe: first the errors have to go"
+                    "addresses, ports and files, what is unsafe, and what coturn would do differently: first the errors have to go"
                         .to_owned(),
                 );
             }
@@ -173,6 +176,7 @@ impl Report {
             settings, notes, ..
         } = loaded;
         self.settle_defaults(&settings);
+        self.nobody_relays = settings.serves_nobody();
         self.findings
             .extend(notes.into_iter().map(Finding::of_note));
         rules::apply(self, &settings, written);

@@ -201,6 +201,7 @@ impl Rules<'_> {
             };
             self.differs("nobody-relays", "", text);
         }
+        self.users_not_read();
         self.users_elsewhere(&DATABASES.map(Path::new));
         if !settings.users.is_empty() && !settings.shared_secrets.is_empty() {
             self.differs(
@@ -212,10 +213,28 @@ impl Rules<'_> {
         self.private_peers();
     }
 
+    /// Users that are in a database only, as most installations with a web page have them.
+    fn users_not_read(&mut self) {
+        let mut named = self.written.iter().map(|it| it.name);
+        let named = named.rfind(|name| name.ends_with("userdb") || *name == "db");
+        if let Some(name) = named.filter(|_| self.report.nobody_relays) {
+            let text = format!(
+                "{name}: the users and secrets there are not read, and there are no others, so nobody can relay; \
+                 bring them in with user-file (lines NAME:0xKEY, which are name and hmackey of the table turnusers_lt) or \
+                 static-auth-secret"
+            );
+            self.say(Level::Warning, "users-not-read", name, text);
+        }
+    }
+
     /// coturn looks for users in a database even if none is named, in one of these places.
     fn users_elsewhere(&mut self, places: &[&Path]) {
         let is_named = self.written.iter().any(|it| it.name.ends_with("userdb"));
-        let is_asked = self.is_written("lt-cred-mech") || !self.settings.users.is_empty();
+        // With secrets it looks at no users, but for more secrets.
+        let takes_secrets =
+            self.is_written("use-auth-secret") || self.is_written("static-auth-secret");
+        let is_asked =
+            takes_secrets || self.is_written("lt-cred-mech") || !self.settings.users.is_empty();
         let Some(place) = places.iter().find(|place| place.exists()) else {
             return;
         };
@@ -228,11 +247,16 @@ impl Rules<'_> {
         } else {
             Level::Coturn
         };
+        let (what, lines, origin) = if takes_secrets {
+            ("secrets", "static-auth-secret", "use-auth-secret")
+        } else {
+            ("users", "user and user-file", "lt-cred-mech")
+        };
         let text = format!(
-            "coturn takes users from {}, too, without being told; turnd takes those of user and user-file only",
+            "coturn takes {what} from {}, too, without being told; turnd takes those of {lines} only",
             place.display()
         );
-        self.say(level, "users-in-database", "lt-cred-mech", text);
+        self.say(level, "users-in-database", origin, text);
     }
 
     fn other_addresses(&mut self) {
@@ -370,12 +394,16 @@ mod tests {
         let some = "listening-ip=127.0.0.1\nuser=alice:long enough, this one\nrealm=example.org\n";
         let levels: Vec<_> = said(some, &[there]).into_iter().map(|it| it.0).collect();
         assert_eq!(levels, [Level::Coturn]);
-        // That a named one is not read is told already, and a secret needs none.
-        for config in [
-            "listening-ip=127.0.0.1\nlt-cred-mech\nrealm=example.org\nuserdb=/a\n",
-            "listening-ip=127.0.0.1\nstatic-auth-secret=north\nrealm=example.org\n",
-        ] {
-            assert_eq!(said(config, &[there]), [], "{config}");
-        }
+        // That a named one is not read is told already.
+        let named = "listening-ip=127.0.0.1\nlt-cred-mech\nrealm=example.org\nuserdb=/a\n";
+        assert_eq!(said(named, &[there]), []);
+        // coturn looks at no users where there are secrets, but for more of those.
+        let secret =
+            "listening-ip=127.0.0.1\nlt-cred-mech\nstatic-auth-secret=north\nrealm=example.org\n";
+        let [(level, text)] = &said(secret, &[there])[..] else {
+            panic!("one place is told");
+        };
+        assert_eq!(*level, Level::Coturn);
+        assert!(text.contains("secrets from /proc/self/exe"), "{text}");
     }
 }

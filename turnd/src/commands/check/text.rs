@@ -152,10 +152,11 @@ fn verdict(report: &Report) -> String {
     let doubts = doubts
         .into_iter()
         .map(|(level, name)| (report.count(level), name));
-    let doubts: Vec<_> = doubts
+    let counts = doubts
         .filter(|(count, _)| *count > 0)
-        .map(|(count, name)| format!("{count} {name}"))
-        .collect();
+        .map(|(count, name)| format!("{count} {name}"));
+    let nobody = report.nobody_relays.then(|| "NOBODY CAN RELAY".to_owned());
+    let doubts: Vec<_> = nobody.into_iter().chain(counts).collect();
     if doubts.is_empty() {
         return "turnd starts with this, and there is nothing to say against it.".to_owned();
     }
