@@ -1,7 +1,7 @@
 //! Connections of those who ask: how many there may be, and how long each may take for what. Nothing
 //! that a stranger does here costs more than a place among a few dozen, for a minute.
 
-use std::{io, net::IpAddr, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::VecDeque, io, net::IpAddr, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, extract::Request, http::HeaderValue, http::header, response::Response};
 use hyper_util::{
@@ -12,17 +12,19 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    time::{sleep, timeout},
+    sync::Mutex,
+    task::AbortHandle,
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_rustls::TlsAcceptor;
 
 use super::{answers::Desk, certificate};
-use crate::{streams::limits::Connections, tls::TlsServer};
+use crate::{streams::limits::source, tls::TlsServer};
 
 /// Connections at once.
-pub(super) const CONNECTIONS: u32 = 32;
+const CONNECTIONS: usize = 32;
 /// Of those, from one address.
-pub(super) const PER_ADDRESS: u32 = 8;
+const PER_ADDRESS: usize = 8;
 /// For a TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(5);
 /// For the header of a request; also how long a connection may be idle between two.
@@ -31,6 +33,8 @@ const HEADER: Duration = Duration::from_secs(10);
 const HEADER_BYTES: usize = 16 << 10;
 /// Most lines of a header.
 const HEADER_LINES: usize = 64;
+/// Between two answers on a connection: each is work of its own, however often it is asked for.
+const ANSWERS_APART: Duration = Duration::from_millis(50);
 /// How long a connection serves requests.
 const LIFE: Duration = Duration::from_secs(60);
 /// For the last answer after that, before the connection is cut off.
@@ -45,7 +49,7 @@ pub(super) async fn serve(
     desk: Arc<Desk>,
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
-    let connections = Connections::new(CONNECTIONS, PER_ADDRESS);
+    let mut open = Open::default();
     loop {
         let (stream, from) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -54,15 +58,51 @@ pub(super) async fn serve(
                 continue;
             }
         };
-        let Ok(place) = connections.admit(from.ip().to_canonical()) else {
+        let source = source(from.ip());
+        if !open.admits(source) {
             desk.counts.connection_refused();
             continue;
-        };
-        let (tls, desk) = (tls.clone(), desk.clone());
-        tokio::spawn(async move {
-            converse(stream, from, tls, desk).await;
-            drop(place);
-        });
+        }
+        if open.make_room() {
+            desk.counts.connection_refused();
+        }
+        let task = tokio::spawn(converse(stream, from, tls.clone(), desk.clone()));
+        open.tasks.push_back((source, task.abort_handle()));
+    }
+}
+
+/// The connections, in the order in which they came.
+#[derive(Default)]
+struct Open {
+    tasks: VecDeque<(IpAddr, AbortHandle)>,
+}
+
+impl Open {
+    /// Whether the address may have another.
+    fn admits(&mut self, source: IpAddr) -> bool {
+        self.tasks.retain(|(_, task)| !task.is_finished());
+        self.of(source) < PER_ADDRESS
+    }
+
+    fn of(&self, source: IpAddr) -> usize {
+        self.tasks.iter().filter(|(it, _)| *it == source).count()
+    }
+
+    /// Ends one connection if there are as many as there may be: the oldest of the address that has most. Whoever comes is
+    /// let in, because it may be who asks whether the server is alive, and ends it if nobody answers.
+    fn make_room(&mut self) -> bool {
+        if self.tasks.len() < CONNECTIONS {
+            return false;
+        }
+        // Of several the last, so the search goes from the newest to the oldest.
+        let most = (0..self.tasks.len())
+            .rev()
+            .max_by_key(|&at| self.tasks.get(at).map_or(0, |(it, _)| self.of(*it)));
+        let ended = most.and_then(|at| self.tasks.remove(at));
+        if let Some((_, task)) = &ended {
+            task.abort();
+        }
+        ended.is_some()
     }
 }
 
@@ -90,7 +130,12 @@ async fn answer(
     from: IpAddr,
     desk: Arc<Desk>,
 ) {
+    // One request after the other, so nobody else waits for it.
+    let next = Arc::new(Mutex::new(Instant::now()));
     let service = Router::new().fallback(async move |request: Request| {
+        let mut next = next.lock().await;
+        sleep_until(*next).await;
+        *next = Instant::now() + ANSWERS_APART;
         let (request, _) = request.into_parts();
         let mut response = desk.answer(from, &request).await;
         seal(&mut response);

@@ -2,12 +2,13 @@
 
 use std::{
     fs,
-    io::Read,
-    net::{TcpListener, TcpStream},
+    io::{ErrorKind, Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
     time::{Duration, Instant},
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use socket2::{Domain, Socket, Type};
 
 use crate::{
     metrics::CONFIG,
@@ -210,6 +211,56 @@ fn whoever_opens_connections_and_says_nothing_holds_up_nobody_for_long() {
     );
     let refused = scrape(&turnd).value("turnd_metrics_refused_total{reason=\"connections\"}");
     assert!((refused - 1.0).abs() < 0.1, "{refused}");
+}
+
+/// Four addresses could have all places for as long as they liked, and a server that does not say that it is alive is ended.
+#[test]
+fn however_many_connections_are_held_a_probe_is_answered() {
+    let turnd = Turnd::start(CONFIG);
+    let server = address(&turnd);
+    let held: Vec<TcpStream> = (2..7)
+        .flat_map(|host| (0..8).map(move |_| from(host, server)))
+        .collect();
+    let began = Instant::now();
+    for _ in 0..10 {
+        assert_eq!(get(&turnd, "/healthz").status, 200);
+    }
+    assert!(began.elapsed() < Duration::from_secs(5));
+    let has_ended = |mut stream: &TcpStream| {
+        stream.set_nonblocking(true).unwrap();
+        !matches!(stream.read(&mut [0; 1]), Err(error) if error.kind() == ErrorKind::WouldBlock)
+    };
+    let ended = held.iter().filter(|it| has_ended(it)).count();
+    // Those beyond 32, and one for a probe at a time.
+    assert!((9..=18).contains(&ended), "{ended}");
+}
+
+/// Every answer is made anew: a stranger could have a processor work for nothing else.
+#[test]
+fn a_connection_is_given_its_answers_one_by_one() {
+    let turnd = Turnd::start(CONFIG);
+    let mut stream = TcpStream::connect(address(&turnd)).unwrap();
+    let patience = Some(Duration::from_secs(20));
+    stream.set_read_timeout(patience).unwrap();
+    let began = Instant::now();
+    let request = "GET /healthz HTTP/1.1\r\nHost: turnd\r\n\r\n";
+    let last = "GET /healthz HTTP/1.1\r\nHost: turnd\r\nConnection: close\r\n\r\n";
+    stream
+        .write_all((request.repeat(20) + last).as_bytes())
+        .unwrap();
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).unwrap();
+    assert_eq!(answers.matches("HTTP/1.1 200").count(), 21);
+    assert!(began.elapsed() >= Duration::from_millis(1000));
+}
+
+/// A connection from 127.0.0.HOST.
+fn from(host: u8, server: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let own = SocketAddr::from(([127, 0, 0, host], 0));
+    socket.bind(&own.into()).unwrap();
+    socket.connect(&server.into()).unwrap();
+    socket.into()
 }
 
 #[test]
