@@ -1,5 +1,5 @@
-//! Connections of those who ask: how many there may be, and how long each may take for what. Nothing
-//! that a stranger does here costs more than a place among a few dozen, for a minute.
+//! Connections of those who ask: how many there may be, how long each may take for what, and how often it is answered. Nothing
+//! that a stranger does here keeps others from their answer.
 
 use std::{collections::VecDeque, io, net::IpAddr, net::SocketAddr, sync::Arc, time::Duration};
 
