@@ -188,7 +188,8 @@ impl Gate {
                 .inc();
             return Some((
                 StatusCode::FORBIDDEN,
-                "pages of this origin may not connect\n",
+                "pages of this origin may not connect: it is not the Host that was asked for, which a proxy has to pass on, \
+                 and no --allow-origin\n",
             ));
         }
         let turned_away = |text| {

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -91,6 +91,9 @@ struct State {
 struct Line {
     outlet: Box<dyn Outlet>,
     visitor: Visitor,
+    /// What stands for it in names for TURN: the member that it was first. A connection that joins and leaves is one user of
+    /// turnd, whose quota would not bind it otherwise.
+    turn_user: OnceLock<Arc<str>>,
 }
 
 impl Switchboard {
@@ -148,7 +151,12 @@ impl Switchboard {
             self.metrics.turned_away.with_label_values(&[why]).inc();
             return Err(busy);
         }
-        state.lines.insert(socket, Line { outlet, visitor });
+        let line = Line {
+            outlet,
+            visitor,
+            turn_user: OnceLock::new(),
+        };
+        state.lines.insert(socket, line);
         self.deliver(now, state);
         Ok(socket)
     }
@@ -180,7 +188,7 @@ impl Switchboard {
         let turn = state
             .lines
             .get(&socket)
-            .and_then(|line| self.turn(&answer, &line.visitor));
+            .and_then(|line| self.turn(&answer, line));
         self.deliver(now, state);
         Some(answer.event(turn.as_ref()))
     }
@@ -307,7 +315,7 @@ impl Switchboard {
     }
 
     fn write(&self, line: &Line, packet: &Packet) -> Result<(), QueueFull> {
-        let turn = self.turn(packet, &line.visitor);
+        let turn = self.turn(packet, line);
         if turn.is_some() {
             let way = match packet {
                 Packet::Joined { .. } => "joined",
@@ -330,9 +338,10 @@ impl Switchboard {
         line.outlet.send(event, &arguments)
     }
 
-    fn turn(&self, packet: &Packet, visitor: &Visitor) -> Option<Value> {
+    fn turn(&self, packet: &Packet, line: &Line) -> Option<Value> {
         let member = packet.turn_for()?;
-        self.with_offer(|offer| offer.servers(member, &visitor.host, unix()))
+        let user = line.turn_user.get_or_init(|| Arc::clone(member));
+        self.with_offer(|offer| offer.servers(user, &line.visitor.host, unix()))
     }
 
     fn turn_over_http(&self, member: &str, host: &str) -> Option<Value> {

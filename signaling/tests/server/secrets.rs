@@ -62,3 +62,27 @@ fn credentials_follow_the_secrets_of_turnd() {
     signaling.program.wait_for(read);
     ann.wait_for("\"turn_refresh\"");
 }
+
+/// Else a page that joins and leaves would be as many users of turnd as it likes, and no quota would hold.
+#[test]
+fn a_connection_that_joins_again_is_the_same_user_of_turnd() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let config = directory.path().join("turnserver.conf");
+    let text = "realm=example.org\nlistening-ip=127.0.0.1\nstatic-auth-secret=north\n";
+    fs::write(&config, text).expect("a file");
+    let signaling = Signaling::start(&["--turn-config", config.to_str().expect("UTF-8")]);
+    let user = |packet: &str| {
+        let (_, user) = field(packet, "username")
+            .split_once(':')
+            .expect("EXPIRY:ID");
+        user.to_owned()
+    };
+    let (ann, joined) = Member::told(signaling.address, "blue");
+    let first = user(&joined);
+    ann.say("42[\"leave\",\"blue\"]");
+    ann.wait_for("\"leaved\"");
+    ann.say("42[\"join\",\"green\"]");
+    assert_eq!(user(&ann.wait_for("\"joined\"")), first);
+    let (_, joined) = Member::told(signaling.address, "blue");
+    assert_ne!(user(&joined), first);
+}
