@@ -202,7 +202,9 @@ async function share() {
   if (media.sharing) media.stopSharing();
   else {
     try {
-      await media.share();
+      const asking = media.share();
+      draw(); // The button waits for the answer.
+      await asking;
     } catch (error) {
       // Closing the question without a choice is a refusal too, but nothing to complain about.
       if (faultOf(error) !== "refused") tell({ key: "call.problem.share" });

@@ -22,6 +22,8 @@ export function faultOf(error) {
 export class Media {
   /** @type {MediaStream | null} */ #own = null;
   /** @type {MediaStream | null} */ #screen = null;
+  /** Whether the browser's question for a screen is open. */
+  choosing = false;
   /** Grows with every opening and closing: an answer to an older question is no longer wanted. */
   #turn = 0;
 
@@ -86,10 +88,11 @@ export class Media {
     this.#own = null;
   }
 
-  /** @returns {Promise<MediaStreamTrack | null>} null: not wanted any more */
+  /** @returns {Promise<MediaStreamTrack | null>} null: not wanted any more, or the question is open or answered already */
   async share() {
+    if (this.choosing || this.sharing) return null;
     const turn = this.#turn;
-    const stream = await /** @type {MediaDevices} */ (this.devices).getDisplayMedia({ video: true });
+    const stream = await this.#askForScreen();
     const [track] = stream.getVideoTracks();
     if (turn !== this.#turn || !track) {
       stream.getTracks().forEach((unused) => unused.stop());
@@ -103,6 +106,15 @@ export class Media {
     });
     this.#screen = stream;
     return track;
+  }
+
+  async #askForScreen() {
+    this.choosing = true;
+    try {
+      return await /** @type {MediaDevices} */ (this.devices).getDisplayMedia({ video: true });
+    } finally {
+      this.choosing = false;
+    }
   }
 
   stopSharing() {

@@ -81,7 +81,7 @@ export class View {
     toggle(camera, !may.call || !picture, "cameratext", picture?.enabled === false ? "call.camera.on" : "call.camera.off");
     camera.classList.toggle("off", picture?.enabled === false);
     share.hidden = !media.canShare;
-    toggle(share, !may.call, "sharetext", media.sharing ? "call.share.stop" : "call.share");
+    toggle(share, !may.call || media.choosing, "sharetext", media.sharing ? "call.share.stop" : "call.share");
     share.classList.toggle("on", media.sharing);
   }
 

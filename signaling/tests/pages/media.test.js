@@ -82,6 +82,27 @@ test("the screen takes the camera's place, until it ends by itself", async () =>
   assert.deepEqual([media.sharing, ended], [false, "screen"]);
 });
 
+test("one question for a screen at a time, and no screen beside another", async () => {
+  const [asked, answers] = [[], []];
+  const getDisplayMedia = () => {
+    asked.push(stream("video"));
+    return new Promise((...settle) => answers.push(settle));
+  };
+  const media = new Media(() => {}, { ...devices([]), getDisplayMedia });
+  const [first, second] = [media.share(), media.share()];
+  assert.equal(media.choosing, true);
+  answers.forEach(([answer], index) => answer(asked[index]));
+  assert.deepEqual([await first, await second], [asked[0].getVideoTracks()[0], null]);
+  assert.deepEqual([media.choosing, asked.length, await media.share()], [false, 1, null]);
+  media.close();
+  assert.ok(asked.every((screen) => screen.getTracks().every(({ readyState }) => readyState === "ended")));
+  // Who refused may be asked again.
+  const refused = media.share();
+  answers[1][1](Object.assign(new Error(), { name: "NotAllowedError" }));
+  await assert.rejects(refused);
+  assert.equal(media.choosing, false);
+});
+
 test("closing stops everything", async () => {
   const media = new Media(() => {}, devices(["audio", "video"]));
   await media.open();
