@@ -175,6 +175,15 @@ export const STRINGS = {
     en: "A step took more than 3 seconds. Callers would wait; packets may be lost on the way, or the name server is slow.",
     zh: "有一步超过了 3 秒，通话者需要等待。路上可能丢包，或域名解析缓慢。",
   },
+  "tester.cause.slowData": {
+    en: "Small messages take up to {p95} milliseconds there and back. People who talk would interrupt each other. The way to the server is long or full, or the server has too much to do or a limit on the rate.",
+    zh: "小消息往返最长需要 {p95} 毫秒，通话者会互相打断。可能是到服务器的路程远或线路拥塞，也可能是服务器过载或设有速率限制。",
+  },
+  "tester.says.lossy": { en: "Lossy: {echoes} of {asked} came back", zh: "丢包：{asked} 条只返回 {echoes} 条" },
+  "tester.cause.lossy": {
+    en: "Of {asked} small messages, one after the other, {echoes} came back within 10 seconds. Packets are lost on the way or in the server: look at its load, at limits on the rate, at the size of its socket buffers, and at the network between.",
+    zh: "逐条发送的 {asked} 条小消息，10 秒内只返回 {echoes} 条。数据包在途中或服务器里丢失：请检查服务器负载、速率限制、套接字缓冲区大小以及途中的网络。",
+  },
   "tester.says.wrong": { en: "Wrong credential (401)", zh: "凭据错误（401）" },
   "tester.cause.wrong": {
     en: "The server answers, and does not accept this user name with this password. Time-limited credentials are also refused when the secret of who makes them is not the server's.",

@@ -42,6 +42,7 @@ export function toJson({ date, browser, skew, results }, wordsOf) {
         median: rounded(result.roundTrip.median),
         p95: rounded(result.roundTrip.p95),
         count: result.roundTrip.count,
+        asked: result.roundTrip.asked,
       },
       throughputMbps: rounded(result.throughput?.megabits ?? null),
     };

@@ -37,7 +37,7 @@ const LIMIT_IN_ALL = 4 * LIMIT;
  * @property {boolean} isSyntaxGood
  * @property {number | null} allocateMs
  * @property {number | null} connectMs
- * @property {{median: number, p95: number, count: number} | null} roundTrip milliseconds
+ * @property {{median: number, p95: number, count: number, asked: number} | null} roundTrip milliseconds; how many came back
  * @property {{megabits: number, bytes: number} | null} throughput `megabits` a second
  * @property {boolean} withThroughput
  * @property {import("./verdict.js").Verdict | null} verdict
@@ -151,7 +151,9 @@ function nothingSeen(address, account) {
     allocateMs: null,
     connection: "not tried",
     connectMs: null,
+    asked: ECHOES,
     echoes: 0,
+    p95: null,
     bulkBytes: null,
     port: "unknown",
     resolves: null,
@@ -189,10 +191,10 @@ async function testTurn({ job, result, signal, enter, watch }, seen) {
     result.connectMs = milliseconds;
     enter("roundTrip");
     const times = await roundTrips(pair, ECHOES, LIMIT, signal);
-    seen.echoes = times.length;
     const [median, p95] = [percentile(times, 0.5), percentile(times, 0.95)];
+    Object.assign(seen, { echoes: times.length, p95 });
     if (median === null || p95 === null) return;
-    result.roundTrip = { median, p95, count: times.length };
+    result.roundTrip = { median, p95, count: times.length, asked: ECHOES };
     if (!job.withThroughput) return;
     enter("throughput");
     const bulk = await throughput(pair, BULK_TIME, signal);

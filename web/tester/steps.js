@@ -47,7 +47,14 @@ function isThere(result, step) {
 function reached(result, step) {
   const took = step === "allocate" ? result.allocateMs : step === "connect" ? result.connectMs : 0;
   if (step === "throughput" && result.verdict?.code === "large-lost") return "bad";
+  if (step === "roundTrip") return roundTripState(result);
   return (took ?? 0) > SLOW ? "slow" : "good";
+}
+
+/** @param {import("./run.js").Result} result @returns {StepState} */
+function roundTripState({ roundTrip, verdict }) {
+  if (!roundTrip || roundTrip.count === roundTrip.asked) return verdict?.cause === "tester.cause.slowData" ? "slow" : "good";
+  return verdict?.level === "bad" ? "bad" : "slow";
 }
 
 /** @param {import("./run.js").Result} result @param {boolean} isFirst @returns {StepState} */

@@ -23,7 +23,9 @@ import { isLiteral, isSecure, isStun } from "./url.js";
  * @property {number | null} allocateMs
  * @property {"not tried" | "connecting" | "connected" | "failed"} connection
  * @property {number | null} connectMs until it was connected or had failed
- * @property {number} echoes of the small messages, how many came back
+ * @property {number} asked small messages that were to come back, one after the other
+ * @property {number} echoes how many of them did in the time there was
+ * @property {number | null} p95 milliseconds that all but one in twenty of those took at most
  * @property {number | null} bulkBytes that arrived while as much as possible was sent; `null`: not tried
  * @property {"unknown" | "plain" | "trusted"} port what else answers where TLS failed: TURN without TLS, HTTPS
  * @property {boolean | null} resolves whether the name has an address; `null`: not asked
@@ -44,7 +46,7 @@ import { isLiteral, isSecure, isStun } from "./url.js";
 
 /** Milliseconds after which something that works is slow. */
 export const SLOW = 3000;
-/** Milliseconds that each of allocating and connecting may take. */
+/** Milliseconds that each of allocating, connecting and the small messages may take. */
 export const LIMIT = 10_000;
 
 /** A browser that fails sooner had an answer: 403. Firefox waits 5 s for more candidates before it says so. */
@@ -55,6 +57,8 @@ export const LOOKUP_WITHIN = 2500;
 const CLOSED_WITHIN = 5000;
 /** Seconds by which clocks may differ before it is worth a word. */
 const SKEW = 30;
+/** Milliseconds there and back after which people who talk get in each other's way, and more. */
+const SLOW_ROUND_TRIP = 1000;
 /** Fewer bytes in the time of a measurement than any path carries that carries large packets. */
 const BULK = 16_384;
 
@@ -62,6 +66,9 @@ const BULK = 16_384;
 const ROWS = {
   ok: row("ok", "good", "tester.says.ok", "tester.cause.ok"),
   slow: row("slow", "warn", "tester.says.slow", "tester.cause.slow"),
+  slowData: row("slow", "warn", "tester.says.slow", "tester.cause.slowData", "max-bps", "bps-capacity"),
+  lossy: row("lossy", "warn", "tester.says.lossy", "tester.cause.lossy", "max-bps", "sock-buf-size"),
+  mostlyLost: row("lossy", "bad", "tester.says.lossy", "tester.cause.lossy", "max-bps", "sock-buf-size"),
   wrong: row("credential-wrong", "bad", "tester.says.wrong", "tester.cause.wrong", "user", "static-auth-secret", "realm"),
   expired: row("credential-expired", "bad", "tester.says.expired", "tester.cause.expired", "static-auth-secret"),
   quota: row("quota", "bad", "tester.says.quota", "tester.cause.quota", "user-quota", "total-quota"),
@@ -150,11 +157,19 @@ function judgeTurn(seen, now, skew) {
   if (seen.connection === "failed" && (seen.connectMs ?? 0) <= REFUSED_WITHIN) return verdict("refused");
   if (seen.connection !== "connected") return verdict("noPath");
   if (seen.echoes === 0) return verdict("noData");
-  if (seen.bulkBytes !== null && seen.bulkBytes < BULK) return verdict("large");
-  const isSlow = (seen.allocateMs ?? 0) > SLOW || (seen.connectMs ?? 0) > SLOW;
+  const isMostlyLost = seen.echoes * 2 < seen.asked;
+  if (!isMostlyLost && seen.bulkBytes !== null && seen.bulkBytes < BULK) return verdict("large");
   const codes = refusals(seen);
   const notes = codes.length ? ["tester.note.partly"] : [];
-  return verdict(isSlow ? "slow" : "ok", { code: codes.join(", ") }, notes);
+  const values = { code: codes.join(", "), echoes: seen.echoes, asked: seen.asked, p95: Math.round(seen.p95 ?? 0) };
+  return verdict(isMostlyLost ? "mostlyLost" : howWell(seen), values, notes);
+}
+
+/** @param {Evidence} seen where at least half of the messages came back @returns {string} the name of a row */
+function howWell({ asked, echoes, allocateMs, connectMs, p95 }) {
+  if (echoes < asked) return "lossy";
+  if ((allocateMs ?? 0) > SLOW || (connectMs ?? 0) > SLOW) return "slow";
+  return (p95 ?? 0) > SLOW_ROUND_TRIP ? "slowData" : "ok";
 }
 
 /** @param {Evidence} seen @param {number} now @param {number} skew */

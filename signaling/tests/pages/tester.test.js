@@ -30,7 +30,9 @@ function seen(url, differences = {}) {
     allocateMs: null,
     connection: "not tried",
     connectMs: null,
+    asked: 20,
     echoes: 0,
+    p95: null,
     bulkBytes: null,
     port: "unknown",
     resolves: null,
@@ -40,7 +42,7 @@ function seen(url, differences = {}) {
 
 /** What a test saw where everything works, but for `differences`. */
 function working(differences = {}) {
-  const good = { relays: [2, 1], allocateMs: 50, connection: "connected", connectMs: 40, echoes: 20, bulkBytes: 9e6 };
+  const good = { relays: [2, 1], allocateMs: 50, connection: "connected", connectMs: 40, echoes: 20, p95: 12, bulkBytes: 9e6 };
   return seen("turn:turn.example:3478", { ...good, ...differences });
 }
 
@@ -54,6 +56,30 @@ test("what works is ok, and what takes more than three seconds is slow", () => {
   assert.equal(codeOf(working({ allocateMs: 3000, connectMs: 3000 })), "ok");
   assert.equal(codeOf(working({ allocateMs: 3001 })), "slow");
   assert.equal(codeOf(working({ connectMs: 3001 })), "slow");
+});
+
+test("fewer echoes than were asked for are told, and most of them missing is a fault", () => {
+  const levels = (differences) => {
+    const { code, level, values } = judge(working(differences), NOW, 0);
+    return [code, level, `${values.echoes} of ${values.asked}`];
+  };
+  assert.deepEqual(levels({ echoes: 19 }), ["lossy", "warn", "19 of 20"]);
+  assert.deepEqual(levels({ echoes: 10, p95: 4000, connectMs: 4000 }), ["lossy", "warn", "10 of 20"]);
+  assert.deepEqual(levels({ echoes: 9 }), ["lossy", "bad", "9 of 20"]);
+  assert.deepEqual(levels({ echoes: 1, bulkBytes: 0 }), ["lossy", "bad", "1 of 20"]);
+  assert.equal(codeOf(working({ echoes: 12, bulkBytes: 0 })), "large-lost");
+  // What the step says.
+  const states = (count, level, cause = "") =>
+    stepsOf(done("turn:a", { roundTrip: { median: 1, p95: 2, count, asked: 20 }, verdict: { level, cause } }))[3].state;
+  assert.deepEqual([states(20, "good"), states(19, "warn"), states(1, "bad")], ["good", "slow", "bad"]);
+  assert.equal(states(20, "warn", judge(working({ p95: 1001 }), NOW, 0).cause), "slow");
+});
+
+test("more than a second there and back is slow", () => {
+  assert.equal(codeOf(working({ p95: 1000 })), "ok");
+  const found = judge(working({ p95: 1000.6 }), NOW, 0);
+  assert.deepEqual([found.code, found.level, found.values.p95], ["slow", "warn", 1001]);
+  assert.notEqual(found.cause, causeOf(working({ connectMs: 3001 })));
 });
 
 test("a refusal beside relays is a note and no verdict", () => {
@@ -178,7 +204,7 @@ test("TLS over UDP is explained, whatever the verdict", () => {
 
 test("every verdict has its texts, with values for all they name", () => {
   const many = [
-    working(), working({ allocateMs: 4000 }), working({ connection: "failed" }), working({ connection: "connecting" }),
+    working(), working({ allocateMs: 4000 }), working({ echoes: 1 }), working({ p95: 2000 }), working({ connection: "failed" }), working({ connection: "connecting" }),
     ...[401, 442, 486, 508].map((code) => seen("turn:a", { errors: [error(code)] })),
     seen("turn:a", { errors: [error(401)], account: { kind: "time-limited", expires: 1 } }),
     seen("turns:192.0.2.1", { errors: [error(701)] }),
@@ -322,7 +348,7 @@ const wordsOf = (result) => ({
 
 function run() {
   const verdict = judge(working(), NOW, 0);
-  const roundTrip = { median: 0.44, p95: 1.26, count: 20 };
+  const roundTrip = { median: 0.44, p95: 1.26, count: 20, asked: 20 };
   const good = done("turn:a", { allocateMs: 51.26, connectMs: 40, roundTrip, throughput: { megabits: 87.654, bytes: 1 }, verdict });
   const bad = done("turn:`](x)`", { verdict: refusal("host") });
   return { date: new Date(NOW * 1000 - 60_000).toISOString(), browser: "A Browser", skew: 2, results: [good, bad] };
@@ -335,7 +361,7 @@ test("the JSON report has the figures, and no secret", () => {
   assert.deepEqual(results[0], {
     url: "turn:a", verdict: "ok", says: "Works", cause: "It does.", options: ["user-quota"],
     account: { kind: "time-limited", expiresInSeconds: 60 },
-    allocateMs: 51.3, connectMs: 40, roundTripMs: { median: 0.4, p95: 1.3, count: 20 }, throughputMbps: 87.7,
+    allocateMs: 51.3, connectMs: 40, roundTripMs: { median: 0.4, p95: 1.3, count: 20, asked: 20 }, throughputMbps: 87.7,
   });
   assert.deepEqual([results[1].verdict, results[1].roundTripMs, results[1].throughputMbps], ["syntax", null, null]);
   assert.ok(!json.includes("alice") && !json.includes("open-sesame"));
