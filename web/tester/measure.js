@@ -19,6 +19,7 @@ const WAITING = 512 * 1024;
 export async function roundTrips(pair, count, milliseconds, signal) {
   const { echo } = pair;
   const back = new EventTarget();
+  const end = performance.now() + milliseconds;
   const far = await farEnd(pair, "echo", milliseconds, signal);
   if (!far) return [];
   far.addEventListener("message", ({ data }) => far.readyState === "open" && far.send(data));
@@ -28,7 +29,6 @@ export async function roundTrips(pair, count, milliseconds, signal) {
     back.dispatchEvent(new Event("change"));
   });
   const times = [];
-  const end = performance.now() + milliseconds;
   for (let number = 0; number < count && echo.readyState === "open"; number += 1) {
     const begin = performance.now();
     echo.send(String(number));
@@ -42,7 +42,7 @@ export async function roundTrips(pair, count, milliseconds, signal) {
  * Sends as much as the relay takes.
  *
  * @param {import("./relay.js").RelayPair} pair
- * @param {number} milliseconds
+ * @param {number} milliseconds to send, and at most as many before that for the far end to be there
  * @param {AbortSignal} signal
  * @returns {Promise<{bytes: number, milliseconds: number}>} what arrived in what time
  */

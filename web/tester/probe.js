@@ -1,7 +1,7 @@
 // @ts-check
 /** Small questions with one connection: a STUN server's answer, and what is at a port where TURN failed. */
 
-import { until } from "./until.js";
+import { inTime, until } from "./until.js";
 import { isLookup, LOOKUP_WITHIN } from "./verdict.js";
 
 /** Milliseconds for a question beside the test proper. */
@@ -43,8 +43,8 @@ async function gather(server, policy, enough, milliseconds, signal, show) {
   });
   try {
     connection.createDataChannel("none");
-    await connection.setLocalDescription();
-    await until(news, () => seen.gathered || enough(seen), milliseconds, signal);
+    await inTime(connection.setLocalDescription(), milliseconds, signal);
+    await until(news, () => seen.gathered || enough(seen), milliseconds - (performance.now() - begin), signal);
   } finally {
     connection.close();
   }

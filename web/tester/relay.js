@@ -1,7 +1,7 @@
 // @ts-check
 /** Two connections of this browser to itself, by way of one TURN server. */
 
-import { until } from "./until.js";
+import { inTime, until } from "./until.js";
 
 /** @typedef {import("./verdict.js").IceError} IceError */
 
@@ -57,10 +57,19 @@ export class RelayPair extends EventTarget {
     return performance.now() - this.#begin;
   }
 
-  /** Agrees on everything but the candidates, which makes both ends ask the server for relays. */
-  async negotiate() {
-    const { near, far } = this;
+  /**
+   * Agrees on everything but the candidates, which makes both ends ask the server for relays.
+   *
+   * @param {number} milliseconds
+   * @param {AbortSignal} signal
+   */
+  negotiate(milliseconds, signal) {
     this.#begin = performance.now();
+    return inTime(this.#describe(), milliseconds, signal);
+  }
+
+  async #describe() {
+    const { near, far } = this;
     await near.setLocalDescription();
     await far.setRemoteDescription(/** @type {RTCSessionDescription} */ (near.localDescription));
     await far.setLocalDescription();
@@ -70,11 +79,11 @@ export class RelayPair extends EventTarget {
   /**
    * Until both ends have a relay, or one can have none.
    *
-   * @param {number} milliseconds
+   * @param {number} milliseconds since gathering began
    * @param {AbortSignal} signal
    */
   async allocated(milliseconds, signal) {
-    await until(this, () => this.hasRelays || this.gathered || this.#isRefused, milliseconds, signal);
+    await until(this, () => this.hasRelays || this.gathered || this.#isRefused, milliseconds - this.age, signal);
     return this.hasRelays;
   }
 
@@ -97,7 +106,7 @@ export class RelayPair extends EventTarget {
     const hasFailed = () => this.ends.some((end) => end.connectionState === "failed");
     await until(this, () => isOpen() || hasFailed(), milliseconds, signal);
     const took = performance.now() - begin;
-    if (!isOpen() && hasFailed()) await until(this, isOpen, RECONSIDER, signal);
+    if (!isOpen() && hasFailed()) await until(this, isOpen, Math.min(RECONSIDER, milliseconds - took), signal);
     return { connection: isOpen() ? "connected" : hasFailed() ? "failed" : "connecting", milliseconds: took };
   }
 

@@ -27,3 +27,21 @@ export function until(target, holds, milliseconds, signal) {
     else look();
   });
 }
+
+/**
+ * What the browser itself promises, and might not keep.
+ *
+ * @template T
+ * @param {Promise<T>} promise
+ * @param {number} milliseconds
+ * @param {AbortSignal} signal
+ * @returns {Promise<T>} rejects with a `TimeoutError` when the time is over, or when the signal aborts
+ */
+export function inTime(promise, milliseconds, signal) {
+  const ended = AbortSignal.any([signal, AbortSignal.timeout(milliseconds)]);
+  return new Promise((resolve, reject) => {
+    if (ended.aborted) reject(ended.reason);
+    ended.addEventListener("abort", () => reject(ended.reason));
+    promise.then(resolve, reject);
+  });
+}
