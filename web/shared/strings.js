@@ -97,8 +97,8 @@ export const STRINGS = {
   "tester.source.typed": { en: "Servers I enter", zh: "我填写的服务器" },
   "tester.source.own": { en: "This site's own servers", zh: "本站自己的服务器" },
   "tester.ownNote": {
-    en: "The page joins an empty room for a moment, takes the addresses and passwords that callers get here, and leaves.",
-    zh: "本页会短暂加入一个空房间，取得通话者在这里得到的地址和密码，然后离开。",
+    en: "The page joins an empty room for a moment, takes the addresses and passwords that callers get here, and leaves. With a room's token in its address it asks with that, and joins nothing.",
+    zh: "本页会短暂加入一个空房间，取得通话者在这里得到的地址和密码，然后离开。如果本页地址带有房间令牌，则用令牌查询，不加入任何房间。",
   },
   "tester.urls": { en: "STUN and TURN URLs, one a line", zh: "STUN 和 TURN 地址，每行一个" },
   "tester.username": { en: "User name", zh: "用户名" },
@@ -142,6 +142,8 @@ export const STRINGS = {
   "tester.status.copied": { en: "Copied.", zh: "已复制。" },
   "tester.status.notCopied": { en: "The browser did not let this page copy.", zh: "浏览器不允许本页复制。" },
   "tester.site.away": { en: "This site did not answer at /ws.", zh: "本站的 /ws 没有应答。" },
+  "tester.site.silent": { en: "This site did not answer at /api/turn.", zh: "本站的 /api/turn 没有应答。" },
+  "tester.site.often": { en: "This site was asked too often in a minute. Wait a minute and start again.", zh: "一分钟内向本站查询次数过多，请等一分钟后再开始。" },
   "tester.site.full": { en: "That room is full. Try again.", zh: "该房间已满。请再试一次。" },
   "tester.site.forbidden": {
     en: "This site wants a room token. Open this page with #room=ROOM&token=TOKEN behind its address.",

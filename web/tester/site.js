@@ -22,7 +22,44 @@ export class SiteError extends Error {
  * @param {AbortSignal} signal
  * @returns {Promise<RTCIceServer[]>}
  */
-export function ownServers(page, { room, token }, signal) {
+export async function ownServers(page, { room, token }, signal) {
+  if (room === null || token === null) return serversByJoining(page, room, token, signal);
+  // Somebody may be waiting in that room: its token is enough, nobody has to go in.
+  const servers = await serversByToken(page, room, token, signal);
+  return servers ?? serversByJoining(page, null, null, signal);
+}
+
+/**
+ * @param {string} page
+ * @param {string} room
+ * @param {string} token
+ * @param {AbortSignal} signal
+ * @returns {Promise<RTCIceServer[] | null>} `null`: this is no token there, or the site has no use for one
+ */
+async function serversByToken(page, room, token, signal) {
+  const address = new URL(`/api/turn?room=${encodeURIComponent(room)}`, page);
+  const ended = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]);
+  const headers = { Authorization: `Bearer ${token}` };
+  try {
+    const answer = await fetch(address, { headers, cache: "no-store", signal: ended });
+    if (answer.status === 401) return null;
+    const heard = readServers(answer.status, answer.ok ? await answer.json() : null);
+    if (heard instanceof SiteError) throw heard;
+    return heard;
+  } catch (error) {
+    if (error instanceof SiteError) throw error;
+    throw signal.aborted ? signal.reason : new SiteError("tester.site.silent");
+  }
+}
+
+/**
+ * @param {string} page
+ * @param {string | null} room
+ * @param {string | null} token
+ * @param {AbortSignal} signal
+ * @returns {Promise<RTCIceServer[]>}
+ */
+function serversByJoining(page, room, token, signal) {
   const address = new URL("/ws", page);
   address.protocol = address.protocol.replace("http", "ws");
   address.hash = "";
@@ -58,7 +95,22 @@ export function readAnswer(message) {
     return code === "forbidden" ? new SiteError("tester.site.forbidden") : new SiteError("tester.site.error", { code: String(code) });
   }
   if (event !== "joined") return null;
-  const { iceServers } = Object(rest[2]);
+  return serversOf(rest[2]);
+}
+
+/**
+ * @param {number} status of the answer to a token
+ * @param {unknown} turn what it says
+ * @returns {RTCIceServer[] | SiteError}
+ */
+export function readServers(status, turn) {
+  if (status === 200 || status === 404) return serversOf(turn);
+  return status === 429 ? new SiteError("tester.site.often") : new SiteError("tester.site.error", { code: String(status) });
+}
+
+/** @param {unknown} turn @returns {RTCIceServer[] | SiteError} */
+function serversOf(turn) {
+  const { iceServers } = Object(turn);
   return Array.isArray(iceServers) && iceServers.length ? iceServers : new SiteError("tester.site.none");
 }
 

@@ -2,6 +2,9 @@
 
 use std::net::UdpSocket;
 
+use signaling::{switchboard::unix, tokens::RoomTokens};
+use turnd::config::Secret;
+
 use crate::support::{
     certificates::{Certificates, KeyKind},
     foreign::{Facts, foreign, node, run, script},
@@ -18,26 +21,32 @@ struct Case {
 }
 
 fn verdicts(cases: &[Case]) {
-    let (Some(node), Some(chromium)) = (node(), foreign("chromium")) else {
-        return;
-    };
     let signaling = Signaling::start(&[]);
     let asked = cases.iter().map(|case| {
         serde_json::json!({
             "name": case.name, "urls": [case.url], "username": case.username, "credential": case.credential,
         })
     });
-    let asked = serde_json::json!({ "cases": asked.collect::<Vec<_>>() }).to_string();
-    let url = format!("{}test", signaling.url());
-    let script = script("tester.mjs");
-    let printed = run(&node, &[&script, &chromium, &url, &asked]);
+    let Some(printed) = tell(&signaling, &asked.collect()) else {
+        return;
+    };
     let facts = Facts::of(&printed);
     for case in cases {
         let told = facts.value(&format!("{}.0", case.name));
         assert_eq!(told, case.verdict, "{}: {printed}", case.name);
     }
+}
+
+/// What the page of `signaling` says to these cases of `tester.mjs`.
+fn tell(signaling: &Signaling, cases: &serde_json::Value) -> Option<String> {
+    let (node, chromium) = (node()?, foreign("chromium")?);
+    let asked = serde_json::json!({ "cases": cases }).to_string();
+    let url = format!("{}test", signaling.url());
+    let printed = run(&node, &[&script("tester.mjs"), &chromium, &url, &asked]);
+    let facts = Facts::of(&printed);
     assert_eq!(facts.value("page_errors"), "0", "{printed}");
     assert_eq!(facts.value("leaks"), "0", "{printed}");
+    Some(printed)
 }
 
 const PASSWORD: &str = "a-good-password";
@@ -70,6 +79,28 @@ fn what_works_is_said_to_work() {
         case("udp", turn(&turnd, "udp"), "ok"),
         case("tcp", turn(&turnd, "tcp"), "ok"),
     ]);
+}
+
+/// Whoever holds a room's token is told of the servers, and whoever waits in that room hears nothing of it.
+#[test]
+fn the_sites_own_servers_by_a_token() {
+    let secret = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(secret.path(), "north-south-east-west\n").expect("writing the secret");
+    let path = secret.path().to_str().expect("a path in UTF-8");
+    let turnd = Turnd::start("");
+    let config = turnd.config();
+    let signaling = Signaling::start(&["--room-secret-file", path, "--turn-config", &config]);
+    let tokens = RoomTokens::new(Secret::new("north-south-east-west"));
+    let token = tokens.make("blue", unix() + 600);
+    let guest = serde_json::json!({ "room": "blue", "token": token });
+    let case = serde_json::json!([{ "name": "own", "own": true, "guest": guest }]);
+    let Some(printed) = tell(&signaling, &case) else {
+        return;
+    };
+    let facts = Facts::of(&printed);
+    // The first is a STUN server on this machine, whose answer is no news to the browser.
+    let told = [facts.value("own.1"), facts.value("own.2")];
+    assert_eq!(told, ["ok", "ok"], "{printed}");
 }
 
 #[test]

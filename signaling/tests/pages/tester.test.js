@@ -8,7 +8,7 @@ import { linkWith, readFragment } from "../../../web/tester/link.js";
 import { megabits, percentile } from "../../../web/tester/numbers.js";
 import { toJson, toMarkdown } from "../../../web/tester/report.js";
 import { untested } from "../../../web/tester/run.js";
-import { eachUrl, readAnswer, SiteError } from "../../../web/tester/site.js";
+import { eachUrl, ownServers, readAnswer, readServers, SiteError } from "../../../web/tester/site.js";
 import { stepsOf } from "../../../web/tester/steps.js";
 import { parseUrl, urlsOf } from "../../../web/tester/url.js";
 import { isRejected, judge, refusal } from "../../../web/tester/verdict.js";
@@ -315,6 +315,58 @@ test("the site's answer to join", () => {
     assert.ok(STRINGS[key]);
   }
   for (const other of ["", "{}", "null", '["turn_refresh"]', "[", '"joined"']) assert.equal(readAnswer(other), null, other);
+});
+
+/** What the page asks of a site that answers a token with `status`, and what it hears. */
+async function asked(entry, status, turn) {
+  const said = [];
+  const { fetch, WebSocket } = globalThis;
+  globalThis.fetch = async (address, { headers }) => {
+    said.push(`${address.pathname}${address.search} ${headers.Authorization}`);
+    return new Response(JSON.stringify(turn), { status });
+  };
+  globalThis.WebSocket = class extends EventTarget {
+    static OPEN = 1;
+    readyState = 1;
+    constructor() {
+      super();
+      setImmediate(() => this.dispatchEvent(new Event("open")));
+    }
+    send(message) {
+      const [command, room, options] = JSON.parse(message);
+      said.push(`${command} ${room.replace(/^test-.*/, "empty")} ${options?.token ?? ""}`.trim());
+      const answer = JSON.stringify(["joined", room, "id", { iceServers: [{ urls: "turn:joined" }] }]);
+      if (command === "join") this.dispatchEvent(Object.assign(new Event("message"), { data: answer }));
+    }
+    close() {}
+  };
+  try {
+    const signal = new AbortController().signal;
+    const heard = await ownServers("https://a.example/test", entry, signal).catch(({ key }) => key);
+    return { said, heard: Array.isArray(heard) ? heard[0].urls : heard };
+  } finally {
+    Object.assign(globalThis, { fetch, WebSocket });
+  }
+}
+
+test("with a room's token the site is asked, and nobody goes into that room", async () => {
+  const guest = { room: "a b", token: "1.x" };
+  const question = "/api/turn?room=a%20b Bearer 1.x";
+  const turn = { iceServers: [{ urls: "turn:told" }] };
+  assert.deepEqual(await asked(guest, 200, turn), { said: [question], heard: "turn:told" });
+  // Where it is no token, an empty room may do.
+  assert.deepEqual(await asked(guest, 401), { said: [question, "join empty", "leave empty"], heard: "turn:joined" });
+  for (const [status, key] of [[404, "none"], [429, "often"], [500, "error"], [200, "none"]]) {
+    assert.deepEqual(await asked(guest, status, {}), { said: [question], heard: `tester.site.${key}` });
+    assert.ok(STRINGS[`tester.site.${key}`]);
+  }
+  assert.equal(readServers(502, null).values.code, "502");
+});
+
+test("without a token the page joins for a moment", async () => {
+  assert.deepEqual((await asked({ room: null, token: null }, 200)).said, ["join empty", "leave empty"]);
+  assert.deepEqual((await asked({ room: "blue", token: null }, 200)).said, ["join blue", "leave blue"]);
+  assert.deepEqual((await asked({ room: null, token: "1.x" }, 200)).said, ["join empty 1.x", "leave empty"]);
 });
 
 const job = (url, username = "1800000000:alice") => ({ url, username, credential: "open-sesame", withThroughput: true, skew: 0 });
