@@ -38,6 +38,12 @@ export class Signaling {
   #cancel = () => {};
   /** What the server has not said it has. @type {object[]} */
   #outbox = [];
+  /** What of that is said and not answered; another set for every time in the room. @type {Set<object>} */
+  #said = new Set();
+  /** How often in a row something was refused for its rate: since then one at a time is said. */
+  #refusals = 0;
+  #pausing = false;
+  #cancelPause = () => {};
 
   /**
    * @param {(event: ServerEvent) => void} tell
@@ -75,6 +81,7 @@ export class Signaling {
     this.#cancel();
     this.#inRoom = false;
     this.#outbox = [];
+    this.#begin();
     if (!socket) return;
     if (socket.connected) socket.emit("leave", this.#room);
     socket.disconnect();
@@ -83,7 +90,7 @@ export class Signaling {
   /** @param {object} data for the others; kept until the server has it */
   send(data) {
     this.#outbox.push(data);
-    if (this.#inRoom) this.#emit(data);
+    this.#pump();
   }
 
   /** Asks for the place once more, a little later each time. */
@@ -125,16 +132,48 @@ export class Signaling {
       this.#outbox = [];
       this.#seen = 0;
     }
-    const unsaid = [...this.#outbox];
+    this.#begin();
     this.tell({ type: "joined", info });
-    if (info.resumed) for (const data of unsaid) this.#emit(data);
+    this.#pump();
+  }
+
+  /** Nothing is said yet, in this room or after this connection. */
+  #begin() {
+    this.#said = new Set();
+    if (this.#outbox.length === 0) this.#refusals = 0;
+    this.#pausing = false;
+    this.#cancelPause();
+  }
+
+  /** Says what may be said now. */
+  #pump() {
+    if (!this.#inRoom || this.#pausing) return;
+    const unsaid = this.#outbox.filter((data) => !this.#said.has(data));
+    if (this.#refusals === 0) for (const data of unsaid) this.#emit(data);
+    else if (this.#said.size === 0 && unsaid.length > 0) this.#emit(unsaid[0]);
   }
 
   /** @param {object} data */
   #emit(data) {
-    this.#socket?.emit("message", this.#room, data, () => {
-      this.#outbox = this.#outbox.filter((other) => other !== data);
+    const said = this.#said.add(data);
+    this.#socket?.emit("message", this.#room, data, (/** @type {unknown} */ answer) => {
+      if (said !== this.#said) return;
+      said.delete(data);
+      if (isRateLimited(answer)) this.#pause();
+      else this.#outbox = this.#outbox.filter((other) => other !== data);
+      if (this.#outbox.length === 0) this.#refusals = 0;
+      this.#pump();
     });
+  }
+
+  /** What was refused stays in the outbox, in its order. */
+  #pause() {
+    if (this.#pausing) return;
+    this.#pausing = true;
+    this.#cancelPause = this.later(() => {
+      this.#pausing = false;
+      this.#pump();
+    }, backoff(this.#refusals++));
   }
 
   /** @param {string} reason */
@@ -149,6 +188,7 @@ export class Signaling {
   /** @param {{code?: string, event?: string, message?: string}} problem */
   #problem({ code = "", event, message = "" }) {
     if (code === "no_peer") return; // Whoever it was for has left; `bye` says so.
+    if (code === "rate_limited" && event === "message") return; // It is said again.
     this.tell({ type: event === "join" && code !== "disconnected" ? "refused" : "problem", code, reason: String(message) });
   }
 
@@ -157,4 +197,9 @@ export class Signaling {
     this.#cancel();
     this.#cancel = this.later(run, backoff(this.#attempts++));
   }
+}
+
+/** @param {any} answer to a command @returns {boolean} whether it was refused only because there were so many */
+function isRateLimited(answer) {
+  return answer?.event === "sig_error" && answer.args?.[0]?.code === "rate_limited";
 }

@@ -87,6 +87,71 @@ test("what the server did not confirm is said again after a resumed join only", 
   assert.deepEqual(messages(), [2, 3, 3, 4]);
 });
 
+/** Answers the messages that were said and not answered yet, in order: with nothing but `sent` unless told otherwise. */
+function answer(socket, ...codes) {
+  const open = socket.said.filter((said) => said[0] === "message" && !said.isAnswered);
+  assert.equal(open.length, codes.length);
+  open.forEach((said, index) => {
+    said.isAnswered = true;
+    const problem = { event: "sig_error", args: [{ code: codes[index], event: "message" }] };
+    said.at(-1)(codes[index] === "sent" ? { event: "sent", args: ["blue", 1] } : problem);
+  });
+}
+
+const numbers = (socket) => socket.said.filter(([name]) => name === "message").map(([, , data]) => data.n);
+
+test("what is refused for its rate is said again in order, one at a time, later each time", () => {
+  const { signaling, socket, waits } = setting();
+  socket.up();
+  socket.hear("joined", "blue", "id", info());
+  for (const n of [1, 2, 3]) signaling.send({ n });
+  answer(socket, "sent", "rate_limited", "rate_limited");
+  signaling.send({ n: 4 });
+  assert.deepEqual(numbers(socket), [1, 2, 3]);
+  waits[0].run();
+  answer(socket, "rate_limited");
+  waits[1].run();
+  assert.deepEqual(waits.map(({ ms }) => ms), [1000, 2000]);
+  assert.deepEqual(numbers(socket), [1, 2, 3, 2, 2]);
+  for (let left = 3; left > 0; left -= 1) answer(socket, "sent");
+  assert.deepEqual(numbers(socket), [1, 2, 3, 2, 2, 3, 4]);
+  // All is said: as fast as before, and the next wait is short again.
+  for (const n of [5, 6]) signaling.send({ n });
+  answer(socket, "rate_limited", "sent");
+  assert.deepEqual(waits.at(-1).ms, 1000);
+});
+
+test("what is refused for another reason is not said again", () => {
+  const { signaling, socket, waits } = setting();
+  socket.up();
+  socket.hear("joined", "blue", "id", info());
+  for (const n of [1, 2]) signaling.send({ n });
+  answer(socket, "too_large", "no_peer");
+  socket.down();
+  socket.up();
+  socket.hear("joined", "blue", "id", info({ resumed: true }));
+  assert.deepEqual([numbers(socket), waits], [[1, 2], []]);
+});
+
+test("a wait ends with the place in the room, and what waited is said in the next one if it is the same", () => {
+  const { signaling, socket, waits } = setting();
+  socket.up();
+  socket.hear("joined", "blue", "id", info());
+  for (const n of [1, 2]) signaling.send({ n });
+  answer(socket, "rate_limited", "rate_limited");
+  const [, , , late] = socket.said.find(([name]) => name === "message");
+  socket.down();
+  socket.up();
+  socket.hear("joined", "blue", "id", info({ resumed: true }));
+  assert.deepEqual([numbers(socket), waits[0].cancelled], [[1, 2, 1], true]);
+  late({ event: "sent", args: ["blue", 1] }); // Of the connection before.
+  answer(socket, "sent");
+  assert.deepEqual(numbers(socket), [1, 2, 1, 2]);
+  answer(socket, "rate_limited");
+  signaling.leave();
+  assert.ok(waits.every(({ cancelled }) => cancelled));
+});
+
 test("what is said while `joined` is being told is said once", () => {
   const { signaling, socket, told } = setting();
   socket.up();
@@ -132,7 +197,9 @@ test("errors: of a join, of anything else, and of nobody there", () => {
   socket.hear("sig_error", { code: "rate_limited", event: "message", message: "slow" });
   socket.hear("sig_error", { code: "disconnected", event: "join", message: "idle" });
   socket.hear("sig_error");
-  assert.deepEqual(told.map(({ type, code }) => `${type} ${code}`), ["refused forbidden", "problem rate_limited", "problem disconnected", "problem "]);
+  socket.hear("sig_error", { code: "rate_limited", event: "join", message: "slow" });
+  const all = ["refused forbidden", "problem disconnected", "problem ", "refused rate_limited"];
+  assert.deepEqual(told.map(({ type, code }) => `${type} ${code}`), all);
 });
 
 test("a server that sends the page away is asked again, later each time; leaving ends that", () => {
