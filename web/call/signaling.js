@@ -10,7 +10,7 @@ import { backoff, later as realLater } from "./later.js";
 /** @typedef {import("../vendor/socket.io.esm.min.js").Socket} Socket */
 /** @typedef {import("./later.js").Later} Later */
 /** @typedef {{iceServers?: RTCIceServer[]}} Turn */
-/** @typedef {Turn & {count: number, polite: boolean, resume: string, resumed: boolean}} JoinInfo */
+/** @typedef {Turn & {count: number, peers: string[], polite: boolean, resume: string, resumed: boolean}} JoinInfo */
 
 /**
  * @typedef {{type: "joined", info: JoinInfo}
@@ -19,6 +19,9 @@ import { backoff, later as realLater } from "./later.js";
  *   | {type: "turn_refresh", turn: Turn}
  *   | {type: "refused" | "problem", code: string, reason: string}} ServerEvent
  */
+
+/** How a server may call the event that tells of a newcomer: one of these or, unless told otherwise, both. */
+const NEWCOMER = ["other_joined", "otherjoin"];
 
 /** @returns {Socket} */
 function openSocket() {
@@ -34,6 +37,8 @@ export class Signaling {
   /** The number of the last event that came, see `seen` in the protocol. */
   #seen = 0;
   #inRoom = false;
+  /** The ids of the others in the room. @type {Set<string>} */
+  #members = new Set();
   #attempts = 0;
   #cancel = () => {};
   /** What the server has not said it has. @type {object[]} */
@@ -112,9 +117,9 @@ export class Signaling {
     here("joined", (info) => this.#joined(info ?? {}));
     here("message", (data) => data && this.tell({ type: "message", data }));
     here("turn_refresh", (turn) => this.tell({ type: "turn_refresh", turn: turn ?? {} }));
-    for (const type of /** @type {const} */ (["other_joined", "bye", "full", "leaved"])) {
-      here(type, () => this.tell({ type }));
-    }
+    for (const name of NEWCOMER) here(name, (id) => this.#newcomer(id));
+    here("bye", (id) => this.#goodbye(id));
+    for (const type of /** @type {const} */ (["full", "leaved"])) here(type, () => this.tell({ type }));
   }
 
   #join() {
@@ -131,10 +136,25 @@ export class Signaling {
       // Another membership: nobody there waits for what was said in the one before.
       this.#outbox = [];
       this.#seen = 0;
+      // In one that was taken up again, what has changed meanwhile is told now.
+      this.#members = new Set(info.peers);
     }
     this.#begin();
     this.tell({ type: "joined", info });
     this.#pump();
+  }
+
+  /** @param {string} id */
+  #newcomer(id) {
+    if (this.#members.has(id)) return; // The other name for the same.
+    this.#members.add(id);
+    this.tell({ type: "other_joined" });
+  }
+
+  /** @param {string} id */
+  #goodbye(id) {
+    this.#members.delete(id);
+    this.tell({ type: "bye" });
   }
 
   /** Nothing is said yet, in this room or after this connection. */

@@ -22,6 +22,11 @@ struct Site {
 
 /// A turnd that clients reach only over `transport`, and the site beside it.
 fn site(transport: &str, lifetime: &str) -> Site {
+    site_with(transport, lifetime, &[])
+}
+
+/// The same, with `more` arguments for signaling.
+fn site_with(transport: &str, lifetime: &str, more: &[&str]) -> Site {
     let certificates = (transport == "tls").then(|| Certificates::new(KeyKind::Ecdsa));
     let only = match (transport, &certificates) {
         ("udp", _) => "no-tcp\n".to_owned(),
@@ -32,6 +37,7 @@ fn site(transport: &str, lifetime: &str) -> Site {
     let turnd = Turnd::start(&only);
     let config = turnd.config();
     let mut arguments = vec!["--turn-config", &config, "--credential-lifetime", lifetime];
+    arguments.extend(more);
     if certificates.is_some() {
         // Browsers know the test's root; the page itself has no need of it.
         arguments.extend(["--plain-http", "--turn-host", "localhost"]);
@@ -107,6 +113,12 @@ fn call_in_firefox() {
 #[test]
 fn call_between_two_engines() {
     relayed("udp", ["chromium", "firefox-esr"]);
+}
+
+#[test]
+fn the_older_name_for_a_newcomer_begins_a_call_too() {
+    let site = site_with("udp", "600", &["--other-joined", "otherjoin"]);
+    site.call(["chromium", "chromium"], "basic", &[]);
 }
 
 #[test]

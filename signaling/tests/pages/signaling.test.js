@@ -177,16 +177,45 @@ test("leaving says so, and nothing is heard afterwards", () => {
   assert.equal(socket.said.length, 3);
 });
 
-test("only what is for this room is told, and `otherjoin` is not listened to", () => {
+test("only what is for this room is told", () => {
   const { socket, told } = setting();
   socket.up();
   socket.hear("bye", "red", "x", { reason: "leave" });
   socket.hear("message", "red", { type: "offer" });
   socket.hear("message", "blue", null);
   assert.deepEqual(told, []);
-  assert.equal(socket.listeners.otherjoin, undefined);
   socket.hear("turn_refresh", "blue", { iceServers: [] });
   assert.deepEqual(told, [{ type: "turn_refresh", turn: { iceServers: [] } }]);
+});
+
+test("a newcomer is told once, by whichever name the server has for it", () => {
+  for (const names of [["other_joined"], ["otherjoin"], ["other_joined", "otherjoin"]]) {
+    const { socket, told } = setting();
+    const comes = (id) => names.forEach((name) => socket.hear(name, "blue", id, { count: 2, number: 1 }));
+    socket.up();
+    socket.hear("joined", "blue", "id", info());
+    comes("bob");
+    assert.deepEqual(told.map(({ type }) => type), ["joined", "other_joined"], names);
+    socket.hear("bye", "blue", "bob", { reason: "leave" });
+    comes("bob");
+    assert.deepEqual(told.slice(2).map(({ type }) => type), ["bye", "other_joined"], names);
+  }
+});
+
+test("who came while the server was away is told after coming back, and who was there before is not", () => {
+  const { socket, told } = setting();
+  socket.up();
+  socket.hear("joined", "blue", "id", info());
+  socket.down();
+  socket.up();
+  socket.hear("joined", "blue", "id", info({ count: 2, peers: ["bob"], resumed: true }));
+  socket.hear("other_joined", "blue", "bob", { count: 2, number: 1 });
+  assert.deepEqual(told.slice(2).map(({ type }) => type), ["joined", "other_joined"]);
+  socket.down();
+  socket.up();
+  socket.hear("joined", "blue", "id2", info({ count: 2, peers: ["carol"] }));
+  socket.hear("otherjoin", "blue", "carol", { count: 2, number: 1 });
+  assert.deepEqual(told.slice(4).map(({ type }) => type), ["lost", "joined"]);
 });
 
 test("errors: of a join, of anything else, and of nobody there", () => {
