@@ -81,7 +81,7 @@ async fn run(options: Options) -> Result<(), String> {
         options.max_turn_rate,
         Arc::clone(&board),
     );
-    let app = server::app(&board, gate, &origins, pages, tls.is_some());
+    let app = server::app(&board, gate, &origins, pages, redirect.is_some());
     // Before anybody knows that it is there: a signal that comes then must not be lost.
     let mut stop = StopSignals::new().map_err(|error| error.to_string())?;
     greet(

@@ -32,13 +32,14 @@ const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; i
 const PERMISSIONS: &str =
     "camera=(self), microphone=(self), display-capture=(self), geolocation=()";
 
-/// Everything but sockets.
+/// Everything but sockets. `has_whole_host`: HTTP on this host leads here, so browsers may be told to use nothing but HTTPS
+/// with it, on whatever port (RFC 6797 section 8.3).
 pub fn app(
     board: &Arc<Switchboard>,
     gate: Gate,
     origins: &Origins,
     pages: Pages,
-    tls: bool,
+    has_whole_host: bool,
 ) -> Router {
     let mut app = Router::new()
         .route("/api/turn", get(turn))
@@ -61,7 +62,7 @@ pub fn app(
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
     ];
-    if tls {
+    if has_whole_host {
         headers.push((header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"));
     }
     for (name, value) in headers {
