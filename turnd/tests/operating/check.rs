@@ -352,6 +352,19 @@ fn a_certificate_that_does_not_fit_its_key_is_found() {
     let fine = Place::new(&tls(&one.path("server.key"))).check(&[]);
     assert_eq!(fine.code, 0, "{}", fine.text);
     assert!(fine.text.contains("certificate until "), "{}", fine.text);
+    let ciphers = tls(&one.path("server.key")) + "cipher-list=ECDHE+AESGCM:CAMELLIA256-SHA\n";
+    let last = ciphers.lines().count();
+    let json = Place::new(&ciphers).json(&[]);
+    let findings = json["findings"].as_array().unwrap();
+    let about = |it: &&Value| {
+        it["text"]
+            .as_str()
+            .unwrap()
+            .starts_with("cipher-list: these")
+    };
+    let found = findings.iter().find(about).expect("a cipher nobody has");
+    assert_eq!(found["source"]["line"], last, "{found}");
+    assert_eq!(found["code"], "tls");
     let mismatch = Place::new(&tls(&other.path("server.key"))).check(&[]);
     assert_eq!(mismatch.code, 255, "{}", mismatch.text);
     assert!(mismatch.text.contains("server.key"), "{}", mismatch.text);

@@ -275,11 +275,15 @@ fn encryption(report: &mut Report, settings: &Settings, addresses: &Addresses) {
             return report.findings.push(start_error("tls", error.to_string()));
         }
     };
-    let cert = report.origin("cert");
     for warning in warnings {
-        report
-            .findings
-            .push(Finding::new(Level::Warning, "certificate", &cert, warning));
+        // Some begin with the option that they are about.
+        let name = warning.split(':').next().unwrap_or_default();
+        let (code, origin) = match report.origin(name) {
+            Origin::Configuration => ("certificate", report.origin("cert")),
+            written => ("tls", written),
+        };
+        let finding = Finding::new(Level::Warning, code, &origin, warning);
+        report.findings.push(finding);
     }
     let identity = encryption.tls.identity();
     if let Ok(parsed) = CertificateInner::<Raw>::from_der(identity.leaf()) {
