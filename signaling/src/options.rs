@@ -61,7 +61,7 @@ pub struct Options {
     #[arg(long, requires = "web_root")]
     pub list_directories: bool,
 
-    /// Members of a room
+    /// Members of a room. The page in the program is for two; more are for pages and programs of your own
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(2..=8))]
     pub capacity: u8,
     /// Seconds that the place of a lost connection is kept for clients that can come back

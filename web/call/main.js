@@ -99,6 +99,10 @@ function fromServer(event) {
     case "unreachable":
       if (model.doing) tell({ key: "call.problem.unreachable" });
       return;
+    case "crowd":
+      if (event.crowded) tell({ key: "call.crowd", note: true });
+      else if (notice?.key === "call.crowd") tell(null);
+      return;
     case "full":
       tell({ key: "call.problem.full" });
       return dispatch({ type: "full" });

@@ -1,7 +1,8 @@
 // @ts-check
 /**
  * The server as the page sees it: docs/SIGNALING.md over socket.io. After a lost connection it takes up its place
- * again, and says again what may have got lost.
+ * again, and says again what may have got lost. The page is for two: of a larger room only one other member, the
+ * partner, is heard and spoken to.
  */
 
 import { io } from "../vendor/socket.io.esm.min.js";
@@ -17,8 +18,11 @@ import { backoff, later as realLater } from "./later.js";
  *   | {type: "other_joined" | "bye" | "full" | "leaved" | "lost" | "unreachable"}
  *   | {type: "message", data: {type: string}}
  *   | {type: "turn_refresh", turn: Turn}
+ *   | {type: "crowd", crowded: boolean}
  *   | {type: "refused" | "problem", code: string, reason: string}} ServerEvent
  */
+
+/** @typedef {{data: object, to: string}} Letter `to` is a member, or empty: everybody */
 
 /** How a server may call the event that tells of a newcomer: one of these or, unless told otherwise, both. */
 const NEWCOMER = ["other_joined", "otherjoin"];
@@ -39,11 +43,15 @@ export class Signaling {
   #inRoom = false;
   /** The ids of the others in the room. @type {Set<string>} */
   #members = new Set();
+  /** The first of them; empty while that is not known. */
+  #partner = "";
+  /** Whether there are others than the partner. */
+  #crowded = false;
   #attempts = 0;
   #cancel = () => {};
-  /** What the server has not said it has. @type {object[]} */
+  /** What the server has not said it has. @type {Letter[]} */
   #outbox = [];
-  /** What of that is said and not answered; another set for every time in the room. @type {Set<object>} */
+  /** What of that is said and not answered; another set for every time in the room. @type {Set<Letter>} */
   #said = new Set();
   /** How often in a row something was refused for its rate: since then one at a time is said. */
   #refusals = 0;
@@ -87,14 +95,15 @@ export class Signaling {
     this.#inRoom = false;
     this.#outbox = [];
     this.#begin();
+    this.#meet([]);
     if (!socket) return;
     if (socket.connected) socket.emit("leave", this.#room);
     socket.disconnect();
   }
 
-  /** @param {object} data for the others; kept until the server has it */
+  /** @param {object} data for the other person; kept until the server has it */
   send(data) {
-    this.#outbox.push(data);
+    this.#outbox.push({ data, to: this.#partner });
     this.#pump();
   }
 
@@ -106,16 +115,16 @@ export class Signaling {
   /** @param {(name: string, listener: (...args: any[]) => void) => void} on */
   #listen(on) {
     on("sig_error", (problem) => this.#problem(problem ?? {}));
-    /** @type {(name: string, listener: (argument: any) => void) => void} */
+    /** @type {(name: string, listener: (argument: any, extra: any) => void) => void} */
     const here = (name, listener) => {
       on(name, (room, argument, extra) => {
         if (room !== this.#room) return;
         this.#seen = extra?.number ?? this.#seen;
-        listener(name === "joined" ? extra : argument);
+        listener(name === "joined" ? extra : argument, extra ?? {});
       });
     };
     here("joined", (info) => this.#joined(info ?? {}));
-    here("message", (data) => data && this.tell({ type: "message", data }));
+    here("message", (data, { from }) => data && this.#heard(from) && this.tell({ type: "message", data }));
     here("turn_refresh", (turn) => this.tell({ type: "turn_refresh", turn: turn ?? {} }));
     for (const name of NEWCOMER) here(name, (id) => this.#newcomer(id));
     here("bye", (id) => this.#goodbye(id));
@@ -129,6 +138,10 @@ export class Signaling {
 
   /** @param {JoinInfo} info */
   #joined(info) {
+    const { peers = [] } = info;
+    // Two are in a call already, or wait for each other: as far as this page goes, that is full.
+    if (!this.#secret && peers.length > 1) return this.tell({ type: "full" });
+    const isBack = this.#secret !== "";
     this.#secret = info.resume ?? "";
     this.#inRoom = true;
     this.#attempts = 0;
@@ -137,7 +150,9 @@ export class Signaling {
       this.#outbox = [];
       this.#seen = 0;
       // In one that was taken up again, what has changed meanwhile is told now.
-      this.#members = new Set(info.peers);
+      this.#meet(peers);
+      // After a restart of the server everybody has another id: the partner is who speaks first, or comes next.
+      if (peers.length === 1 && !isBack) this.#partner = peers[0];
     }
     this.#begin();
     this.tell({ type: "joined", info });
@@ -148,13 +163,41 @@ export class Signaling {
   #newcomer(id) {
     if (this.#members.has(id)) return; // The other name for the same.
     this.#members.add(id);
-    this.tell({ type: "other_joined" });
+    if (!this.#partner) {
+      this.#partner = id;
+      this.tell({ type: "other_joined" });
+    }
+    this.#count();
   }
 
   /** @param {string} id */
   #goodbye(id) {
     this.#members.delete(id);
-    this.tell({ type: "bye" });
+    if (id === this.#partner || this.#members.size === 0) {
+      this.#partner = "";
+      this.tell({ type: "bye" });
+    }
+    this.#count();
+  }
+
+  /** @param {string | undefined} from @returns {boolean} whether it is the partner who speaks */
+  #heard(from) {
+    this.#partner ||= from ?? "";
+    return from === undefined || from === this.#partner;
+  }
+
+  /** @param {string[]} members who is there, none of them known */
+  #meet(members) {
+    this.#members = new Set(members);
+    this.#partner = "";
+    this.#count();
+  }
+
+  #count() {
+    const crowded = this.#members.size > 1;
+    if (crowded === this.#crowded) return;
+    this.#crowded = crowded;
+    this.tell({ type: "crowd", crowded });
   }
 
   /** Nothing is said yet, in this room or after this connection. */
@@ -168,22 +211,24 @@ export class Signaling {
   /** Says what may be said now. */
   #pump() {
     if (!this.#inRoom || this.#pausing) return;
-    const unsaid = this.#outbox.filter((data) => !this.#said.has(data));
-    if (this.#refusals === 0) for (const data of unsaid) this.#emit(data);
+    const unsaid = this.#outbox.filter((letter) => !this.#said.has(letter));
+    if (this.#refusals === 0) for (const letter of unsaid) this.#emit(letter);
     else if (this.#said.size === 0 && unsaid.length > 0) this.#emit(unsaid[0]);
   }
 
-  /** @param {object} data */
-  #emit(data) {
-    const said = this.#said.add(data);
-    this.#socket?.emit("message", this.#room, data, (/** @type {unknown} */ answer) => {
+  /** @param {Letter} letter */
+  #emit(letter) {
+    const said = this.#said.add(letter);
+    const answered = (/** @type {unknown} */ answer) => {
       if (said !== this.#said) return;
-      said.delete(data);
+      said.delete(letter);
       if (isRateLimited(answer)) this.#pause();
-      else this.#outbox = this.#outbox.filter((other) => other !== data);
+      else this.#outbox = this.#outbox.filter((other) => other !== letter);
       if (this.#outbox.length === 0) this.#refusals = 0;
       this.#pump();
-    });
+    };
+    const { data, to } = letter;
+    this.#socket?.emit("message", this.#room, data, ...(to ? [{ to }] : []), answered);
   }
 
   /** What was refused stays in the outbox, in its order. */

@@ -77,6 +77,7 @@ export const STRINGS = {
   "call.problem.play": { en: "The browser holds sound and picture back until you press the button.", zh: "浏览器在您点击按钮前不会播放声音和画面。" },
   "call.problem.share": { en: "The screen cannot be shared. Allow it in the browser and in the system’s settings, then try again.", zh: "无法共享屏幕。请在浏览器和系统设置中允许后重试。" },
   "call.problem.full": { en: "The room is full: two people are in it already. Choose another room. If one of them was you, wait ten seconds and connect again.", zh: "房间已满：已有两人。请换一个房间。如果其中之一是您自己，请等十秒后重新连接。" },
+  "call.crowd": { en: "There are more people in this room. This page is for two: you hear, see and reach only the first of them.", zh: "房间里不止两人。本页仅供两人通话：您只能与其中最先的一位通话。" },
   "call.problem.unreachable": { en: "The server does not answer. Check your network; the page keeps trying.", zh: "服务器没有应答。请检查网络，页面会继续重试。" },
   "call.problem.forbidden": { en: "This room needs an invitation, and yours is missing, wrong or expired. Ask for a new link.", zh: "此房间需要邀请，您的邀请缺失、有误或已过期。请索取新的链接。" },
   "call.problem.busy": { en: "The server has no place for another room at the moment. Try again in a minute.", zh: "服务器目前无法再开房间，请一分钟后重试。" },

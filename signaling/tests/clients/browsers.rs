@@ -131,6 +131,15 @@ fn a_full_room_is_told_in_words() {
     site("udp", "600").call(["chromium", "chromium"], "full", &[]);
 }
 
+/// Where the server lets three in, the page is for two all the same.
+#[test]
+fn a_room_for_three_is_one_for_two_to_the_page() {
+    for scenario in ["third", "full"] {
+        let site = site_with("udp", "600", &["--capacity", "3"]);
+        site.call(["chromium", "chromium"], scenario, &[]);
+    }
+}
+
 #[test]
 fn what_others_send_runs_nothing() {
     site("udp", "600").call(["chromium", "chromium"], "xss", &[]);

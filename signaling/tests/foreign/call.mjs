@@ -3,7 +3,7 @@
 //     node call.mjs BROWSER-A BROWSER-B PAGE-URL SCENARIO [--relay yes|no] [--ca FILE] [--life SECONDS]
 //
 // BROWSER: path of a Chromium or a Firefox. --ca: a root that the browsers shall trust. --life: of the TURN credentials.
-// SCENARIO: basic, tab, full, xss, expiry, or restart, which prints waiting=restart, then wants a line on stdin when the
+// SCENARIO: basic, tab, full, third (wants a server for three), xss, expiry, or restart, which prints waiting=restart, then wants a line on stdin when the
 // server is back. See lib/scenarios.mjs.
 
 import { launch } from "./lib/browsers.mjs";

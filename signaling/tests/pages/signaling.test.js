@@ -218,6 +218,71 @@ test("who came while the server was away is told after coming back, and who was 
   assert.deepEqual(told.slice(4).map(({ type }) => type), ["lost", "joined"]);
 });
 
+/** In a room with bob, who came second. */
+function withBob() {
+  const all = setting();
+  all.socket.up();
+  all.socket.hear("joined", "blue", "id", info());
+  all.socket.hear("other_joined", "blue", "bob", { count: 2 });
+  all.told.length = 0;
+  return all;
+}
+
+test("of a larger room one other is heard and addressed, and the user is told of more", () => {
+  const { signaling, socket, told } = withBob();
+  socket.hear("other_joined", "blue", "carol", { count: 3 });
+  socket.hear("message", "blue", { type: "offer", n: 1 }, { from: "carol" });
+  socket.hear("message", "blue", { type: "offer", n: 2 }, { from: "bob" });
+  signaling.send({ n: 3 });
+  assert.deepEqual(told, [{ type: "crowd", crowded: true }, { type: "message", data: { type: "offer", n: 2 } }]);
+  assert.deepEqual(socket.said.at(-1).slice(0, 4), ["message", "blue", { n: 3 }, { to: "bob" }]);
+  socket.hear("bye", "blue", "carol", { reason: "leave" });
+  assert.deepEqual(told.slice(2), [{ type: "crowd", crowded: false }]);
+  socket.hear("bye", "blue", "bob", { reason: "leave" });
+  assert.deepEqual(told.slice(3), [{ type: "bye" }]);
+});
+
+test("after the first has left, the next to speak or to come is the partner", () => {
+  for (const speaks of [true, false]) {
+    const { signaling, socket, told } = withBob();
+    socket.hear("other_joined", "blue", "carol", { count: 3 });
+    socket.hear("bye", "blue", "bob", { reason: "lost" });
+    if (speaks) socket.hear("message", "blue", { type: "offer" }, { from: "carol" });
+    else socket.hear("other_joined", "blue", "dave", { count: 3 });
+    signaling.send({ n: 1 });
+    assert.deepEqual(socket.said.at(-1)[3], { to: speaks ? "carol" : "dave" });
+    const types = told.map(({ type }) => type);
+    assert.deepEqual(types.slice(1), speaks ? ["bye", "crowd", "message"] : ["bye", "crowd", "other_joined", "crowd"]);
+  }
+});
+
+test("a newcomer's partner is who is there; where there are two, the room is full", () => {
+  const second = setting();
+  second.socket.up();
+  second.socket.hear("joined", "blue", "id", info({ count: 2, peers: ["ann"] }));
+  second.socket.hear("other_joined", "blue", "carol", { count: 3 });
+  second.socket.hear("message", "blue", { type: "offer" }, { from: "carol" });
+  assert.deepEqual(second.told.map(({ type }) => type), ["joined", "crowd"]);
+  const third = setting();
+  third.socket.up();
+  third.socket.hear("joined", "blue", "id", info({ count: 3, peers: ["ann", "bob"] }));
+  assert.deepEqual(third.told, [{ type: "full" }]);
+  third.signaling.leave();
+  assert.deepEqual(third.socket.said.slice(1), [["leave", "blue"], ["(disconnect)"]]);
+});
+
+test("after a restart of the server the partner is known by what it does, and leaving ends the crowd", () => {
+  const { signaling, socket, told } = withBob();
+  socket.down();
+  socket.up();
+  socket.hear("joined", "blue", "id2", info({ count: 3, peers: ["carol2", "bob2"] }));
+  socket.hear("message", "blue", { type: "offer" }, { from: "bob2" });
+  socket.hear("message", "blue", { type: "offer" }, { from: "carol2" });
+  assert.deepEqual(told.map(({ type }) => type), ["lost", "crowd", "joined", "message"]);
+  signaling.leave();
+  assert.deepEqual(told.at(-1), { type: "crowd", crowded: false });
+});
+
 test("errors: of a join, of anything else, and of nobody there", () => {
   const { socket, told } = setting();
   socket.up();

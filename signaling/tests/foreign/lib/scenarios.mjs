@@ -69,6 +69,26 @@ export const scenarios = {
     [alice, bob, carol].forEach((visitor) => visitor.assertQuiet());
   },
 
+  /** A room for three, and a third member that is no page of ours and calls everybody. */
+  async third({ visit, url }) {
+    const [alice, bob, room] = await meet(visit);
+    const mallory = await (await socketIo(url, "4", "websocket"))({ label: "mallory" });
+    await join(mallory, room, { count: 3 });
+    const crowd = /more people|不止/;
+    for (const visitor of [alice, bob]) await until(5000, "words for it", async () => crowd.test(await visitor.status()));
+    for (const type of ["offer", "answer"]) {
+      const { event, args } = await mallory.ask("message", room, { type, sdp: "v=0\r\na=fingerprint:sha-256 AA\r\n" });
+      assert.deepEqual([event, args], ["sent", [room, 2]]);
+    }
+    await alice.tab.click("#restart"); // What they say to each other afterwards does not reach the third.
+    await framesFlow([alice.tab, bob.tab]);
+    for (const visitor of [alice, bob]) assert.equal(await visitor.connections(), 1, "the call was not disturbed");
+    mallory.nothingWaits();
+    mallory.close();
+    for (const visitor of [alice, bob]) await until(5000, "an end of it", async () => !crowd.test(await visitor.status()));
+    [alice, bob].forEach((visitor) => visitor.assertQuiet());
+  },
+
   async restart({ visit }) {
     const [alice, bob] = await meet(visit);
     const watch = watchFrames([alice, bob]);
