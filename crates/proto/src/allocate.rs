@@ -314,7 +314,9 @@ impl Server {
         let asked = opening.asked;
         let opened = opening.opened.iter().map(|relay| (relay.id, true));
         let next = answer.as_ref().is_ok_and(|opened| opened.next.is_some());
-        let answered = [(Some(asked.relay), answer.is_ok()), (asked.next, next)];
+        // Of a pair that failed at its second half, the caller may have the first.
+        let first = answer.is_ok() || asked.next.is_some();
+        let answered = [(Some(asked.relay), first), (asked.next, next)];
         let answered = answered
             .into_iter()
             .filter_map(|(relay, is_open)| Some((relay?, is_open)));
@@ -346,7 +348,7 @@ impl Server {
         }
         // The life that is granted starts with the answer, however long the sockets took.
         for relay in &mut opening.opened {
-            relay.expires = now + opening.lifetime;
+            relay.expires = opening.owner.ends(now, opening.lifetime);
         }
         let success = Success {
             relays: opening.opened.clone(),

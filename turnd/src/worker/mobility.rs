@@ -129,12 +129,21 @@ impl Worker {
 
     /// Another worker has the allocation of this path.
     pub(super) fn hand_on(&mut self, to: usize, path: FiveTuple) {
-        if self.parts.server.has_allocation(&path) {
+        if self.parts.server.has_allocation(&path) || self.has_ended(&path) {
             // The client has not waited for an answer.
             self.tell(to, Letter::PathClosed(path));
         } else {
             self.moved.paths.insert(path, to);
         }
+    }
+
+    /// Whether the path is that of an association that is not here any more. Nobody would tell of its end later.
+    fn has_ended(&self, path: &FiveTuple) -> bool {
+        let known = || {
+            let path = super::dtls::path(path.client, path.server);
+            self.dtls.as_ref().is_some_and(|dtls| dtls.knows(path))
+        };
+        path.transport == Transport::Dtls && !known()
     }
 
     /// Encrypts what another worker has for a client whose association is here.
