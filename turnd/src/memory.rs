@@ -31,6 +31,8 @@ const GIVE_BACK: Duration = Duration::from_secs(2);
 const GIVE_BACK_SELDOMEST: Duration = Duration::from_secs(64);
 /// How often it is looked while memory is short, when nothing grows.
 const WHILE_SHORT: Duration = Duration::from_millis(100);
+/// Looks in a row that see nothing, after which memory is not short any more. A single one may fail because it is.
+const BLIND: u32 = 3;
 /// How often it may be logged that memory is short.
 const LINES: Duration = Duration::from_secs(10);
 /// Control groups of version 1 write a number like it where there is no limit.
@@ -315,17 +317,27 @@ pub fn watch(memory: &Arc<Memory>) -> io::Result<()> {
 fn look_again_and_again(places: &mut [Watched], memory: &Weak<Memory>) {
     let (started, mut lines) = (Instant::now(), LogLimit::new(LINES));
     let (mut was_told, mut given_back) = (false, None::<Instant>);
-    let mut give_back = GIVE_BACK;
+    let (mut give_back, mut blind) = (GIVE_BACK, 0);
     loop {
         let Some(memory) = memory.upgrade() else {
             return;
         };
         let was_short = memory.is_short();
         let Some((tightest, room)) = tightest(places) else {
+            // A group that is gone, or a /proc that is: nobody would say that there is room again.
+            blind += 1;
+            if was_short && blind == BLIND {
+                memory.set_short(false);
+                was_told = false;
+                tracing::warn!(
+                    "memory: how much is left cannot be seen any more, so new work is taken again"
+                );
+            }
             drop(memory);
             thread::sleep(SELDOMEST);
             continue;
         };
+        blind = 0;
         let (place, is_short) = (&tightest.place, tightest.is_short);
         memory.set_short(is_short);
         if is_short && !was_short && lines.allow(started.elapsed()).is_some() {

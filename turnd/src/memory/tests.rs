@@ -1,5 +1,7 @@
 //! What places say, and what is made of it.
 
+use std::thread;
+
 use super::*;
 
 const MOUNTS: &str = "\
@@ -149,4 +151,20 @@ fn this_machine_tells_again_and_again() {
         assert!(room.left > 0 && room.left <= room.limit, "{room:?}");
     }
     assert!(Watched::new(group("/no/such/group", &V2)).is_none());
+}
+
+/// A control group that the process was moved out of, or a /proc that is gone: new work would be refused until a restart.
+#[test]
+fn memory_that_cannot_be_seen_any_more_is_not_short_for_ever() {
+    let memory = Arc::new(Memory::default());
+    memory.set_short(true);
+    let weak = Arc::downgrade(&memory);
+    let watcher = thread::spawn(move || look_again_and_again(&mut [], &weak));
+    let until = Instant::now() + 10 * SELDOMEST;
+    while memory.is_short() {
+        assert!(Instant::now() < until, "it stays short");
+        thread::yield_now();
+    }
+    drop(memory);
+    watcher.join().unwrap();
 }
