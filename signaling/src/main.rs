@@ -81,7 +81,12 @@ async fn run(options: Options) -> Result<(), String> {
         options.max_turn_rate,
         Arc::clone(&board),
     );
-    let app = server::app(&board, gate, &origins, pages, redirect.is_some());
+    let port = |it: &TcpListener| it.local_addr().map(|address| address.port());
+    let redirected = redirect.as_ref().map(port).transpose();
+    let whole_host = port(&listener)
+        .and_then(|port| Ok(server::has_whole_host(port, redirected?)))
+        .map_err(|error| error.to_string())?;
+    let app = server::app(&board, gate, &origins, pages, whole_host);
     // Before anybody knows that it is there: a signal that comes then must not be lost.
     let mut stop = StopSignals::new().map_err(|error| error.to_string())?;
     greet(

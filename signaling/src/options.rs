@@ -43,8 +43,8 @@ pub struct Options {
     /// Serve plain HTTP, and on other addresses than loopback too: for a proxy in front that does TLS
     #[arg(long, conflicts_with_all = ["cert", "self_signed"])]
     pub plain_http: bool,
-    /// Redirect plain HTTP that comes to this address to HTTPS, and tell browsers to use nothing else with this host, on any
-    /// port (Strict-Transport-Security)
+    /// Redirect plain HTTP that comes to this address to HTTPS. From port 80 to 443 browsers are told to use nothing else
+    /// with this host, on any port (Strict-Transport-Security)
     #[arg(long, value_name = "ADDRESS")]
     pub redirect_from: Option<SocketAddr>,
     /// Where Prometheus finds /metrics, and anybody /healthz

@@ -32,8 +32,14 @@ const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; i
 const PERMISSIONS: &str =
     "camera=(self), microphone=(self), display-capture=(self), geolocation=()";
 
-/// Everything but sockets. `has_whole_host`: HTTP on this host leads here, so browsers may be told to use nothing but HTTPS
-/// with it, on whatever port (RFC 6797 section 8.3).
+/// Whether HTTP on this host leads here, where it is served on this port and redirected from that. Only then may browsers be told to
+/// use nothing but HTTPS with it: they go by it on every port, and make 443 of port 80 and of no other (RFC 6797 section 8.3).
+#[must_use]
+pub fn has_whole_host(port: u16, redirected: Option<u16>) -> bool {
+    port == 443 && redirected == Some(80)
+}
+
+/// Everything but sockets. `has_whole_host`: see there.
 pub fn app(
     board: &Arc<Switchboard>,
     gate: Gate,
@@ -190,4 +196,17 @@ pub async fn redirect(listener: TcpListener, port: u16, terms: Terms) -> io::Res
     };
     let app = Router::new().fallback_service(elsewhere.into_service());
     serve(listener, None, app, terms).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn browsers_are_told_to_use_https_alone_where_that_leads_here() {
+        assert!(has_whole_host(443, Some(80)));
+        for (port, redirected) in [(443, None), (443, Some(8080)), (8443, Some(80))] {
+            assert!(!has_whole_host(port, redirected), "{port} {redirected:?}");
+        }
+    }
 }

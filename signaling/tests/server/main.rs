@@ -207,10 +207,8 @@ fn plain_http_is_redirected() {
     let page = get(&format!("https://127.0.0.1:{port}/"), &["--insecure"]);
     let page = page.expect("a page");
     assert!(page.starts_with("HTTP/1.1 200"), "{page}");
-    assert!(
-        page.contains("strict-transport-security: max-age="),
-        "{page}"
-    );
+    // Browsers would ask on port 443, where nobody is.
+    assert!(!page.contains("strict-transport-security"), "{page}");
 }
 
 #[test]
