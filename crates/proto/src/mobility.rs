@@ -33,8 +33,6 @@ pub(crate) struct Mobility {
     pending: Option<Client>,
     /// The last such request and its answer.
     last: Option<Answered>,
-    /// No data has come by the path of that request, so that its answer may have been lost.
-    is_unheard: bool,
     /// The connection that carried the data has ended, and the client has not come back yet.
     is_away: bool,
 }
@@ -48,6 +46,8 @@ struct Answered {
     until: Instant,
     lifetime: u32,
     ticket: SealedTicket,
+    /// Data has come by its path, so it has arrived.
+    is_heard: bool,
 }
 
 impl Mobility {
@@ -56,7 +56,6 @@ impl Mobility {
             secret,
             pending: None,
             last: None,
-            is_unheard: false,
             is_away: false,
         }
     }
@@ -72,14 +71,15 @@ impl Mobility {
 
     /// Whether this is the path of the last request, and no data has come by it.
     pub(crate) fn is_unheard(&self, path: &FiveTuple) -> bool {
-        self.is_unheard && self.last.as_ref().is_some_and(|last| last.from == *path)
+        let last = self.last.as_ref();
+        last.is_some_and(|last| !last.is_heard && last.from == *path)
     }
 
     /// Whether a ticket with this secret moves the allocation. The one before the last does as long as the
     /// last may not have reached the client, who may be somewhere else again by now.
     fn takes(&self, secret: &Secret, now: Instant) -> bool {
-        let is_old = |last: &Answered| last.with == *secret && now < last.until;
-        *secret == self.secret || self.is_unheard && self.last.as_ref().is_some_and(is_old)
+        let is_old = |last: &Answered| !last.is_heard && last.with == *secret && now < last.until;
+        *secret == self.secret || self.last.as_ref().is_some_and(is_old)
     }
 
     /// The answer that this request got already.
@@ -248,8 +248,8 @@ impl Server {
             until: now + RETRANSMISSION,
             lifetime,
             ticket,
+            is_heard: false,
         });
-        mobility.is_unheard = true;
         let replaced = mobility.pending.replace(client);
         let is_away = mobility.is_away;
         if let Some(replaced) = replaced {
@@ -267,8 +267,9 @@ impl Server {
     pub(crate) fn hear(&mut self, id: AllocationId) {
         if let Some(allocation) = self.table.allocation_mut(id)
             && let Some(mobility) = &mut allocation.mobility
+            && let Some(last) = &mut mobility.last
         {
-            mobility.is_unheard = false;
+            last.is_heard = true;
         }
         self.arrive(id);
     }

@@ -10,8 +10,6 @@ pub(super) struct ModelMobility {
     /// The client that has shown a ticket and sent no data since.
     pending: Option<usize>,
     last: Option<Answered>,
-    /// No data has come from where that came from.
-    is_unheard: bool,
 }
 
 /// The last Refresh with a ticket, which may come again.
@@ -22,6 +20,8 @@ struct Answered {
     until: u64,
     lifetime: u32,
     ticket: usize,
+    /// Data has come from there.
+    is_heard: bool,
 }
 
 impl ModelMobility {
@@ -30,13 +30,12 @@ impl ModelMobility {
             ticket,
             pending: None,
             last: None,
-            is_unheard: false,
         }
     }
 
     fn takes(&self, ticket: usize, now: u64) -> bool {
-        let is_old = |last: &Answered| last.with == ticket && now < last.until;
-        ticket == self.ticket || self.is_unheard && self.last.as_ref().is_some_and(is_old)
+        let is_old = |last: &Answered| !last.is_heard && last.with == ticket && now < last.until;
+        ticket == self.ticket || self.last.as_ref().is_some_and(is_old)
     }
 }
 
@@ -48,8 +47,9 @@ impl ModelAllocation {
     /// Data has come from this client, of which it may be the first.
     pub(super) fn hear(&mut self, client: usize) {
         if let Some(mobility) = &mut self.mobility
-            && mobility.last.as_ref().is_some_and(|it| it.from == client)
-            && std::mem::take(&mut mobility.is_unheard)
+            && let Some(last) = &mut mobility.last
+            && last.from == client
+            && !std::mem::replace(&mut last.is_heard, true)
         {
             self.arrive();
         }
@@ -118,13 +118,13 @@ impl Model {
         let lifetime = granted(lifetime);
         mobility.ticket = next;
         mobility.pending = Some(client);
-        mobility.is_unheard = true;
         mobility.last = Some(Answered {
             from: client,
             with: ticket,
             until: now + 30 * SECOND,
             lifetime,
             ticket: next,
+            is_heard: false,
         });
         allocation.prolong(now + u64::from(lifetime) * SECOND, None);
         if allocation.path.is_none() {
