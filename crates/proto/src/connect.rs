@@ -124,10 +124,7 @@ impl Server {
         asked: SocketAddr,
         user: &str,
     ) -> Result<Peer, Refusal> {
-        let peers = &self.settings.tcp_peers;
-        let found = peers
-            .check(asked)
-            .and_then(|host| peers.peer(host, asked.port()));
+        let found = self.settings.tcp_peers.at(asked);
         found.map_err(|why| {
             self.counters.peers_forbidden += 1;
             self.event(Event::PeerForbidden {

@@ -232,6 +232,15 @@ impl PeerPolicy {
         })
     }
 
+    /// The peer at an address for which no permission is asked, as over TCP (RFC 6062 section 5.2).
+    ///
+    /// # Errors
+    /// [`Forbidden`] says why it is out of reach.
+    pub(crate) fn at(&self, address: SocketAddr) -> Result<Peer, Forbidden> {
+        let host = self.check(address)?;
+        self.peer(host, address.port())
+    }
+
     /// The peer as it is now: a relay of this server may have ended since, and its port may be
     /// somebody else's. `None` if it is out of reach now.
     #[must_use]

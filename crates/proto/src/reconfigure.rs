@@ -1,7 +1,5 @@
 //! New settings for a server that serves: what is there is judged by them, and goes on.
 
-use core::net::SocketAddr;
-
 use std::sync::Arc;
 
 use crate::{
@@ -79,11 +77,7 @@ impl Server {
                 let peer = self.connections.get(connection).map(|it| it.peer);
                 let peers = &self.settings.tcp_peers;
                 // Unlike a datagram's, its peer is not looked at again.
-                let stays = |peer: SocketAddr| {
-                    let host = peers.judge(peer.ip());
-                    host.is_ok_and(|host| peers.peer(host, peer.port()).is_ok())
-                };
-                if peer.is_some_and(|peer| !stays(peer)) {
+                if peer.is_some_and(|peer| peers.at(peer).is_err()) {
                     self.close_connection(connection);
                     withdrawn.connections += 1;
                 }
