@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use turnd_proto::Instant;
+use turnd_proto::{Instant, Now};
 
-use super::streams::FIRST_MESSAGE;
-use crate::streams::{Connection, StreamId};
+use super::{Worker, streams::FIRST_MESSAGE};
+use crate::streams::{Connection, Phase, StreamId};
 
 /// How many bytes that may be.
 const STRANGE: usize = 8 * 1024 * 1024;
@@ -21,7 +21,7 @@ pub(super) struct Strangers {
 
 impl Strangers {
     /// So many bytes are kept for this connection now; returns by when it must have finished what it has begun just now.
-    pub(super) fn count(
+    fn count(
         &mut self,
         now: Instant,
         id: StreamId,
@@ -52,8 +52,32 @@ impl Strangers {
 
     /// Who has to go for the sake of the others, if there is too much: whoever is at it for longest. A client that only
     /// needs a second segment is through long before it is that.
-    pub(super) fn one_too_many(&self) -> Option<StreamId> {
+    fn one_too_many(&self) -> Option<StreamId> {
         let (_, id) = self.oldest.first()?;
         (self.bytes > STRANGE).then_some(*id)
+    }
+}
+
+impl Worker {
+    /// Counts what is kept for the connection if it is a stranger's.
+    pub(super) fn count_strange(&mut self, now: Now, id: StreamId) {
+        let streams = &mut self.streams;
+        let Some(connection) = streams.connections.get_mut(id) else {
+            return;
+        };
+        let bytes = match connection.phase {
+            // Of hellos that wait there is a limited number.
+            Phase::Hello | Phase::Joined(_) => 0,
+            _ if connection.stash.is_empty() => 0,
+            _ if self.parts.server.has_allocation(&connection.path) => 0,
+            _ => connection.stash.capacity(),
+        };
+        let due = streams.strangers.count(now.instant, id, connection, bytes);
+        if let Some(due) = due {
+            self.hurry(id, due);
+        }
+        while let Some(oldest) = self.streams.strangers.one_too_many() {
+            self.close_stream(now, oldest);
+        }
     }
 }

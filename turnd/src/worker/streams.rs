@@ -179,28 +179,6 @@ impl Worker {
         }
     }
 
-    /// Counts what is kept for the connection if it is a stranger's.
-    fn count_strange(&mut self, now: Now, id: StreamId) {
-        let streams = &mut self.streams;
-        let Some(connection) = streams.connections.get_mut(id) else {
-            return;
-        };
-        let bytes = match connection.phase {
-            // Of hellos that wait there is a limited number.
-            Phase::Hello | Phase::Joined(_) => 0,
-            _ if connection.stash.is_empty() => 0,
-            _ if self.parts.server.has_allocation(&connection.path) => 0,
-            _ => connection.stash.capacity(),
-        };
-        let due = streams.strangers.count(now.instant, id, connection, bytes);
-        if let Some(due) = due {
-            self.hurry(id, due);
-        }
-        while let Some(oldest) = self.streams.strangers.one_too_many() {
-            self.close_stream(now, oldest);
-        }
-    }
-
     /// Reads once and serves every whole message; decrypted bytes that did not fit follow at once.
     pub(super) fn read_messages(&mut self, now: Now, id: StreamId) {
         loop {
