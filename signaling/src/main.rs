@@ -81,11 +81,9 @@ async fn run(options: Options) -> Result<(), String> {
         options.max_turn_rate,
         Arc::clone(&board),
     );
-    let port = |it: &TcpListener| it.local_addr().map(|address| address.port());
-    let redirected = redirect.as_ref().map(port).transpose();
-    let whole_host = port(&listener)
-        .and_then(|port| Ok(server::has_whole_host(port, redirected?)))
-        .map_err(|error| error.to_string())?;
+    let port = port_of(&listener)?;
+    let redirected = redirect.as_ref().map(port_of).transpose()?;
+    let whole_host = server::has_whole_host(port, redirected);
     let app = server::app(&board, gate, &origins, pages, whole_host);
     // Before anybody knows that it is there: a signal that comes then must not be lost.
     let mut stop = StopSignals::new().map_err(|error| error.to_string())?;
@@ -100,10 +98,6 @@ async fn run(options: Options) -> Result<(), String> {
 
     let (end, ending) = watch::channel(false);
     let terms = terms(&options, &board, ending);
-    let port = listener
-        .local_addr()
-        .map_err(|error| error.to_string())?
-        .port();
     let mut servers = JoinSet::new();
     if let Some(metrics) = metrics {
         let board = Arc::clone(&board);
@@ -256,6 +250,11 @@ fn everywhere() -> IpAddr {
 
 fn bind(address: SocketAddr) -> Result<TcpListener, String> {
     TcpListener::bind(address).map_err(|error| format!("cannot listen on {address}: {error}"))
+}
+
+fn port_of(listener: &TcpListener) -> Result<u16, String> {
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    Ok(address.port())
 }
 
 /// Says where everything is.

@@ -1,7 +1,7 @@
 //! What the loops of the workers count: system calls, connections, and how long a turn takes.
 
 use super::{collection::Known, families::Families};
-use crate::report::LoopCounters;
+use crate::report::{Handshakes, LoopCounters};
 
 /// Microseconds of a second.
 const MICROS: f64 = 1e6;
@@ -65,7 +65,10 @@ pub(super) fn add(families: &mut Families, worker: &LoopCounters) {
             "Open connections: of clients by transport, and with peers (RFC 6062)",
         )
         .by("transport", worker.connections.each());
-    let handshakes = &worker.handshakes;
+    add_handshakes(families, &worker.handshakes);
+}
+
+fn add_handshakes(families: &mut Families, handshakes: &Handshakes) {
     families
         .counter(
             "turnd_handshakes_total",
