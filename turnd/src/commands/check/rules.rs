@@ -215,9 +215,7 @@ impl Rules<'_> {
 
     /// Users that are in a database only, as most installations with a web page have them.
     fn users_not_read(&mut self) {
-        let mut named = self.written.iter().map(|it| it.name);
-        let named = named.rfind(|name| name.ends_with("userdb") || *name == "db");
-        if let Some(name) = named.filter(|_| self.report.nobody_relays) {
+        if let Some(name) = self.database().filter(|_| self.report.nobody_relays) {
             let text = format!(
                 "{name}: the users and secrets there are not read, and there are no others, so nobody can relay; \
                  bring them in with user-file (lines NAME:0xKEY, which are name and hmackey of the table turnusers_lt) or \
@@ -227,9 +225,14 @@ impl Rules<'_> {
         }
     }
 
+    /// The option that names a database of users, whichever way.
+    fn database(&self) -> Option<&'static str> {
+        let mut names = self.written.iter().map(|it| it.name);
+        names.rfind(|name| name.ends_with("userdb") || *name == "db")
+    }
+
     /// coturn looks for users in a database even if none is named, in one of these places.
     fn users_elsewhere(&mut self, places: &[&Path]) {
-        let is_named = self.written.iter().any(|it| it.name.ends_with("userdb"));
         // With secrets it looks at no users, but for more secrets.
         let takes_secrets =
             self.is_written("use-auth-secret") || self.is_written("static-auth-secret");
@@ -238,7 +241,7 @@ impl Rules<'_> {
         let Some(place) = places.iter().find(|place| place.exists()) else {
             return;
         };
-        if is_named || !is_asked || self.settings.stun_only {
+        if self.database().is_some() || !is_asked || self.settings.stun_only {
             return;
         }
         // Where there are users, that one is most likely as empty as it was installed.
