@@ -4,7 +4,7 @@ use crate::{
     judge,
     support::{
         foreign::{Facts, python, run, script},
-        servers::{Signaling, Turnd},
+        servers::{ROOM_SECRET, Signaling, Turnd},
     },
 };
 
@@ -118,13 +118,9 @@ fn a_named_origin_may_connect() {
 
 #[test]
 fn rooms_with_tokens() {
-    let secret = tempfile::NamedTempFile::new().expect("a file");
-    std::fs::write(secret.path(), "north-south-east-west\n").expect("writing the secret");
-    let path = secret.path().to_str().expect("a path in UTF-8");
     let turnd = Turnd::start("");
-    let config = turnd.config();
-    let signaling = Signaling::start(&["--room-secret-file", path, "--turn-config", &config]);
-    let secret = ["--secret", "north-south-east-west", "--ttl", "3600"];
+    let (signaling, _secret) = Signaling::start_closed(&turnd);
+    let secret = ["--secret", ROOM_SECRET, "--ttl", "3600"];
     for way in [["4", "websocket"], ["ws", "ws"]] {
         let url = signaling.url();
         let arguments = [&[url.as_str()][..], &way, &secret].concat();

@@ -8,7 +8,7 @@ use turnd::config::Secret;
 use crate::support::{
     certificates::{Certificates, KeyKind},
     foreign::{Facts, foreign, node, run, script},
-    servers::{Signaling, Turnd, free_port, identity},
+    servers::{ROOM_SECRET, Signaling, Turnd, free_port, identity},
 };
 
 /// One line of what the tester is asked.
@@ -84,13 +84,9 @@ fn what_works_is_said_to_work() {
 /// Whoever holds a room's token is told of the servers, and whoever waits in that room hears nothing of it.
 #[test]
 fn the_sites_own_servers_by_a_token() {
-    let secret = tempfile::NamedTempFile::new().expect("a file");
-    std::fs::write(secret.path(), "north-south-east-west\n").expect("writing the secret");
-    let path = secret.path().to_str().expect("a path in UTF-8");
     let turnd = Turnd::start("");
-    let config = turnd.config();
-    let signaling = Signaling::start(&["--room-secret-file", path, "--turn-config", &config]);
-    let tokens = RoomTokens::new(Secret::new("north-south-east-west"));
+    let (signaling, _secret) = Signaling::start_closed(&turnd);
+    let tokens = RoomTokens::new(Secret::new(ROOM_SECRET));
     let token = tokens.make("blue", unix() + 600);
     let guest = serde_json::json!({ "room": "blue", "token": token });
     let case = serde_json::json!([{ "name": "own", "own": true, "guest": guest }]);

@@ -17,6 +17,9 @@ use super::certificates::Certificates;
 
 const LINE_LIMIT: Duration = Duration::from_secs(10);
 
+/// What makes the tokens of [`Signaling::start_closed`].
+pub(crate) const ROOM_SECRET: &str = "north-south-east-west";
+
 /// A running program, and what it has printed.
 pub(crate) struct Program {
     child: Child,
@@ -119,6 +122,16 @@ impl Signaling {
         }
         all.extend(arguments);
         Self::start_with(all.into_iter().map(str::to_owned).collect())
+    }
+
+    /// Starts it beside `turnd` with rooms that take a token made with [`ROOM_SECRET`]; and the file of that.
+    pub(crate) fn start_closed(turnd: &Turnd) -> (Self, tempfile::NamedTempFile) {
+        let secret = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(secret.path(), format!("{ROOM_SECRET}\n")).expect("writing the secret");
+        let path = secret.path().to_str().expect("a path in UTF-8");
+        let config = turnd.config();
+        let signaling = Self::start(&["--room-secret-file", path, "--turn-config", &config]);
+        (signaling, secret)
     }
 
     fn start_with(arguments: Vec<String>) -> Self {
